@@ -1,0 +1,28 @@
+// sigmoid(x) = 1 / (1 + exp(-x)), with e = exp(-|x|) so that nothing overflows: 1 / (1 + e) on the right, e / (1 + e) on the
+// left. sigmoid'(x) = e / (1 + e)^2 on both sides, without cancellation.
+#pragma once
+#include "../lanes/exp.hpp"
+
+namespace numact {
+namespace {
+
+struct Sigmoid {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x) {
+    const auto e = exp_negative<A>(-absolute(x)).value();
+    return rounded(select(x < 0, e, number<A>(1)) / (T(1) + e));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x) {
+    const auto e = exp_negative<A>(-absolute(x));
+    const auto d = T(1) + e.value();
+    return scaled<A>(dy, e.mantissa / (d * d), e.power);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_from_output(T dy, T y) {
+    return dy * y * (1 - y);
+  }
+};
+
+}  // namespace
+}  // namespace numact

@@ -1,0 +1,85 @@
+// swish(x, beta) = x sigmoid(beta x); silu(x) = swish(x, 1). With t = beta x and e = exp(-|t|):
+//   swish  = x / (1 + e) for t >= 0,  x e / (1 + e) for t < 0
+//   swish' = (1 + e + t e) / (1 + e)^2,  e (1 + e + t) / (1 + e)^2
+//   d swish / d beta = x^2 e / (1 + e)^2
+// The limit 0 at the infinity where t is -infinity; beta = 0 gives x/2 everywhere.
+#pragma once
+#include "../lanes/exp.hpp"
+
+namespace numact {
+namespace {
+
+template <class A>
+struct SwishParts {
+  using word = typename A::word;
+  using number = typename A::number;
+  number t, d;  // t limited to where exp(-|t|) counts; d = 1 + e
+  Exponential<A> e;
+  bool left;
+
+  // t_lo: what the rounding of beta * x left out.
+  NUMACT_LANE explicit SwishParts(word t_hi, word t_lo = 0)
+      : e(exp_negative<A>(-absolute(t_hi), t_hi < 0 ? t_lo : -t_lo)), left(t_hi < 0) {
+    t = number_of(with_sign_of(at_most(absolute(t_hi), -ExpConstants<A>::lowest), t_hi), t_lo);
+    d = word(1) + e.value();
+  }
+  NUMACT_LANE static number number_of(word hi, word lo) {
+    if constexpr (sizeof(number) == sizeof(word)) {
+      return hi;
+    } else {
+      return {hi, lo};
+    }
+  }
+  NUMACT_LANE Power<A> power() const { return select<A>(left, e.power, unit_power<A>()); }
+
+  NUMACT_LANE word forward(word x) const {
+    const word finite = with_sign_of(at_most(absolute(x), Format<word>::largest), x);
+    return scaled<A>(left ? finite : x, select(left, e.mantissa, numact::number<A>(1)) / d, power());
+  }
+  NUMACT_LANE word backward(word dy) const {
+    return scaled<A>(dy, select(left, e.mantissa * (d + t), d + t * e.value()) / (d * d), power());
+  }
+};
+
+struct Silu {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x) {
+    return SwishParts<A>(x).forward(x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x) {
+    return SwishParts<A>(x).backward(dy);
+  }
+};
+
+struct Swish {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static SwishParts<A> parts(T x, T beta) {
+    const T t = beta == 0 ? 0 * beta : beta * x;
+    if constexpr (sizeof(typename A::number) == sizeof(T)) {
+      return SwishParts<A>(t);
+    } else {
+      // A huge x is brought down for the splitting of two_product, beta up.
+      const T down = absolute(x) > T(0x1p900) ? T(0x1p-100) : T(1), up = absolute(x) > T(0x1p900) ? T(0x1p100) : T(1);
+      const T lo = two_product(x * down, beta * up).lo;
+      return SwishParts<A>(t, absolute(t) < -ExpConstants<A>::lowest && beta != 0 ? lo : T(0));
+    }
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x, T beta) {
+    return parts<A>(x, beta).forward(x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x, T beta) {
+    return parts<A>(x, beta).backward(dy);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T parameter_term(T dy, T x, T beta) {
+    const auto s = parts<A>(x, beta);
+    const T finite = with_sign_of(at_most(absolute(x), Format<T>::largest), x);
+    return scaled_product<A>(dy, finite, finite * (s.e.mantissa / (s.d * s.d)), s.e.power);
+  }
+};
+
+}  // namespace
+}  // namespace numact

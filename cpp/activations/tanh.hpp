@@ -1,0 +1,28 @@
+// tanh(|x|) = u / (2 - u), u = 1 - exp(-2|x|), without cancellation at 0.
+// tanh'(x) = 4 e / (1 + e)^2, e = exp(-2|x|), without cancellation in saturation.
+#pragma once
+#include "../lanes/exp.hpp"
+
+namespace numact {
+namespace {
+
+struct Tanh {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x) {
+    const auto u = -expm1_negative<A>(-2 * absolute(x));
+    return with_sign_of(rounded(u / (T(2) - u)), x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x) {
+    const auto e = exp_negative<A>(-2 * absolute(x));
+    const auto d = T(1) + e.value();
+    return scaled<A>(dy, T(4) * e.mantissa / (d * d), e.power);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_from_output(T dy, T y) {
+    return dy * ((1 - y) * (1 + y));
+  }
+};
+
+}  // namespace
+}  // namespace numact

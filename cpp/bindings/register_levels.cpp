@@ -1,0 +1,65 @@
+// ISA levels and the catalogue for Python.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "records.hpp"
+#include "register.hpp"
+
+namespace py = pybind11;
+
+namespace numact {
+namespace {
+
+const char* domain_name(Domain domain) {
+  switch (domain) {
+    case Domain::positive: return "positive";
+    case Domain::nonnegative: return "nonnegative";
+    default: return "any";
+  }
+}
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (int i = 0; i < levels().count; ++i) names.emplace_back(levels().supported[i]->name);
+  return names;
+}
+
+void choose_isa(const std::string& name) {
+  if (choose_level(name.c_str())) return;
+  std::string valid;
+  for (const std::string& each : available_isas()) valid += (valid.empty() ? "" : ", ") + each;
+  throw py::value_error("'" + name + "' is not an ISA level this build and CPU can run; valid: " + valid);
+}
+
+// (name, ((parameter, default or None, domain, domain from output), ...)) in the order of the catalogue.
+py::list catalogue() {
+  py::list result;
+  for (const Record& record : elementwise_records) {
+    py::list parameters;
+    for (int j = 0; j < record.parameters; ++j) {
+      const ParameterRecord& p = record.parameter[j];
+      py::object fallback = py::none();
+      if (!std::isnan(p.fallback)) fallback = py::float_(p.fallback);
+      parameters.append(
+          py::make_tuple(p.name, fallback, domain_name(p.domain), domain_name(p.domain_from_output)));
+    }
+    result.append(py::make_tuple(record.name, py::tuple(parameters)));
+  }
+  for (const char* name : row_names) result.append(py::make_tuple(name, py::tuple()));
+  return result;
+}
+
+}  // namespace
+
+void register_levels(py::module_& m) {
+  m.def("available_isas", available_isas, "ISA levels this build and CPU can run, best last.");
+  m.def("isa", [] { return std::string(active_table().name); }, "The ISA level in use.");
+  m.def("choose_isa", choose_isa, py::arg("name"), "Before the first use of a kernel: the ISA level to use.");
+  m.def("catalogue", catalogue, "Name and parameters of every activation.");
+}
+
+}  // namespace numact

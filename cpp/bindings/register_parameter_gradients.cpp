@@ -1,0 +1,221 @@
+// Gradients of learned parameters: dx elementwise, and the terms dy * df/dparameter summed to the parameter's shape.
+//
+// The elements are walked in C order of the data's shape whatever the memory layout, in ranges that depend on the shape
+// alone. A range keeps sums of its own; within a range, terms go by index to a fixed number of partial sums that are
+// combined in a fixed tree, and the ranges are combined in order: the same bits for every layout and number of threads.
+#include "numpy_api.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../runtime/fp_scope.hpp"
+#include "../runtime/threads.hpp"
+#include "records.hpp"
+#include "register.hpp"
+
+namespace py = pybind11;
+
+namespace numact {
+namespace {
+
+// A sum and what rounding has left out of it so far (Knuth's two-sum), so that adding costs no accuracy.
+struct Sum {
+  double value = 0, rest = 0;
+  void add(double term) {
+    const double sum = value + term, from_term = sum - value;
+    rest += (value - (sum - from_term)) + (term - from_term);
+    value = sum;
+  }
+  void add(const Sum& other) {
+    add(other.value);
+    rest += other.rest;
+  }
+  double total() const { return std::isfinite(value) ? value + rest : value; }
+};
+
+constexpr int partial_sums = 16;
+constexpr npy_intp stage_length = 1024;
+
+Sum sum_of(const double* terms, npy_intp n) {
+  Sum partial[partial_sums];
+  for (npy_intp i = 0; i < n; i += partial_sums)
+    for (npy_intp k = 0; k < std::min<npy_intp>(partial_sums, n - i); ++k) partial[k].add(terms[i + k]);
+  for (int half = partial_sums / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) partial[k].add(partial[k + half]);
+  return partial[0];
+}
+
+// How the data's elements map to the parameter's: the trailing axes of one kind form rows.
+struct Layout {
+  npy_intp size = 1, row = 1, parameter_size = 1;
+  bool summed = true;  // a row goes to one sum, or its elements to neighbouring ones
+  struct Axis {
+    npy_intp length, step;  // step in the parameter, 0 where it is broadcast
+  };
+  std::vector<Axis> outer;  // innermost first
+
+  Layout(PyArrayObject* data, PyArrayObject* parameter) {
+    const int axes = PyArray_NDIM(data), own = PyArray_NDIM(parameter);
+    bool in_row = true, first = true;
+    for (int i = 0; i < axes; ++i) {
+      const npy_intp length = PyArray_DIM(data, axes - 1 - i);
+      const npy_intp kept = i < own ? PyArray_DIM(parameter, own - 1 - i) : 1;
+      size *= length;
+      if (length == 1) continue;
+      if (first) summed = kept == 1;
+      first = false;
+      in_row = in_row && (kept == 1) == summed;
+      if (in_row)
+        row *= length;
+      else
+        outer.push_back({length, kept == 1 ? 0 : parameter_size});
+      parameter_size *= kept;
+    }
+  }
+  npy_intp place_of_row(npy_intp index) const {
+    npy_intp place = 0;
+    for (const Axis& axis : outer) {
+      place += index % axis.length * axis.step;
+      index /= axis.length;
+    }
+    return place;
+  }
+};
+
+struct Task {
+  const Layout* layout;
+  ParameterGradientRun run;
+  npy_intp range;
+  std::vector<NpyIter*> iterators;
+  std::vector<std::vector<Sum>> sums;
+};
+
+void run_range(void* argument, ptrdiff_t index) {
+  Task& task = *static_cast<Task*>(argument);
+  const Layout& layout = *task.layout;
+  const FpScope scope;
+  NpyIter* const iterator = task.iterators[static_cast<size_t>(index)];
+  Sum* const sums = task.sums[static_cast<size_t>(index)].data();
+  npy_intp position = index * task.range;
+  NpyIter_IterNextFunc* const next = NpyIter_GetIterNext(iterator, nullptr);
+  char** const pointers = NpyIter_GetDataPtrArray(iterator);
+  const npy_intp* const strides = NpyIter_GetInnerStrideArray(iterator);
+  const npy_intp* const inner = NpyIter_GetInnerLoopSizePtr(iterator);
+  double stage[stage_length];
+  npy_intp staged = 0, row = -1, place = 0;
+  do {
+    char* moved[] = {pointers[0], pointers[1], pointers[2], pointers[3]};
+    for (npy_intp left = *inner; left > 0;) {
+      const npy_intp offset = position % layout.row;
+      if (position / layout.row != row) place = layout.place_of_row(row = position / layout.row);
+      const npy_intp n = std::min({left, layout.row - offset, stage_length - staged});
+      task.run(moved, strides, stage + staged, n);
+      for (int i = 0; i < 4; ++i) moved[i] += n * strides[i];
+      position += n;
+      left -= n;
+      if (!layout.summed) {
+        for (npy_intp i = 0; i < n; ++i) sums[place + offset + i].add(stage[i]);
+        continue;
+      }
+      staged += n;
+      if (staged == stage_length || offset + n == layout.row) {
+        sums[place].add(sum_of(stage, staged));
+        staged = 0;
+      }
+    }
+  } while (next(iterator));
+  if (staged > 0) sums[place].add(sum_of(stage, staged));
+}
+
+const ParameterGradientKernel& find_kernel(const std::string& level, const std::string& name, bool precise, int type) {
+  const Table* table = find_level(level.c_str());
+  if (table == nullptr) throw py::value_error("unknown ISA level '" + level + "'");
+  const Type data = type == NPY_FLOAT32 ? Type::float32 : Type::float64;
+  const Tier tier = precise && data == Type::float32 ? Tier::precise : Tier::standard;
+  for (int k = 0; k < table->parameter_gradient_count; ++k) {
+    const ParameterGradientKernel& kernel = table->parameter_gradients[k];
+    if (kernel.run != nullptr && kernel.tier == tier && kernel.data == data &&
+        name == elementwise_records[kernel.record].name)
+      return kernel;
+  }
+  throw py::value_error("no parameter gradient for '" + name + "'");
+}
+
+// Writes dx and returns the sums, float64, flat in C order of the parameter. dy, x and the parameter broadcast to dx,
+// which has the data's dtype.
+py::object parameter_gradient(const std::string& level, const std::string& name, bool precise, const py::object& dy,
+                              const py::object& x, const py::object& parameter, const py::object& dx) {
+  for (const py::object& each : {dy, x, parameter, dx})
+    if (!PyArray_Check(each.ptr())) throw py::type_error("arrays are needed");
+  auto* const out = reinterpret_cast<PyArrayObject*>(dx.ptr());
+  const ParameterGradientKernel& kernel = find_kernel(level, name, precise, PyArray_TYPE(out));
+  const Layout layout(out, reinterpret_cast<PyArrayObject*>(parameter.ptr()));
+
+  // At most 64 ranges, and no more memory for their sums than a fraction of the data's.
+  const npy_intp ranges =
+      std::clamp<npy_intp>(std::min(layout.size >> 15, layout.size / (8 * layout.parameter_size + 1)), 1, 64);
+  const npy_intp unit = layout.summed ? stage_length : layout.row;
+  npy_intp range = (layout.size + ranges - 1) / ranges;
+  range = std::max<npy_intp>(1, (range + unit - 1) / unit * unit);
+  const npy_intp count = (layout.size + range - 1) / range;
+
+  const py::object data_dtype = checked(reinterpret_cast<PyObject*>(PyArray_DescrFromType(PyArray_TYPE(out))));
+  const int wanted = kernel.parameter == Type::float32 ? NPY_FLOAT32 : NPY_FLOAT64;
+  const py::object parameter_dtype = checked(reinterpret_cast<PyObject*>(PyArray_DescrFromType(wanted)));
+  PyArrayObject* operands[] = {
+      reinterpret_cast<PyArrayObject*>(dy.ptr()), reinterpret_cast<PyArrayObject*>(x.ptr()),
+      reinterpret_cast<PyArrayObject*>(parameter.ptr()), out};
+  auto* const data = reinterpret_cast<PyArray_Descr*>(data_dtype.ptr());
+  PyArray_Descr* dtypes[] = {data, data, reinterpret_cast<PyArray_Descr*>(parameter_dtype.ptr()), data};
+  constexpr npy_uint32 each = NPY_ITER_NBO | NPY_ITER_ALIGNED | NPY_ITER_OVERLAP_ASSUME_ELEMENTWISE;
+  npy_uint32 flags[] = {each | NPY_ITER_READONLY, each | NPY_ITER_READONLY, each | NPY_ITER_READONLY,
+                        each | NPY_ITER_WRITEONLY | NPY_ITER_NO_BROADCAST};
+  const auto release = [](NpyIter* iterator) { NpyIter_Deallocate(iterator); };
+  const std::unique_ptr<NpyIter, decltype(release)> whole(
+      NpyIter_MultiNew(4, operands,
+                       NPY_ITER_EXTERNAL_LOOP | NPY_ITER_BUFFERED | NPY_ITER_GROWINNER | NPY_ITER_RANGED |
+                           NPY_ITER_DELAY_BUFALLOC | NPY_ITER_ZEROSIZE_OK | NPY_ITER_COPY_IF_OVERLAP,
+                       NPY_CORDER, NPY_SAME_KIND_CASTING, flags, dtypes),
+      release);
+  if (!whole) throw py::error_already_set();
+
+  py::object result = checked(PyArray_ZEROS(1, const_cast<npy_intp*>(&layout.parameter_size), NPY_FLOAT64, 0));
+  if (layout.size == 0) return result;
+
+  Task task{&layout, kernel.run, range, {}, {}};
+  std::vector<std::unique_ptr<NpyIter, decltype(release)>> owned;
+  for (npy_intp k = 0; k < count; ++k) {
+    owned.emplace_back(k == 0 ? nullptr : NpyIter_Copy(whole.get()), release);
+    NpyIter* const iterator = k == 0 ? whole.get() : owned.back().get();
+    if (iterator == nullptr) throw py::error_already_set();
+    if (NpyIter_ResetToIterIndexRange(iterator, k * range, std::min(layout.size, (k + 1) * range), nullptr) != NPY_SUCCEED)
+      throw py::error_already_set();
+    task.iterators.push_back(iterator);
+    task.sums.emplace_back(static_cast<size_t>(layout.parameter_size));
+  }
+  auto* const totals = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr())));
+  {
+    const py::gil_scoped_release released;
+    const FpScope scope;
+    const double work = 2 * double(layout.size) * elementwise_records[kernel.record].cost;
+    threads::run(count, threads::worthwhile(work), run_range, &task);
+    for (size_t k = 1; k < task.sums.size(); ++k)
+      for (npy_intp i = 0; i < layout.parameter_size; ++i)
+        task.sums[0][static_cast<size_t>(i)].add(task.sums[k][static_cast<size_t>(i)]);
+    for (npy_intp i = 0; i < layout.parameter_size; ++i) totals[i] = task.sums[0][static_cast<size_t>(i)].total();
+  }
+  return result;
+}
+
+}  // namespace
+
+void register_parameter_gradients(py::module_& m) {
+  m.def("parameter_gradient", parameter_gradient, py::arg("level"), py::arg("name"), py::arg("precise"), py::arg("dy"),
+        py::arg("x"), py::arg("parameter"), py::arg("dx"),
+        "Writes dx; returns the parameter's gradient in float64, flat.");
+}
+
+}  // namespace numact

@@ -1,0 +1,617 @@
+// The SGD step over a list of arrays: checks, layouts, chunks and clipping. numact._sgd wraps it.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "numpy_api.hpp"
+#include "register.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "../levels/table.hpp"
+#include "../runtime/fp_scope.hpp"
+#include "../runtime/threads.hpp"
+
+namespace py = pybind11;
+
+namespace numact {
+namespace {
+
+constexpr npy_intp chunk_length = 16384;  // elements that one thread takes at a time
+constexpr npy_intp tile_length = 256;     // a multiple of square_sum_lanes
+constexpr npy_intp direct_length = 64;    // contiguous stretches shorter than this are gathered into tiles
+
+PyArrayObject* array(const py::handle& object) { return reinterpret_cast<PyArrayObject*>(object.ptr()); }
+
+// ---- Layouts -------------------------------------------------------------------------------------------------------
+
+// The elements of up to three arrays of one shape, in one common order.
+struct Walk {
+  struct Operand {
+    char* data = nullptr;
+    bool swapped = false;
+    std::vector<npy_intp> strides;  // in bytes, innermost last
+  };
+  bool plain = true;   // all contiguous: element i is data[i]
+  bool direct = false;  // contiguous along the innermost axis
+  std::vector<npy_intp> shape;
+  Operand operands[3];
+
+  // The order is that of the indices (C order), or the one that suits the first array's memory.
+  void prepare(int count, PyArrayObject* const* arrays, bool index_order) {
+    bool usable = true, c_order = true, f_order = !index_order;
+    for (int k = 0; k < count; ++k) {
+      operands[k].data = PyArray_BYTES(arrays[k]);
+      operands[k].swapped = PyArray_ISBYTESWAPPED(arrays[k]);
+      usable = usable && PyArray_ISALIGNED(arrays[k]) && !operands[k].swapped;
+      c_order = c_order && PyArray_IS_C_CONTIGUOUS(arrays[k]);
+      f_order = f_order && PyArray_IS_F_CONTIGUOUS(arrays[k]);
+    }
+    plain = usable && (c_order || f_order);
+    if (plain) return;
+
+    std::vector<int> axes;
+    for (int axis = 0; axis < PyArray_NDIM(arrays[0]); ++axis)
+      if (PyArray_DIM(arrays[0], axis) != 1) axes.push_back(axis);
+    if (!index_order)
+      std::stable_sort(axes.begin(), axes.end(), [first = arrays[0]](int a, int b) {
+        return std::abs(PyArray_STRIDE(first, a)) > std::abs(PyArray_STRIDE(first, b));
+      });
+    // An axis that all arrays step over as if it were part of the one before is joined to it.
+    shape.assign(1, 1);
+    for (int k = 0; k < count; ++k) operands[k].strides.assign(1, 0);
+    for (const int axis : axes) {
+      const npy_intp length = PyArray_DIM(arrays[0], axis);
+      bool joins = true;
+      for (int k = 0; k < count; ++k)
+        joins = joins && operands[k].strides.back() == length * PyArray_STRIDE(arrays[k], axis);
+      if (joins || shape.back() == 1) {
+        shape.back() *= length;
+        for (int k = 0; k < count; ++k) operands[k].strides.back() = PyArray_STRIDE(arrays[k], axis);
+      } else {
+        shape.push_back(length);
+        for (int k = 0; k < count; ++k) operands[k].strides.push_back(PyArray_STRIDE(arrays[k], axis));
+      }
+    }
+    direct = usable && shape.back() >= direct_length;
+    for (int k = 0; k < count; ++k) direct = direct && operands[k].strides.back() == PyArray_ITEMSIZE(arrays[k]);
+  }
+
+  // Calls stretch(address, stride, count) for each piece along the innermost axis of the elements [begin, begin + n).
+  template <class Stretch>
+  void along(int operand, npy_intp begin, npy_intp n, Stretch&& stretch) const {
+    const std::vector<npy_intp>& strides = operands[operand].strides;
+    npy_intp at[NPY_MAXDIMS];
+    char* address = operands[operand].data;
+    for (std::size_t axis = shape.size(); axis-- > 0; begin /= shape[axis]) {
+      at[axis] = begin % shape[axis];
+      address += at[axis] * strides[axis];
+    }
+    const std::size_t last = shape.size() - 1;
+    for (;;) {
+      const npy_intp count = std::min(n, shape[last] - at[last]);
+      stretch(address, strides[last], count);
+      if ((n -= count) == 0) return;
+      at[last] += count;
+      address += count * strides[last];
+      for (std::size_t axis = last; at[axis] == shape[axis]; --axis) {
+        address += strides[axis - 1] - shape[axis] * strides[axis];
+        at[axis] = 0;
+        ++at[axis - 1];
+      }
+    }
+  }
+
+  template <class T>
+  void gather(int operand, npy_intp begin, npy_intp n, T* tile) const {
+    const bool swapped = operands[operand].swapped;
+    along(operand, begin, n, [&tile, swapped](const char* address, npy_intp stride, npy_intp count) {
+      for (npy_intp i = 0; i < count; ++i) *tile++ = in_order<T>(address + i * stride, swapped);
+    });
+  }
+  template <class T>
+  void scatter(int operand, npy_intp begin, npy_intp n, const T* tile) const {
+    const bool swapped = operands[operand].swapped;
+    along(operand, begin, n, [&tile, swapped](char* address, npy_intp stride, npy_intp count) {
+      for (npy_intp i = 0; i < count; ++i, ++tile) {
+        const T value = in_order<T>(reinterpret_cast<const char*>(tile), swapped);
+        std::memcpy(address + i * stride, &value, sizeof value);
+      }
+    });
+  }
+  template <class T>
+  T* pointer(int operand, npy_intp i) const {
+    if (plain) return reinterpret_cast<T*>(operands[operand].data) + i;
+    T* result = nullptr;
+    along(operand, i, 1, [&result](char* address, npy_intp, npy_intp) { result = reinterpret_cast<T*>(address); });
+    return result;
+  }
+
+ private:
+  template <class T>
+  static T in_order(const char* address, bool swapped) {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    Bits bits;
+    std::memcpy(&bits, address, sizeof bits);
+    if (swapped) {
+      if constexpr (sizeof(T) == 4)
+        bits = __builtin_bswap32(bits);
+      else
+        bits = __builtin_bswap64(bits);
+    }
+    T value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+  }
+};
+
+// ---- Shared memory -------------------------------------------------------------------------------------------------
+
+struct Range {
+  std::uintptr_t low, high;  // the bytes [low, high)
+  PyArrayObject* owner;
+  std::string name;
+};
+
+void find_bounds(PyArrayObject* a, std::uintptr_t& low, std::uintptr_t& high) {
+  low = high = reinterpret_cast<std::uintptr_t>(PyArray_BYTES(a));
+  if (PyArray_SIZE(a) == 0) return;
+  high += static_cast<std::uintptr_t>(PyArray_ITEMSIZE(a));
+  for (int axis = 0; axis < PyArray_NDIM(a); ++axis) {
+    const npy_intp reach = (PyArray_DIM(a, axis) - 1) * PyArray_STRIDE(a, axis);
+    (reach < 0 ? low : high) += static_cast<std::uintptr_t>(reach);
+  }
+}
+
+// Exact where that is found out quickly, else the careful answer.
+bool share_memory(PyArrayObject* a, PyArrayObject* b) {
+  constexpr int most_work = 10000;
+  const auto object = [](PyArrayObject* x) { return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(x)); };
+  try {
+    return py::module_::import("numpy").attr("shares_memory")(object(a), object(b), most_work).cast<bool>();
+  } catch (const py::error_already_set& error) {
+    if (error.matches(PyExc_RuntimeError)) return true;  // TooHardError
+    throw;
+  }
+}
+
+// Whether two elements of `a` may lie on the same memory: each axis has to step over all that the finer ones span.
+bool overlaps_itself(PyArrayObject* a) {
+  std::vector<std::pair<npy_intp, npy_intp>> axes;  // stride, last index
+  for (int axis = 0; axis < PyArray_NDIM(a); ++axis) {
+    if (PyArray_DIM(a, axis) == 0) return false;
+    if (PyArray_DIM(a, axis) > 1) axes.emplace_back(std::abs(PyArray_STRIDE(a, axis)), PyArray_DIM(a, axis) - 1);
+  }
+  std::sort(axes.begin(), axes.end());
+  npy_intp span = PyArray_ITEMSIZE(a);
+  for (const auto& [stride, last] : axes) {
+    if (stride < span) return true;
+    span += stride * last;
+  }
+  return false;
+}
+
+// ---- Checks --------------------------------------------------------------------------------------------------------
+
+std::string text(const py::handle& object) { return py::str(object).cast<std::string>(); }
+
+std::string type_name(const py::handle& object) { return text(py::type::handle_of(object).attr("__name__")); }
+
+std::string dtype_name(PyArrayObject* a) {
+  return text(reinterpret_cast<PyObject*>(PyArray_DESCR(a)));
+}
+
+std::string shape_text(PyArrayObject* a) {
+  return text(py::reinterpret_steal<py::object>(PyArray_IntTupleFromIntp(PyArray_NDIM(a), PyArray_DIMS(a))));
+}
+
+void check_is_array(const py::handle& object, const std::string& name) {
+  if (!PyArray_Check(object.ptr()))
+    throw py::type_error(name + " must be a numpy.ndarray, not " + type_name(object));
+  if (!PyArray_CheckExact(object.ptr()) && py::hasattr(object, "mask"))
+    throw py::type_error(name + " is a masked array, whose mask would be ignored: pass its .data");
+}
+
+void check_is_writable(PyArrayObject* a, const std::string& name) {
+  if (!PyArray_ISWRITEABLE(a)) throw py::type_error(name + " is read-only, but is updated in place: pass a copy");
+  if (overlaps_itself(a))
+    throw py::value_error("elements of " + name + " share memory with each other (it is a broadcast or overlapping " +
+                          "view), so an update in place has no meaning: pass a copy");
+}
+
+bool same_shape(PyArrayObject* a, PyArrayObject* b) {
+  return PyArray_NDIM(a) == PyArray_NDIM(b) &&
+         std::equal(PyArray_DIMS(a), PyArray_DIMS(a) + PyArray_NDIM(a), PyArray_DIMS(b));
+}
+
+void check_matches(PyArrayObject* a, const std::string& name, PyArrayObject* param, const std::string& param_name) {
+  if (PyArray_TYPE(a) != PyArray_TYPE(param))
+    throw py::type_error(name + " has dtype " + dtype_name(a) + ", but " + param_name + " has dtype " +
+                         dtype_name(param) + ": convert it with .astype");
+  if (!same_shape(a, param))
+    throw py::value_error(name + " has shape " + shape_text(a) + ", but " + param_name + " has shape " +
+                          shape_text(param) + ": nothing is broadcast");
+}
+
+py::tuple items(const py::object& sequence, const char* name) {
+  if (PyArray_Check(sequence.ptr()) || py::isinstance<py::str>(sequence))
+    throw py::type_error(std::string(name) + " must be a list of arrays, not one " + type_name(sequence) +
+                         ": wrap it in a list");
+  PyObject* tuple = PySequence_Tuple(sequence.ptr());
+  if (tuple == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::tuple>(tuple);
+}
+
+// ---- The optimizer -------------------------------------------------------------------------------------------------
+
+template <class T>
+T convert(double value, const char* option, const std::string& name) {
+  if (std::abs(value) > static_cast<double>(std::numeric_limits<T>::max()))
+    throw py::value_error(std::string(option) + "=" + text(py::float_(value)) + " is too large for the dtype of " + name);
+  return static_cast<T>(value);
+}
+
+class Sgd {
+ public:
+  Sgd(const py::object& params, const py::object& velocities, const std::vector<double>& lr,
+      const std::vector<double>& weight_decay, double momentum, double dampening, bool nesterov, bool maximize,
+      std::optional<double> max_norm, bool skip_nonfinite, bool single)
+      : dampening_(dampening), maximize_(maximize), max_norm_(max_norm), skip_nonfinite_(skip_nonfinite),
+        single_(single) {
+    const py::tuple given = items(params, "params");
+    segments_.resize(given.size());
+    const auto check_length = [this](std::size_t length, const char* what) {
+      if (length != segments_.size())
+        throw py::value_error(std::to_string(length) + " " + what + " for " + std::to_string(segments_.size()) +
+                              " params: one for each is needed");
+    };
+    check_length(lr.size(), "learning rates");
+    check_length(weight_decay.size(), "weight decays");
+    std::optional<py::tuple> started;
+    if (!velocities.is_none()) {
+      started = items(velocities, "velocities");
+      check_length(started->size(), "velocities");
+    }
+
+    for (std::size_t i = 0; i < segments_.size(); ++i) {
+      Segment& s = segments_[i];
+      s.param = given[i];
+      const std::string name = label("param", i);
+      check_is_array(s.param, name);
+      PyArrayObject* const a = array(s.param);
+      if (PyArray_TYPE(a) != NPY_FLOAT && PyArray_TYPE(a) != NPY_DOUBLE)
+        throw py::type_error(name + " has dtype " + dtype_name(a) + ", but the step is made for float32 and float64: " +
+                             "keep the parameter in one of them");
+      check_is_writable(a, name);
+      s.size = PyArray_SIZE(a);
+      s.is_double = PyArray_TYPE(a) == NPY_DOUBLE;
+      s.fixed = Fixed(a);
+      s.step = {0, momentum, 1, weight_decay[i], 1, nesterov};
+      const auto fits = [&](const char* option, double value) {
+        s.is_double ? convert<double>(value, option, name) : convert<float>(value, option, name);
+      };
+      fits("momentum", momentum);
+      fits("dampening", dampening);
+      fits("weight_decay", weight_decay[i]);
+      if (started) take_velocity((*started)[i], i);
+    }
+    set_learning_rates(lr);
+
+    begins_.push_back(0);
+    for (const Segment& s : segments_) begins_.push_back(begins_.back() + s.size);
+    square_sums_.resize(max_norm_ || skip_nonfinite_ ? static_cast<std::size_t>(chunks()) : 0);
+    check_disjoint();
+  }
+
+  void set_learning_rates(const std::vector<double>& rates) {
+    for (std::size_t i = 0; i < segments_.size(); ++i)
+      if (!segments_[i].is_double) convert<float>(rates[i], "lr", label("param", i));
+    for (std::size_t i = 0; i < segments_.size(); ++i) segments_[i].step.learning_rate = rates[i];
+  }
+
+  // Velocities by array; None where no step has been made yet.
+  py::list velocities() const {
+    py::list result;
+    for (const Segment& s : segments_) result.append(s.started ? s.velocity : py::none());
+    return result;
+  }
+
+  py::object last_norm() const { return last_norm_ ? py::cast(*last_norm_) : py::none(); }
+
+  bool step(const py::object& grads) {
+    // The GIL may change hands anywhere in here.
+    if (busy_.exchange(true)) throw std::runtime_error("a step of this SGD is running in another thread");
+    const Busy busy(busy_);
+    const py::tuple given = items(grads, "grads");
+    if (given.size() != segments_.size())
+      throw py::value_error(std::to_string(given.size()) + " grads for " + std::to_string(segments_.size()) +
+                            " params: one for each is needed, None where there is none");
+    const bool needs_norm = max_norm_ || skip_nonfinite_;
+    double work = 0;
+    for (std::size_t i = 0; i < segments_.size(); ++i) {
+      Segment& s = segments_[i];
+      s.skipped = given[i].is_none();
+      if (s.skipped) continue;
+      PyArrayObject* const grad = array(given[i]);
+      check_gradient(given[i], i);
+      PyArrayObject* arrays[3] = {array(s.param), grad, s.velocity ? array(s.velocity) : nullptr};
+      s.update.prepare(s.velocity ? 3 : 2, arrays, false);
+      if (needs_norm) s.squares.prepare(1, &grad, true);
+      s.step.undampened = s.started ? 1 - dampening_ : 1;
+      const double streams = s.velocity ? 5 : 3;  // what is read, and what is written
+      work += static_cast<double>(s.size) * streams *
+              (s.update.plain ? ns_per_byte * static_cast<double>(PyArray_ITEMSIZE(grad)) : ns_gathered);
+    }
+    const int team = threads::worthwhile(work);
+
+    bool applied = true;
+    {
+      const py::gil_scoped_release release;
+      const FpScope environment;
+      double factor = 1;
+      if (needs_norm) {
+        bool finite;
+        factor = clip(team, finite);
+        applied = finite || !skip_nonfinite_;
+      }
+      if (applied) {
+        for (Segment& s : segments_) s.step.gradient_scale = maximize_ ? -factor : factor;
+        threads::run(chunks(), team, each_part<&Sgd::update_part>, this);
+      }
+    }
+    if (applied)
+      for (Segment& s : segments_) s.started = s.started || !s.skipped;
+    return applied;
+  }
+
+ private:
+  // What an array looked like when it was checked. Its owner can still resize or reshape it.
+  struct Fixed {
+    char* data = nullptr;
+    py::object dtype;
+    std::vector<npy_intp> shape_and_strides;
+
+    Fixed() = default;
+    explicit Fixed(PyArrayObject* a)
+        : data(PyArray_BYTES(a)),
+          dtype(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyArray_DESCR(a)))),
+          shape_and_strides(PyArray_DIMS(a), PyArray_DIMS(a) + PyArray_NDIM(a)) {
+      shape_and_strides.insert(shape_and_strides.end(), PyArray_STRIDES(a), PyArray_STRIDES(a) + PyArray_NDIM(a));
+    }
+    bool holds(PyArrayObject* a) const {
+      const auto axes = static_cast<std::size_t>(PyArray_NDIM(a));
+      return PyArray_BYTES(a) == data && reinterpret_cast<PyObject*>(PyArray_DESCR(a)) == dtype.ptr() &&
+             PyArray_ISWRITEABLE(a) && shape_and_strides.size() == 2 * axes &&
+             std::equal(PyArray_DIMS(a), PyArray_DIMS(a) + axes, shape_and_strides.begin()) &&
+             std::equal(PyArray_STRIDES(a), PyArray_STRIDES(a) + axes, shape_and_strides.begin() + PyArray_NDIM(a));
+    }
+  };
+
+  struct Segment {
+    py::object param, velocity;
+    Fixed fixed;
+    npy_intp size = 0;
+    bool is_double = false, started = false;
+    SgdStep<double> step{};
+    // of the step being made
+    bool skipped = false;
+    Walk update, squares;
+  };
+
+  class Busy {
+   public:
+    explicit Busy(std::atomic<bool>& flag) : flag_(flag) {}
+    ~Busy() { flag_ = false; }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+   private:
+    std::atomic<bool>& flag_;
+  };
+
+  // Single-threaded estimates that decide whether threads pay.
+  static constexpr double ns_per_byte = 0.02, ns_gathered = 1;
+
+  std::string label(const std::string& kind, std::size_t i) const {
+    return single_ ? kind : kind + "s[" + std::to_string(i) + "]";
+  }
+
+  void take_velocity(const py::object& velocity, std::size_t i) {
+    Segment& s = segments_[i];
+    s.started = !velocity.is_none();
+    if (s.started) {
+      // Velocities of an earlier state are named as they are in it.
+      const std::string name = single_ ? "velocity" : "velocities[" + std::to_string(i) + "]";
+      check_is_array(velocity, name);
+      check_matches(array(velocity), name, array(s.param), label("param", i));
+      check_is_writable(array(velocity), name);
+      s.velocity = velocity;
+    } else {
+      const py::object native = s.param.attr("dtype").attr("newbyteorder")("=");
+      s.velocity = py::module_::import("numpy").attr("zeros_like")(s.param, native, "K", false);
+    }
+  }
+
+  void check_disjoint() {
+    const auto add = [this](const py::object& object, const std::string& name) {
+      Range range{0, 0, array(object), name};
+      find_bounds(range.owner, range.low, range.high);
+      if (range.low != range.high) ranges_.push_back(std::move(range));
+    };
+    for (std::size_t i = 0; i < segments_.size(); ++i) {
+      add(segments_[i].param, label("param", i));
+      if (segments_[i].velocity) add(segments_[i].velocity, single_ ? "velocity" : "the velocity of " + label("param", i));
+    }
+    std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
+    std::uintptr_t reach = 0;
+    for (std::size_t i = 0; i < ranges_.size(); ++i) {
+      for (std::size_t j = i + 1; j < ranges_.size() && ranges_[j].low < ranges_[i].high; ++j)
+        if (share_memory(ranges_[i].owner, ranges_[j].owner))
+          throw py::value_error(ranges_[i].name + " and " + ranges_[j].name +
+                                " share memory, which the step would update twice: pass each array once");
+      reaches_.push_back(reach = std::max(reach, ranges_[i].high));
+    }
+  }
+
+  void check_gradient(const py::handle& object, std::size_t i) const {
+    const Segment& s = segments_[i];
+    PyArrayObject* const param = array(s.param);
+    if (!s.fixed.holds(param))
+      throw py::value_error(label("param", i) + " was resized, reshaped or made read-only since it was handed over");
+    if (!PyArray_CheckExact(object.ptr())) check_is_array(object, label("grad", i));
+    PyArrayObject* const grad = array(object);
+    if (PyArray_TYPE(grad) != PyArray_TYPE(param) || !same_shape(grad, param))
+      check_matches(grad, label("grad", i), param, label("param", i));
+
+    std::uintptr_t low, high;
+    find_bounds(grad, low, high);
+    if (low == high) return;
+    const auto after = std::partition_point(ranges_.begin(), ranges_.end(),
+                                            [high](const Range& range) { return range.low < high; });
+    for (auto k = static_cast<std::size_t>(after - ranges_.begin()); k-- > 0 && reaches_[k] > low;)
+      if (ranges_[k].high > low && share_memory(grad, ranges_[k].owner))
+        throw py::value_error(label("grad", i) + " and " + ranges_[k].name +
+                              " share memory, which the step would change while reading it: pass a copy");
+  }
+
+  // The arrays, one after the other, are cut into chunks of equal length; small arrays share one.
+  npy_intp chunks() const { return (begins_.back() + chunk_length - 1) / chunk_length; }
+
+  // Task: calls part(segment, begin, end, chunk) for what the chunk holds of each array.
+  template <void (Sgd::*part)(const Segment&, npy_intp, npy_intp, npy_intp)>
+  static void each_part(void* self, npy_intp chunk) {
+    Sgd& sgd = *static_cast<Sgd*>(self);
+    const npy_intp from = chunk * chunk_length, to = std::min(from + chunk_length, sgd.begins_.back());
+    auto i = static_cast<std::size_t>(std::upper_bound(sgd.begins_.begin(), sgd.begins_.end(), from) -
+                                      sgd.begins_.begin() - 1);
+    for (; i < sgd.segments_.size() && sgd.begins_[i] < to; ++i) {
+      const npy_intp begin = std::max(from - sgd.begins_[i], npy_intp(0));
+      const npy_intp end = std::min(to - sgd.begins_[i], sgd.segments_[i].size);
+      if (begin < end && !sgd.segments_[i].skipped) (sgd.*part)(sgd.segments_[i], begin, end, chunk);
+    }
+  }
+
+  void update_part(const Segment& s, npy_intp begin, npy_intp end, npy_intp) {
+    if (s.is_double)
+      update(active_table().sgd64, s, begin, end);
+    else
+      update(active_table().sgd32, s, begin, end);
+  }
+
+  template <class T>
+  static void update(SgdRow<T> row, const Segment& s, npy_intp begin, npy_intp end) {
+    const SgdStep<T> step = {static_cast<T>(s.step.learning_rate), static_cast<T>(s.step.momentum),
+                             static_cast<T>(s.step.undampened),    static_cast<T>(s.step.weight_decay),
+                             static_cast<T>(s.step.gradient_scale), s.step.nesterov};
+    const Walk& walk = s.update;
+    const bool moves = static_cast<bool>(s.velocity);
+    if (walk.plain || walk.direct) {
+      for (npy_intp n; begin < end; begin += n) {
+        n = walk.plain ? end - begin : std::min(end - begin, walk.shape.back() - begin % walk.shape.back());
+        row(step, walk.pointer<T>(0, begin), walk.pointer<T>(1, begin), moves ? walk.pointer<T>(2, begin) : nullptr, n);
+      }
+      return;
+    }
+    T param[tile_length], grad[tile_length], velocity[tile_length];
+    for (npy_intp n; begin < end; begin += n) {
+      n = std::min(end - begin, tile_length);
+      walk.gather(0, begin, n, param);
+      walk.gather(1, begin, n, grad);
+      if (moves) walk.gather(2, begin, n, velocity);
+      row(step, param, grad, moves ? velocity : nullptr, n);
+      walk.scatter(0, begin, n, param);
+      if (moves) walk.scatter(2, begin, n, velocity);
+    }
+  }
+
+  struct SquareSums {
+    double lane[square_sum_lanes];
+  };
+
+  void square_part(const Segment& s, npy_intp begin, npy_intp end, npy_intp chunk) {
+    double* const lane = square_sums_[static_cast<std::size_t>(chunk)].lane;
+    if (s.is_double)
+      add_squares(active_table().square_sum64, s.squares, begin, end, lane);
+    else
+      add_squares(active_table().square_sum32, s.squares, begin, end, lane);
+  }
+
+  // Which lane an element is added to depends on its place in the array, in C order, and not on the memory layout.
+  template <class T>
+  void add_squares(SquareSum<T> sum, const Walk& walk, npy_intp begin, npy_intp end, double* lane) const {
+    if (walk.plain) return sum(walk.pointer<T>(0, begin), end - begin, square_scale_, lane);
+    T tile[tile_length];
+    for (npy_intp n; begin < end; begin += n) {
+      n = std::min(end - begin, tile_length);
+      walk.gather(0, begin, n, tile);
+      sum(tile, n, square_scale_, lane);
+    }
+  }
+
+  double sum_squares(int team, double scale) {
+    square_scale_ = scale;
+    std::fill(square_sums_.begin(), square_sums_.end(), SquareSums{});
+    threads::run(chunks(), team, each_part<&Sgd::square_part>, this);
+    double total = 0;
+    for (SquareSums& sums : square_sums_) {
+      for (int half = square_sum_lanes / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; ++k) sums.lane[k] += sums.lane[k + half];
+      total += sums.lane[0];
+    }
+    return total;
+  }
+
+  // Sets the norm of all gradients; the factor that brings it down to max_norm.
+  double clip(int team, bool& finite) {
+    // Squares of float64 can leave its range: then once more with the elements scaled into the middle of it (Blue 1978).
+    double scale = 1, total = sum_squares(team, scale);
+    if (!std::isfinite(total))
+      total = sum_squares(team, scale = 0x1p-600);
+    else if (total < 0x1p-900)
+      total = sum_squares(team, scale = 0x1p600);
+    finite = std::isfinite(total);
+    const double norm = std::sqrt(total);  // times scale
+    last_norm_ = norm / scale;
+    if (!max_norm_ || std::isinf(*max_norm_)) return 1;
+    const double factor = *max_norm_ * scale / (norm + 1e-6 * scale);
+    return factor > 1 ? 1 : factor;  // NaN stays
+  }
+
+  std::vector<Segment> segments_;
+  std::vector<npy_intp> begins_;  // of each array in the sequence of all, and the end
+  std::vector<Range> ranges_;     // what is written, by address
+  std::vector<std::uintptr_t> reaches_;  // the highest address of ranges_[0..i]
+  std::vector<SquareSums> square_sums_;  // by chunk
+  double dampening_, square_scale_ = 1;
+  bool maximize_;
+  std::optional<double> max_norm_, last_norm_;
+  bool skip_nonfinite_, single_;
+  std::atomic<bool> busy_{false};
+};
+
+}  // namespace
+
+void register_sgd(py::module_& m) {
+  py::class_<Sgd>(m, "_Sgd")
+      .def(py::init<const py::object&, const py::object&, const std::vector<double>&, const std::vector<double>&, double,
+                    double, bool, bool, std::optional<double>, bool, bool>(),
+           py::arg("params"), py::arg("velocities"), py::kw_only(), py::arg("lr"), py::arg("weight_decay"),
+           py::arg("momentum"), py::arg("dampening"), py::arg("nesterov"), py::arg("maximize"), py::arg("max_norm"),
+           py::arg("skip_nonfinite"), py::arg("single"))
+      .def("step", &Sgd::step, py::arg("grads"))
+      .def("set_learning_rates", &Sgd::set_learning_rates, py::arg("rates"))
+      .def("velocities", &Sgd::velocities)
+      .def_property_readonly("last_norm", &Sgd::last_norm);
+}
+
+}  // namespace numact

@@ -1,0 +1,429 @@
+// The elementwise kernels as NumPy ufuncs, and the call front end of those with parameters.
+//
+// A ufunc is made without loops; float32 and float64 loops are added as array methods, and one promoter sends every other
+// combination of dtypes to them: the arrays promote together as NumPy does, parameters never count.
+#include "numpy_api.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "../runtime/fp_scope.hpp"
+#include "../runtime/threads.hpp"
+#include "records.hpp"
+#include "register.hpp"
+
+namespace py = pybind11;
+
+namespace numact {
+namespace {
+
+constexpr int most_operands = 5;
+
+ptrdiff_t size_of(Type type) { return type == Type::float32 ? 4 : 8; }
+PyArray_DTypeMeta* dtype_of(Type type) { return type == Type::float32 ? &PyArray_FloatDType : &PyArray_DoubleDType; }
+
+// ---- the loop NumPy calls ----
+
+struct Loop {
+  ElementwiseRun run;
+  int inputs;
+  ptrdiff_t output_size;
+  double cost;
+};
+
+struct Job {
+  const Loop* loop;
+  char* const* operands;
+  const npy_intp* strides;
+  ptrdiff_t n;
+};
+
+constexpr ptrdiff_t chunk_length = 1 << 14;
+
+void run_chunk(void* argument, ptrdiff_t chunk) {
+  const Job& job = *static_cast<const Job*>(argument);
+  const ptrdiff_t begin = chunk * chunk_length;
+  char* moved[most_operands];
+  for (int i = 0; i <= job.loop->inputs; ++i) moved[i] = job.operands[i] + begin * job.strides[i];
+  job.loop->run(moved, job.strides, std::min(chunk_length, job.n - begin));
+}
+
+// Whether writing the output may change an input that is read later: reduce, accumulate and at hand the output in as an
+// input at another offset or with stride 0. The same memory element by element is fine, and so are interleaved arrays.
+bool feeds_back(const Loop& loop, char* const* operands, const npy_intp* strides, ptrdiff_t n) {
+  const char* const out = operands[loop.inputs];
+  const ptrdiff_t out_stride = strides[loop.inputs], last = n - 1;
+  for (int i = 0; i < loop.inputs; ++i) {
+    const ptrdiff_t stride = strides[i], distance = operands[i] - out;
+    if (stride == out_stride && stride != 0) {
+      const ptrdiff_t step = std::abs(stride), offset = ((distance % step) + step) % step;
+      if (distance == 0 || (offset >= loop.output_size && step - offset >= loop.output_size)) continue;
+    }
+    const char* const in = operands[i];
+    const char* const in_low = in + std::min<ptrdiff_t>(0, last * stride);
+    const char* const in_high = in + std::max<ptrdiff_t>(0, last * stride) + 8;
+    const char* const out_low = out + std::min<ptrdiff_t>(0, last * out_stride);
+    const char* const out_high = out + std::max<ptrdiff_t>(0, last * out_stride) + loop.output_size;
+    if (in_low < out_high && out_low < in_high) return true;
+  }
+  return false;
+}
+
+int run_loop(const Loop& loop, char* const* operands, ptrdiff_t n, const npy_intp* strides) {
+  const FpScope scope;
+  if (n > 1 && feeds_back(loop, operands, strides, n)) {
+    char* moved[most_operands];
+    for (int i = 0; i <= loop.inputs; ++i) moved[i] = operands[i];
+    for (ptrdiff_t k = 0; k < n; ++k) {
+      loop.run(moved, strides, 1);
+      for (int i = 0; i <= loop.inputs; ++i) moved[i] += strides[i];
+    }
+    return 0;
+  }
+  const int team = n > chunk_length ? threads::worthwhile(double(n) * loop.cost) : 1;
+  if (team == 1) {
+    loop.run(operands, strides, n);
+  } else {
+    Job job{&loop, operands, strides, n};
+    threads::run((n + chunk_length - 1) / chunk_length, team, run_chunk, &job);
+  }
+  return 0;
+}
+
+// NumPy gives a loop no data of its own, so each has a C function of its own that knows its place in this array.
+constexpr size_t most_loops = 1024;
+std::array<Loop, most_loops> loops;
+size_t loops_used = 0;
+
+template <size_t place>
+int numbered_loop(PyArrayMethod_Context*, char* const* data, const npy_intp* dimensions, const npy_intp* strides,
+                  NpyAuxData*) {
+  return run_loop(loops[place], data, dimensions[0], strides);
+}
+template <size_t... place>
+constexpr std::array<PyArrayMethod_StridedLoop*, sizeof...(place)> make_numbered_loops(std::index_sequence<place...>) {
+  return {{numbered_loop<place>...}};
+}
+constexpr auto numbered_loops = make_numbered_loops(std::make_index_sequence<most_loops>{});
+
+// ---- promotion ----
+
+struct Shape {
+  int arrays, parameters;
+  bool precise;
+};
+// Ufuncs live as long as the process.
+std::unordered_map<const PyObject*, Shape>& shapes() {
+  static auto* const all = new std::unordered_map<const PyObject*, Shape>;
+  return *all;
+}
+
+bool is_weak(const PyArray_DTypeMeta* dtype) {
+  return dtype == &PyArray_PyFloatDType || dtype == &PyArray_PyLongDType;
+}
+
+int refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {
+  PyErr_Format(PyExc_TypeError,
+               "%s: no loop for arrays of %R; expected float32, float64, integers or bool (which give float64). Convert "
+               "with x.astype(np.float32) or x.astype(np.float64).",
+               reinterpret_cast<const PyUFuncObject*>(ufunc)->name, dtype);
+  return -1;
+}
+
+// dtype= or a signature decides; else the arrays promote together, Python scalars among them weak; integers and bool give
+// float64. Parameters follow: float32 for float32, float64 for float64 and in the precise tier.
+int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
+            PyArray_DTypeMeta* result[]) {
+  const Shape shape = shapes().at(ufunc);
+  const int inputs = shape.arrays + shape.parameters;
+  py::object common;
+  if (signature[inputs] != nullptr) common = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(signature[inputs]));
+  for (int i = 0; i < shape.arrays && signature[inputs] == nullptr; ++i) {
+    PyArray_DTypeMeta* dtype = signature[i] != nullptr ? signature[i] : given[i];
+    if (is_weak(dtype)) continue;
+    if (!common) {
+      common = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(dtype));
+    } else {
+      PyArray_DTypeMeta* both = PyArray_CommonDType(reinterpret_cast<PyArray_DTypeMeta*>(common.ptr()), dtype);
+      if (both == nullptr) return -1;
+      common = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(both));
+    }
+  }
+  PyArray_DTypeMeta* data = common ? reinterpret_cast<PyArray_DTypeMeta*>(common.ptr()) : &PyArray_DoubleDType;
+  const bool integral = PyTypeNum_ISINTEGER(data->type_num) || PyTypeNum_ISBOOL(data->type_num);
+  if (integral && signature[inputs] == nullptr) data = &PyArray_DoubleDType;
+  if (data != &PyArray_FloatDType && data != &PyArray_DoubleDType) return refuse(ufunc, data);
+  PyArray_DTypeMeta* parameter = shape.precise ? &PyArray_DoubleDType : data;
+  for (int i = 0; i <= inputs; ++i) {
+    result[i] = i >= shape.arrays && i < inputs ? parameter : data;
+    Py_INCREF(result[i]);
+  }
+  return 0;
+}
+
+// ---- construction ----
+
+// NumPy and Python keep pointers to names and docstrings for as long as the objects live: for ever.
+const char* kept(const std::string& text) { return (new std::string(text))->c_str(); }
+
+py::object make_ufunc(const std::string& name, const std::string& doc, const Shape& shape) {
+  const int inputs = shape.arrays + shape.parameters;
+  py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, inputs, 1, PyUFunc_None, kept(name),
+                                                     kept(doc), 0));
+  shapes().emplace(ufunc.ptr(), shape);
+  py::tuple dtypes(static_cast<size_t>(inputs) + 1);
+  for (int i = 0; i <= inputs; ++i) dtypes[static_cast<size_t>(i)] = py::none();
+  const py::object promoter = checked(PyCapsule_New(reinterpret_cast<void*>(promote), "numpy._ufunc_promoter", nullptr));
+  check(PyUFunc_AddPromoter(ufunc.ptr(), dtypes.ptr(), promoter.ptr()));
+  return ufunc;
+}
+
+void add_loop(const py::object& ufunc, const ElementwiseKernel& kernel) {
+  if (loops_used == most_loops) throw std::runtime_error("numact: more loops than most_loops");
+  const int inputs = kernel.arrays + kernel.parameters;
+  loops[loops_used] = {kernel.run, inputs, size_of(kernel.data), elementwise_records[kernel.record].cost};
+  PyArray_DTypeMeta* dtypes[most_operands];
+  for (int i = 0; i <= inputs; ++i)
+    dtypes[i] = dtype_of(i >= kernel.arrays && i < inputs ? kernel.parameter : kernel.data);
+  PyType_Slot slots[] = {{NPY_METH_strided_loop, reinterpret_cast<void*>(numbered_loops[loops_used])}, {0, nullptr}};
+  PyArrayMethod_Spec spec = {elementwise_records[kernel.record].name,
+                             inputs,
+                             1,
+                             NPY_NO_CASTING,
+                             NPY_METH_NO_FLOATINGPOINT_ERRORS,
+                             dtypes,
+                             slots};
+  check(PyUFunc_AddLoopFromSpec(ufunc.ptr(), &spec));
+  ++loops_used;
+}
+
+// ---- functions with parameters ----
+
+// f(x, parameter=default, ...) over the ufunc f(x, parameter, ...). A parameter that is a Python float or left out becomes
+// a 0-d array of the right dtype at once, which is what makes the call cheap; everything else is the ufunc's business.
+struct FrontEnd {
+  PyMethodDef definition;
+  PyObject* ufunc;
+  Shape shape;
+  const Record* record;
+  bool from_output;
+  PyObject* names[2];
+  PyObject* defaults[2];      // Python floats; nullptr: required
+  PyObject* defaults32[2];    // 0-d arrays of the dtype that the kernel for float32 data wants
+  PyObject* defaults64[2];
+};
+
+const char* requirement(Domain domain) {
+  switch (domain) {
+    case Domain::positive: return "greater than 0";
+    case Domain::nonnegative: return "at least 0";
+    default: return "a number, not NaN";
+  }
+}
+
+// Scalars are checked against the domain; arrays follow the formula. -1 with an error set.
+int check_domain(const FrontEnd& front, int j, PyObject* value) {
+  double number;
+  if (PyFloat_Check(value)) {
+    number = PyFloat_AS_DOUBLE(value);
+  } else if (PyLong_Check(value) || (PyArray_CheckAnyScalar(value) && !PyComplex_Check(value))) {
+    if (PyArray_IsScalar(value, ComplexFloating) || PyArray_IsScalar(value, Flexible)) return 0;
+    if (PyArray_Check(value) && !PyArray_ISINTEGER(reinterpret_cast<PyArrayObject*>(value)) &&
+        !PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(value)))
+      return 0;
+    number = PyFloat_AsDouble(value);
+    if (number == -1 && PyErr_Occurred()) return -1;
+  } else {
+    return 0;
+  }
+  const ParameterRecord& parameter = front.record->parameter[j];
+  const Domain domain = front.from_output ? parameter.domain_from_output : parameter.domain;
+  const bool valid = domain == Domain::positive      ? number > 0
+                     : domain == Domain::nonnegative ? number >= 0
+                                                     : !std::isnan(number);
+  if (valid) return 0;
+  const py::str text = py::repr(value);
+  PyErr_Format(PyExc_ValueError, "%s: %s must be %s, got %U", front.definition.ml_name, parameter.name,
+               requirement(domain), text.ptr());
+  return -1;
+}
+
+PyObject* zero_dimensional(int type, double value) {
+  PyObject* array = PyArray_SimpleNew(0, nullptr, type);
+  if (array == nullptr) return nullptr;
+  void* data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
+  if (type == NPY_FLOAT32)
+    *static_cast<float*>(data) = static_cast<float>(value);
+  else
+    *static_cast<double*>(data) = value;
+  return array;
+}
+
+PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
+  const FrontEnd& front = *static_cast<const FrontEnd*>(PyCapsule_GetPointer(self, nullptr));
+  const Shape& shape = front.shape;
+  const int inputs = shape.arrays + shape.parameters;
+  if (nargs < shape.arrays) {
+    PyErr_Format(PyExc_TypeError, "%s() takes %d positional-only array%s, got %zd positional arguments",
+                 front.definition.ml_name, shape.arrays, shape.arrays == 1 ? "" : "s", nargs);
+    return nullptr;
+  }
+  const Py_ssize_t given_keywords = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+  PyObject* values[2] = {nullptr, nullptr};
+  for (int j = 0; j < shape.parameters && shape.arrays + j < nargs; ++j) values[j] = args[shape.arrays + j];
+
+  // Keywords that name a parameter are taken out; the rest goes on to the ufunc.
+  std::vector<PyObject*> passed;
+  passed.reserve(static_cast<size_t>(nargs + given_keywords + shape.parameters + 1));
+  passed.push_back(nullptr);  // PY_VECTORCALL_ARGUMENTS_OFFSET
+  py::object rest;            // names of the keywords that go on, once one was taken out
+  std::vector<PyObject*> rest_values;
+  for (Py_ssize_t k = 0; k < given_keywords; ++k) {
+    PyObject* keyword = PyTuple_GET_ITEM(keywords, k);
+    int taken = -1;
+    for (int j = 0; j < shape.parameters && taken < 0; ++j) {
+      const int same = keyword == front.names[j] ? 1 : PyObject_RichCompareBool(keyword, front.names[j], Py_EQ);
+      if (same < 0) return nullptr;
+      if (same == 1) taken = j;
+    }
+    if (taken < 0) {
+      rest_values.push_back(args[nargs + k]);
+      if (rest) check(PyList_Append(rest.ptr(), keyword));
+      continue;
+    }
+    if (values[taken] != nullptr) {
+      PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument %R", front.definition.ml_name, keyword);
+      return nullptr;
+    }
+    values[taken] = args[nargs + k];
+    if (!rest) rest = checked(PySequence_List(checked(PyTuple_GetSlice(keywords, 0, k)).ptr()));
+  }
+  if (rest) rest = checked(PyList_AsTuple(rest.ptr()));
+
+  // The dtype the arrays have in common when they are plain float32 or float64 arrays.
+  int type = NPY_NOTYPE;
+  for (int i = 0; i < shape.arrays; ++i) {
+    const int each = PyArray_CheckExact(args[i]) ? PyArray_TYPE(reinterpret_cast<PyArrayObject*>(args[i])) : NPY_NOTYPE;
+    type = i == 0 || each == type ? each : NPY_NOTYPE;
+  }
+  const bool plain = type == NPY_FLOAT32 || type == NPY_FLOAT64;
+
+  for (int i = 0; i < shape.arrays; ++i) passed.push_back(args[i]);
+  py::object converted[2];
+  for (int j = 0; j < shape.parameters; ++j) {
+    PyObject* value = values[j];
+    if (value == nullptr) {
+      value = !plain ? front.defaults[j] : type == NPY_FLOAT32 ? front.defaults32[j] : front.defaults64[j];
+      if (value == nullptr) {
+        PyErr_Format(PyExc_TypeError, "%s() missing required argument '%s'", front.definition.ml_name,
+                     front.record->parameter[j].name);
+        return nullptr;
+      }
+    } else {
+      if (check_domain(front, j, value) < 0) return nullptr;
+      if (plain && PyFloat_CheckExact(value)) {
+        const int wanted = shape.precise ? NPY_FLOAT64 : type;
+        value = zero_dimensional(wanted, PyFloat_AS_DOUBLE(value));
+        if (value == nullptr) return nullptr;
+        converted[j] = py::reinterpret_steal<py::object>(value);
+      }
+    }
+    passed.push_back(value);
+  }
+  for (Py_ssize_t i = inputs; i < nargs; ++i) passed.push_back(args[i]);
+  const size_t positional = passed.size() - 1;
+  passed.insert(passed.end(), rest_values.begin(), rest_values.end());
+  return PyObject_Vectorcall(front.ufunc, passed.data() + 1, positional | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                             rest_values.empty() ? nullptr : (rest ? rest.ptr() : keywords));
+}
+
+// CPython must not see C++ exceptions.
+PyObject* front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
+  try {
+    return call_front_end(self, args, nargs, keywords);
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
+py::object make_front_end(const std::string& name, const std::string& doc, const py::object& ufunc, const Shape& shape,
+                          const Record& record, bool from_output, const std::string& module) {
+  auto* const front = new FrontEnd{};
+  std::string signature = name + "(" + (shape.arrays == 1 ? "x" : from_output ? "dy, y" : "dy, x") + ", /";
+  front->ufunc = ufunc.inc_ref().ptr();
+  front->shape = shape;
+  front->record = &record;
+  front->from_output = from_output;
+  for (int j = 0; j < shape.parameters; ++j) {
+    const ParameterRecord& parameter = record.parameter[j];
+    front->names[j] = checked(PyUnicode_InternFromString(parameter.name)).release().ptr();
+    signature += std::string(", ") + parameter.name;
+    if (std::isnan(parameter.fallback)) continue;
+    front->defaults[j] = checked(PyFloat_FromDouble(parameter.fallback)).release().ptr();
+    front->defaults32[j] = checked(zero_dimensional(shape.precise ? NPY_FLOAT64 : NPY_FLOAT32, parameter.fallback)).release().ptr();
+    front->defaults64[j] = checked(zero_dimensional(NPY_FLOAT64, parameter.fallback)).release().ptr();
+    signature += "=" + std::string(py::repr(py::float_(parameter.fallback)));
+  }
+  signature += ", out=None, **kwargs)\n--\n\n";
+  front->definition = {kept(name), reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(front_end)),
+                       METH_FASTCALL | METH_KEYWORDS, kept(signature + doc)};
+  const py::object self = checked(PyCapsule_New(front, nullptr, nullptr));
+  const py::str module_name(module);
+  return checked(PyCFunction_NewEx(&front->definition, self.ptr(), module_name.ptr()));
+}
+
+const char* suffix(Direction direction) {
+  switch (direction) {
+    case Direction::backward: return "_backward";
+    case Direction::backward_from_output: return "_backward_from_output";
+    default: return "";
+  }
+}
+
+// Makes the functions of one tier at one level: (ufuncs, functions), both by name. `functions` holds the ufunc itself
+// where there are no parameters.
+py::tuple make_functions(const std::string& level, bool precise, const py::dict& docs, const std::string& module) {
+  const Table* table = find_level(level.c_str());
+  if (table == nullptr) throw py::value_error("unknown ISA level '" + level + "'");
+  py::dict ufuncs, functions;
+  for (int k = 0; k < table->elementwise_count; ++k) {
+    const ElementwiseKernel& kernel = table->elementwise[k];
+    // The precise tier has its own float32; its float64 is the standard one.
+    const bool wanted = precise ? kernel.tier == Tier::precise || kernel.data == Type::float64 : kernel.tier == Tier::standard;
+    if (kernel.run == nullptr || !wanted) continue;
+    const Record& record = elementwise_records[kernel.record];
+    const std::string name = std::string(record.name) + suffix(kernel.direction);
+    const py::str key(name);
+    if (!ufuncs.contains(key)) {
+      const Shape shape{kernel.arrays, kernel.parameters, precise};
+      const std::string doc = docs.contains(key) ? std::string(py::str(docs[key])) : std::string();
+      ufuncs[key] = make_ufunc(name, doc, shape);
+      if (kernel.parameters == 0)
+        functions[key] = ufuncs[key];
+      else
+        functions[key] = make_front_end(name, doc, ufuncs[key], shape, record,
+                                        kernel.direction == Direction::backward_from_output, module);
+    }
+    add_loop(ufuncs[key], kernel);
+  }
+  return py::make_tuple(ufuncs, functions);
+}
+
+}  // namespace
+
+void register_ufuncs(py::module_& m) {
+  m.def("make_functions", make_functions, py::arg("level"), py::arg("precise"), py::arg("docs"), py::arg("module"),
+        "Ufuncs and public functions of one tier at one ISA level, by name.");
+}
+
+}  // namespace numact

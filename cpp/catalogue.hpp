@@ -1,0 +1,44 @@
+// THE list of activations. Kernels of every dtype and ISA level, ufuncs, the Python catalogue, tests and benchmarks iterate
+// over it; nothing else lists them.
+#pragma once
+#include <limits>
+
+namespace numact {
+
+// What a scalar parameter may be; NaN never.
+enum class Domain { any, positive, nonnegative };
+
+struct ParameterRecord {
+  const char* name;
+  double fallback;  // NaN: the parameter has no default
+  Domain domain;
+  Domain domain_from_output;  // where the output still tells the input's side
+};
+
+struct Record {
+  const char* name;
+  double cost;  // rough nanoseconds per element on one core: decides when threads pay
+  int parameters;
+  ParameterRecord parameter[2];
+};
+
+constexpr double required = std::numeric_limits<double>::quiet_NaN();
+
+// X(type, name, float32 forward, float32 backward, float64, cost, parameters, {records})
+// The arithmetics are those of lanes/arithmetic.hpp: the faster that holds the bound.
+#define NUMACT_ELEMENTWISE(X)                                                                                      \
+  X(Relu, "relu", Single, Single, Wide, 0.1, 0, {})                                                                \
+  X(LeakyRelu, "leaky_relu", Single, Single, Wide, 0.1, 1,                                                         \
+    {{"negative_slope", 0.01, Domain::any, Domain::nonnegative}})                                                  \
+  X(Prelu, "prelu", Single, Single, Wide, 0.1, 1, {{"weight", required, Domain::any, Domain::any}})                \
+  X(Elu, "elu", Single, Wide, Double, 0.6, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})                  \
+  X(Selu, "selu", Single, Wide, Double, 0.6, 0, {})                                                                \
+  X(Sigmoid, "sigmoid", Single, Wide, Double, 1.0, 0, {})                                                          \
+  X(Tanh, "tanh", Single, Wide, Double, 1.0, 0, {})                                                                \
+  X(Silu, "silu", Single, Wide, Double, 1.0, 0, {})                                                                \
+  X(Swish, "swish", Wide, Wide, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})
+
+// X(name): over an axis, with kernels of their own.
+#define NUMACT_ROWS(X) X("maxout")
+
+}  // namespace numact

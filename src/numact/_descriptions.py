@@ -1,0 +1,264 @@
+"""What is said of each activation: the words and formulas of its docstrings and of its catalogue record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+from types import MappingProxyType
+from typing import Literal
+
+Saturation = Literal["left", "right", "both", "no"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """The prose of one activation.
+
+    ``formula`` and ``derivative`` are LaTeX, ``plain`` and ``plain_derivative`` the same for a terminal; ``examples``
+    maps the suffix of a function ("", "_backward", "_backward_from_output") to lines of a doctest.
+    """
+
+    summary: str
+    plain: str
+    plain_derivative: str
+    formula: str
+    derivative: str
+    output_range: tuple[float, float]
+    zero_centered: bool
+    saturates: Saturation
+    monotonic: bool
+    source: str
+    kink: str = ""
+    remarks: str = ""
+    from_output: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
+
+
+_SELU_MINIMUM = -1.7580993408473768599402175208123
+
+DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
+    {
+        "relu": Description(
+            summary="Rectified linear unit",
+            plain="relu(x) = max(x, 0)",
+            plain_derivative="relu'(x) = 1 for x > 0, else 0",
+            formula=r"\max(x, 0)",
+            derivative=r"[x > 0]",
+            output_range=(0.0, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=True,
+            source="V. Nair, G. Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines, ICML 2010",
+            kink="relu'(0) = 0; relu(-0.0) is -0.0.",
+            remarks="A unit whose input is never positive gets no gradient and stays dead: start with a small positive\n"
+            "bias (0.01), lower the learning rate, or use a leaky variant.",
+            from_output="Nothing is lost: the sign of the output is the sign of the input.",
+            examples={
+                "": ">>> na.relu(np.array([-2.0, 0.0, 3.0]))\narray([0., 0., 3.])",
+                "_backward": ">>> na.relu_backward(1.0, np.array([-2.0, 0.0, 3.0]))\narray([0., 0., 1.])",
+                "_backward_from_output": ">>> na.relu_backward_from_output(1.0, np.array([0.0, 3.0]))\narray([0., 1.])",
+            },
+        ),
+        "leaky_relu": Description(
+            summary="Leaky rectified linear unit",
+            plain="leaky_relu(x) = x for x > 0, negative_slope * x elsewhere",
+            plain_derivative="leaky_relu'(x) = 1 for x > 0, negative_slope elsewhere",
+            formula=r"x\,[x > 0] + s\,x\,[x \le 0]",
+            derivative=r"[x > 0] + s\,[x \le 0]",
+            output_range=(-inf, inf),
+            zero_centered=False,
+            saturates="no",
+            monotonic=True,
+            source="A. Maas, A. Hannun, A. Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, ICML 2013",
+            kink="leaky_relu'(0) = negative_slope.",
+            remarks="The small slope on the left keeps a gradient alive where relu has none.",
+            from_output="Nothing is lost where `negative_slope` is at least 0; below, the output does not tell the sign of\n"
+            "the input, and a scalar is a ValueError.",
+            parameters={"negative_slope": "Slope left of 0, any number but NaN."},
+            examples={
+                "": ">>> na.leaky_relu(np.array([-2.0, 0.0, 3.0]), 0.1)\narray([-0.2,  0. ,  3. ])",
+                "_backward": ">>> na.leaky_relu_backward(1.0, np.array([-2.0, 0.0, 3.0]), negative_slope=0.1)\n"
+                "array([0.1, 0.1, 1. ])",
+                "_backward_from_output": ">>> na.leaky_relu_backward_from_output(1.0, np.array([-0.2, 3.0]), 0.1)\n"
+                "array([0.1, 1. ])",
+            },
+        ),
+        "prelu": Description(
+            summary="Parametric rectified linear unit: leaky_relu with a learned slope",
+            plain="prelu(x, weight) = x for x > 0, weight * x elsewhere",
+            plain_derivative="prelu'(x) = 1 for x > 0, weight elsewhere; d prelu / d weight = min(x, 0)",
+            formula=r"x\,[x > 0] + w\,x\,[x \le 0]",
+            derivative=r"[x > 0] + w\,[x \le 0]",
+            output_range=(-inf, inf),
+            zero_centered=False,
+            saturates="no",
+            monotonic=True,
+            source="K. He, X. Zhang, S. Ren, J. Sun, Delving Deep into Rectifiers, ICCV 2015",
+            kink="prelu'(0) = weight.",
+            remarks="The slope is learned with the other parameters; He et al. start it at 0.25.",
+            parameters={
+                "weight": "Slope left of 0, any number but NaN; one for all or broadcast against `x`, for instance of shape\n"
+                "    (channels, 1, 1) against (batch, channels, height, width)."
+            },
+            examples={
+                "": ">>> x = np.array([[-2.0, 4.0], [-1.0, -1.0]])\n"
+                ">>> na.prelu(x, np.array([0.5, 0.25]))\narray([[-1.  ,  4.  ],\n       [-0.5 , -0.25]])",
+                "_backward": ">>> x = np.array([[-2.0, 4.0], [-1.0, -1.0]])\n"
+                ">>> dx, dweight = na.prelu_backward(np.ones((2, 2)), x, np.array([0.5, 0.25]))\n"
+                ">>> dx\narray([[0.5 , 1.  ],\n       [0.5 , 0.25]])\n>>> dweight\narray([-3., -1.])",
+            },
+        ),
+        "elu": Description(
+            summary="Exponential linear unit",
+            plain="elu(x) = x for x > 0, alpha * (exp(x) - 1) elsewhere",
+            plain_derivative="elu'(x) = 1 for x > 0, alpha * exp(x) elsewhere",
+            formula=r"x\,[x > 0] + \alpha (e^x - 1)\,[x \le 0]",
+            derivative=r"[x > 0] + \alpha e^x\,[x \le 0]",
+            output_range=(-1.0, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=True,
+            source="D. Clevert, T. Unterthiner, S. Hochreiter, Fast and Accurate Deep Network Learning by Exponential\n"
+            "    Linear Units, ICLR 2016",
+            kink="elu'(0) = alpha.",
+            remarks="Mean outputs are closer to zero than relu's; the saturation on the left is robust to noise. It costs an\n"
+            "exponential.",
+            from_output="elu' = y + alpha on the left, which cancels where elu saturates: at x = -10 the gradient keeps about\n"
+            "three digits in float32, at x = -17 none. `alpha` must be at least 0: below, the output does not tell the\n"
+            "sign of the input, and a scalar is a ValueError.",
+            parameters={"alpha": "Minus the limit at minus infinity, any number but NaN."},
+            examples={
+                "": ">>> na.elu(np.array([-np.inf, 0.0, 3.0]))\narray([-1.,  0.,  3.])",
+                "_backward": ">>> na.elu_backward(1.0, np.array([-np.inf, 0.0, 3.0]), alpha=0.5)\narray([0. , 0.5, 1. ])",
+                "_backward_from_output": ">>> na.elu_backward_from_output(1.0, np.array([-0.75, 3.0]))\n"
+                "array([0.25, 1.  ])",
+            },
+        ),
+        "selu": Description(
+            summary="Scaled exponential linear unit, which keeps activations normalised by itself",
+            plain="selu(x) = scale * (x for x > 0, alpha * (exp(x) - 1) elsewhere),\n"
+            "    scale = 1.0507009873554805, alpha = 1.6732632423543772",
+            plain_derivative="selu'(x) = scale * (1 for x > 0, alpha * exp(x) elsewhere)",
+            formula=r"\lambda\,\bigl(x\,[x > 0] + \alpha (e^x - 1)\,[x \le 0]\bigr)",
+            derivative=r"\lambda\,\bigl([x > 0] + \alpha e^x\,[x \le 0]\bigr)",
+            output_range=(_SELU_MINIMUM, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=True,
+            source="G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, Self-Normalizing Neural Networks, NeurIPS 2017",
+            kink="selu'(0) = scale * alpha.",
+            remarks="With LeCun-normal weights, mean 0 and variance 1 are a fixed point from layer to layer.",
+            from_output="selu' = y + scale * alpha on the left, which cancels where selu saturates: at x = -10 the gradient\n"
+            "keeps about three digits in float32, at x = -17 none.",
+            examples={
+                "": ">>> na.selu(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.0507])",
+                "_backward": ">>> na.selu_backward(1.0, np.array([0.0, 1.0])).round(4)\narray([1.7581, 1.0507])",
+                "_backward_from_output": ">>> na.selu_backward_from_output(1.0, np.array([0.0, 1.0])).round(4)\n"
+                "array([1.7581, 1.0507])",
+            },
+        ),
+        "sigmoid": Description(
+            summary="Logistic sigmoid",
+            plain="sigmoid(x) = 1 / (1 + exp(-x))",
+            plain_derivative="sigmoid'(x) = sigmoid(x) * sigmoid(-x)",
+            formula=r"\frac{1}{1 + e^{-x}}",
+            derivative=r"\sigma(x)\,\sigma(-x)",
+            output_range=(0.0, 1.0),
+            zero_centered=False,
+            saturates="both",
+            monotonic=True,
+            source="Y. LeCun, L. Bottou, G. Orr, K.-R. Mueller, Efficient BackProp, Neural Networks: Tricks of the Trade, 1998",
+            remarks="It saturates on both sides, which stops gradients, and its outputs are all positive, which makes the\n"
+            "gradients of the next layer's weights share one sign.",
+            from_output="sigmoid' = y * (1 - y): the output near 1 has lost the digits of 1 - y, at x = 8 the gradient keeps\n"
+            "about four digits in float32, at x = 17 none. The left side loses nothing.",
+            examples={
+                "": ">>> na.sigmoid(np.array([-np.inf, 0.0, np.inf]))\narray([0. , 0.5, 1. ])",
+                "_backward": ">>> na.sigmoid_backward(1.0, np.array([-np.inf, 0.0, np.inf]))\narray([0.  , 0.25, 0.  ])",
+                "_backward_from_output": ">>> na.sigmoid_backward_from_output(1.0, np.array([0.5, 1.0]))\n"
+                "array([0.25, 0.  ])",
+            },
+        ),
+        "tanh": Description(
+            summary="Hyperbolic tangent",
+            plain="tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x))",
+            plain_derivative="tanh'(x) = 1 - tanh(x)^2",
+            formula=r"\tanh x",
+            derivative=r"1 - \tanh^2 x",
+            output_range=(-1.0, 1.0),
+            zero_centered=True,
+            saturates="both",
+            monotonic=True,
+            source="Y. LeCun, L. Bottou, G. Orr, K.-R. Mueller, Efficient BackProp, Neural Networks: Tricks of the Trade, 1998",
+            remarks="Zero-centred, unlike sigmoid, but it saturates on both sides too.",
+            from_output="tanh' = (1 - y) * (1 + y): an output near 1 has lost digits, at x = 5 the gradient keeps about four\n"
+            "digits in float32, at x = 9 none.",
+            examples={
+                "": ">>> na.tanh(np.array([-np.inf, 0.0, np.inf]))\narray([-1.,  0.,  1.])",
+                "_backward": ">>> float(na.tanh_backward(1.0, 10.0))\n8.244614455769398e-09",
+                "_backward_from_output": ">>> na.tanh_backward_from_output(1.0, np.array([0.0, 0.5, 1.0]))\n"
+                "array([1.  , 0.75, 0.  ])",
+            },
+        ),
+        "silu": Description(
+            summary="Sigmoid linear unit, swish with beta = 1",
+            plain="silu(x) = x * sigmoid(x)",
+            plain_derivative="silu'(x) = sigmoid(x) * (1 + x * sigmoid(-x))",
+            formula=r"x\,\sigma(x)",
+            derivative=r"\sigma(x)\,(1 + x\,\sigma(-x))",
+            output_range=(-0.2784645427610738, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=False,
+            source="S. Elfwing, E. Uchibe, K. Doya, Sigmoid-Weighted Linear Units for Neural Network Function Approximation\n"
+            "    in Reinforcement Learning, Neural Networks 107, 2018",
+            remarks="Smooth, close to relu away from 0; silu(-inf) = -0.0.",
+            examples={
+                "": ">>> na.silu(np.array([-np.inf, 0.0, np.inf]))\narray([-0.,  0., inf])",
+                "_backward": ">>> na.silu_backward(1.0, np.array([0.0, 100.0]))\narray([0.5, 1. ])",
+            },
+        ),
+        "swish": Description(
+            summary="Swish, the sigmoid linear unit with a slope that may be learned",
+            plain="swish(x, beta) = x * sigmoid(beta * x)",
+            plain_derivative="swish'(x) = s * (1 + t * (1 - s)), t = beta * x, s = sigmoid(t);\n"
+            "    d swish / d beta = x^2 * s * (1 - s)",
+            formula=r"x\,\sigma(\beta x)",
+            derivative=r"\sigma(\beta x)\,(1 + \beta x\,\sigma(-\beta x))",
+            output_range=(-0.2784645427610738, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=False,
+            source="P. Ramachandran, B. Zoph, Q. Le, Searching for Activation Functions, arXiv:1710.05941, 2017",
+            remarks="beta = 0 gives x/2, also at infinity; a large beta approaches relu.",
+            parameters={"beta": "Steepness, any finite number; 0 gives x/2."},
+            examples={
+                "": ">>> na.swish(np.array([-1.0, 0.0, 1.0]), 0.0)\narray([-0.5,  0. ,  0.5])",
+                "_backward": ">>> dx, dbeta = na.swish_backward(np.ones(2), np.array([0.0, 2.0]), beta=0.0)\n"
+                ">>> dx\narray([0.5, 0.5])\n>>> float(dbeta)\n1.0",
+            },
+        ),
+        "maxout": Description(
+            summary="Maximum over the pieces along an axis",
+            plain="maxout(x) = max over k of x[..., k, ...]",
+            plain_derivative="1 for the first piece that attains the maximum, 0 for the others",
+            formula=r"\max_k x_k",
+            derivative=r"[k = \operatorname{argmax}_j x_j]",
+            output_range=(-inf, inf),
+            zero_centered=True,
+            saturates="no",
+            monotonic=True,
+            source="I. Goodfellow, D. Warde-Farley, M. Mirza, A. Courville, Y. Bengio, Maxout Networks, ICML 2013",
+            kink="Ties go to the first piece; NaN propagates, the first NaN is the maximum.",
+            remarks="A linear layer in front of it has as many times the parameters as there are pieces.",
+            examples={
+                "": ">>> y, which = na.maxout(np.array([[1.0, 5.0], [4.0, 4.0]]))\n>>> y\narray([5., 4.])\n"
+                ">>> which\narray([1, 0], dtype=uint8)",
+                "_backward": ">>> which = np.array([1, 0], dtype=np.uint8)\n"
+                ">>> na.maxout_backward(np.array([7.0, 8.0]), which, pieces=2)\narray([[0., 7.],\n       [8., 0.]])",
+            },
+        ),
+    }
+)

@@ -1,0 +1,386 @@
+"""Stochastic gradient descent on NumPy arrays, in place."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._runtime import _native
+
+__all__ = ["SGD", "sgd_step"]
+
+_Array = NDArray[np.floating[Any]]
+
+
+def _number(name: str, value: object, least: float = 0.0) -> float:
+    """Return value as a float that is not NaN."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if not isinstance(value, (float, numbers.Real)):  # the second alone takes longer than the step of a small array
+        raise TypeError(f"{name} must be a real number, not {type(value).__name__}")
+    number = float(value)
+    if not number >= least:
+        raise ValueError(f"{name} must be {'at least 0' if least == 0 else 'a number'}, not {number}")
+    return number
+
+
+def _finite(name: str, value: object, least: float = 0.0) -> float:
+    number = _number(name, value, least)
+    if math.isinf(number):
+        raise ValueError(f"{name} must be finite, not {number}")
+    return number
+
+
+def _scalar_or_each(name: str, value: object, count: int) -> float | tuple[float, ...]:
+    """Return one checked number for all arrays, or a tuple with one for each."""
+    if not (isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)):
+        return _finite(name, value)
+    values = tuple(_finite(f"{name}[{i}]", each) for i, each in enumerate(value))
+    if len(values) != count:
+        raise ValueError(f"{name} has {len(values)} values for {count} params: give one number, or one for each")
+    return values
+
+
+def _each(value: float | tuple[float, ...], count: int) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,) * count
+
+
+def _checked_options(
+    count: int,
+    *,
+    lr: object,
+    momentum: object,
+    dampening: object,
+    weight_decay: object,
+    nesterov: object,
+    maximize: object,
+    max_norm: object,
+    skip_nonfinite: object,
+) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "lr": _scalar_or_each("lr", lr, count),
+        "momentum": _finite("momentum", momentum),
+        "dampening": _finite("dampening", dampening, least=-math.inf),
+        "weight_decay": _scalar_or_each("weight_decay", weight_decay, count),
+        "nesterov": bool(nesterov),
+        "maximize": bool(maximize),
+        "max_norm": None if max_norm is None else _number("max_norm", max_norm),
+        "skip_nonfinite": bool(skip_nonfinite),
+    }
+    if options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0):
+        raise ValueError(
+            "nesterov needs momentum > 0 and dampening == 0, "
+            f"not momentum={options['momentum']} and dampening={options['dampening']}"
+        )
+    return options
+
+
+def _native_sgd(
+    params: tuple[_Array, ...], velocities: Sequence[_Array | None], options: dict[str, Any], single: bool
+) -> Any:
+    """Return the native optimizer, which checks the arrays; a velocity of None starts at the first step."""
+    return _native._Sgd(
+        params,
+        velocities if options["momentum"] > 0 else None,
+        single=single,
+        **{
+            **options,
+            "lr": _each(options["lr"], len(params)),
+            "weight_decay": _each(options["weight_decay"], len(params)),
+        },
+    )
+
+
+def sgd_step(
+    param: _Array,
+    grad: _Array,
+    velocity: _Array | None = None,
+    *,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+    master: None = None,
+) -> None:
+    r"""Make one step of stochastic gradient descent on an array, in place and in one pass.
+
+    .. math::
+
+        g &= \pm\mathrm{grad} + \lambda\,\mathrm{param} \\
+        v &\leftarrow \mu v + (1 - \tau) g \\
+        \mathrm{param} &\leftarrow \mathrm{param} - \eta \cdot (g + \mu v \text{ if nesterov, else } v)
+
+    with the learning rate :math:`\eta`, momentum :math:`\mu`, dampening :math:`\tau` and weight decay :math:`\lambda`.
+    With momentum 0 there is no velocity, and :math:`g` takes the place of :math:`v`. With weight decay 0 nothing is
+    added to the gradient, not even where `param` is infinite. All arithmetic is done in the dtype of `param`.
+
+    Parameters
+    ----------
+    param : ndarray of float32 or float64, any shape, strides and byte order
+        The parameter, updated in place.
+    grad : ndarray of the same shape and dtype
+        The gradient of the loss with respect to `param`. It may not share memory with the other arrays.
+    velocity : ndarray of the same shape and dtype, optional
+        The velocity, updated in place; needed if `momentum` is above 0, else left alone. Start with zeros (and, to
+        step as PyTorch does, with dampening 0 in the first step, which `SGD` takes care of).
+    lr : float, at least 0
+        Learning rate.
+    momentum : float, at least 0
+        The part of the velocity that is kept.
+    dampening : float
+        1 - dampening is the part of the gradient that enters the velocity.
+    weight_decay : float, at least 0
+        Factor of the L2 penalty.
+    nesterov : bool
+        Step along the velocity that the next step will have; needs momentum and no dampening.
+    maximize : bool
+        Go up the gradient instead of down.
+    master : None
+        Belongs to half-precision parameters, which are not supported yet.
+
+    Raises
+    ------
+    TypeError
+        If an array is not an ndarray of the right dtype, is masked, or is to be updated but read-only.
+    ValueError
+        If shapes differ, arrays share memory, or a number lies outside its domain. Nothing has been written then.
+
+    See Also
+    --------
+    SGD : the step for a list of arrays, with velocities, clipping and state.
+
+    References
+    ----------
+    B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum in deep learning",
+    ICML 2013. The convention is that of ``torch.optim.SGD``: the learning rate is not part of the velocity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numact as na
+    >>> weight = np.array([1.0, 2.0])
+    >>> velocity = np.zeros_like(weight)
+    >>> na.sgd_step(weight, np.array([1.0, -1.0]), velocity, lr=0.5, momentum=0.5)
+    >>> weight
+    array([0.5, 2.5])
+    """
+    if master is not None:
+        raise TypeError("master belongs to half-precision parameters; leave it out for float32 and float64")
+    options = _checked_options(
+        1,
+        lr=_finite("lr", lr),
+        momentum=momentum,
+        dampening=dampening,
+        weight_decay=_finite("weight_decay", weight_decay),
+        nesterov=nesterov,
+        maximize=maximize,
+        max_norm=None,
+        skip_nonfinite=False,
+    )
+    if velocity is None and options["momentum"] > 0:
+        raise ValueError(f"momentum={options['momentum']} needs a velocity: start with np.zeros_like(param)")
+    _native_sgd((param,), (velocity,), options, single=True).step((grad,))
+
+
+class SGD:
+    r"""Stochastic gradient descent for a list of arrays, which are updated in place.
+
+    Each step does for every array what `sgd_step` does,
+
+    .. math::
+
+        g &= \pm c\,\mathrm{grad} + \lambda\,\mathrm{param} \\
+        v &\leftarrow \mu v + (1 - \tau) g \\
+        \mathrm{param} &\leftarrow \mathrm{param} - \eta \cdot (g + \mu v \text{ if nesterov, else } v)
+
+    where the first step of an array sets :math:`v = g`, and :math:`c = \min(1, \mathrm{max\_norm} / (n + 10^{-6}))`
+    with the norm :math:`n` of all gradients together (1 without `max_norm`), as ``torch.optim.SGD`` and
+    ``torch.nn.utils.clip_grad_norm_`` do. Results do not depend on the number of threads.
+
+    Parameters
+    ----------
+    params : list of ndarray of float32 or float64, any shapes, strides and byte orders
+        The parameters. They are kept, and may neither share memory nor be resized.
+    lr : float, or list with one for each array, at least 0
+        Learning rate; may be changed between steps by assigning to `lr`.
+    momentum : float, at least 0
+        The part of the velocity that is kept. With 0 there are no velocities.
+    dampening : float
+        1 - dampening is the part of the gradient that enters the velocity, except in an array's first step.
+    weight_decay : float, or list with one for each array, at least 0
+        Factor of the L2 penalty.
+    nesterov : bool
+        Step along the velocity that the next step will have; needs momentum and no dampening.
+    maximize : bool
+        Go up the gradients instead of down.
+    max_norm : float, at least 0, optional
+        Scale the gradients down (as they are used, not in their arrays) where their common Euclidean norm is larger.
+        ``inf`` only measures the norm.
+    skip_nonfinite : bool
+        Leave everything as it is when an element of a gradient is infinite or NaN. Without it NaN and infinities enter
+        the parameters; under `max_norm` a NaN in one gradient makes all parameters NaN, and an infinite element makes
+        its own NaN and counts the other gradients as 0, as in PyTorch.
+
+    Attributes
+    ----------
+    lr : float or tuple of float
+        The learning rate, as one number or one for each array.
+    last_norm : float or None
+        The norm of all gradients of the last step, before clipping, if `max_norm` or `skip_nonfinite` asked for it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `sgd_step` does, also when two parameters share memory. Nothing has been written then.
+
+    See Also
+    --------
+    sgd_step : the step for one array.
+
+    References
+    ----------
+    B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum in deep learning",
+    ICML 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numact as na
+    >>> weight, bias = np.ones((2, 2)), np.zeros(2)
+    >>> optimizer = na.SGD([weight, bias], lr=0.5, momentum=0.5)
+    >>> optimizer.step([np.full((2, 2), 0.5), np.array([1.0, -1.0])])
+    True
+    >>> optimizer.step([np.full((2, 2), 0.5), np.array([1.0, -1.0])])
+    True
+    >>> weight
+    array([[0.375, 0.375],
+           [0.375, 0.375]])
+    >>> bias
+    array([-1.25,  1.25])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[_Array],
+        lr: float | Sequence[float],
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float | Sequence[float] = 0.0,
+        nesterov: bool = False,
+        maximize: bool = False,
+        max_norm: float | None = None,
+        skip_nonfinite: bool = False,
+    ) -> None:
+        if isinstance(params, np.ndarray):
+            raise TypeError("params must be a list of arrays, not one array: wrap it in a list")
+        self._params = tuple(params)
+        if not self._params:
+            raise ValueError("params is empty: at least one array is needed")
+        self._options = _checked_options(
+            len(self._params),
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            maximize=maximize,
+            max_norm=max_norm,
+            skip_nonfinite=skip_nonfinite,
+        )
+        self._native = _native_sgd(self._params, (None,) * len(self._params), self._options, single=False)
+
+    def step(self, grads: Iterable[_Array | None]) -> bool:
+        """Update every parameter by its gradient.
+
+        Parameters
+        ----------
+        grads : list of ndarray or None
+            One for each parameter, of its shape and dtype, sharing memory with no parameter. Where it is None the
+            parameter and its velocity are left as they are.
+
+        Returns
+        -------
+        bool
+            Whether the step was applied: False only if `skip_nonfinite` prevented it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the gradients do not match the parameters. Nothing has been written then.
+        """
+        applied: bool = self._native.step(grads)
+        return applied
+
+    @property
+    def lr(self) -> float | tuple[float, ...]:
+        lr: float | tuple[float, ...] = self._options["lr"]
+        return lr
+
+    @lr.setter
+    def lr(self, lr: float | Sequence[float]) -> None:
+        checked = _scalar_or_each("lr", lr, len(self._params))
+        self._native.set_learning_rates(_each(checked, len(self._params)))
+        self._options["lr"] = checked
+
+    @property
+    def last_norm(self) -> float | None:
+        norm: float | None = self._native.last_norm
+        return norm
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the options and copies of the velocities, as a plain dict.
+
+        Returns
+        -------
+        dict
+            The arguments of the constructor by name, without `params`, and ``"velocities"``: a list with an array for
+            each parameter, or None where no step has been made or there is no momentum.
+        """
+        state = {name: list(value) if isinstance(value, tuple) else value for name, value in self._options.items()}
+        velocities = self._native.velocities() if self._options["momentum"] > 0 else [None] * len(self._params)
+        return {**state, "velocities": [None if v is None else v.copy() for v in velocities]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take options and velocities from a dict that `state_dict` returned.
+
+        Parameters
+        ----------
+        state : dict
+            Its arrays are copied.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If keys, shapes or dtypes do not fit, or a value lies outside its domain. Nothing has been changed then.
+        """
+        if not isinstance(state, dict):
+            raise TypeError(f"state must be a dict, not {type(state).__name__}")
+        expected = {*self._options, "velocities"}
+        if state.keys() != expected:
+            raise ValueError(
+                f"state lacks the keys {sorted(expected - state.keys())} "
+                f"and has the unknown keys {sorted(state.keys() - expected, key=str)}"
+            )
+        velocities = [v.copy() if isinstance(v, np.ndarray) else v for v in state["velocities"]]
+        options = _checked_options(
+            len(self._params), **{name: value for name, value in state.items() if name != "velocities"}
+        )
+        if len(velocities) != len(self._params):
+            raise ValueError(f"state has {len(velocities)} velocities for {len(self._params)} params")
+        if options["momentum"] == 0 and any(v is not None for v in velocities):
+            raise ValueError("state has velocities, but its momentum is 0")
+        self._native = _native_sgd(self._params, velocities, options, single=False)
+        self._options = options
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
+        return f"SGD(<{len(self._params)} arrays>, {options})"

@@ -1,0 +1,402 @@
+"""The command ``numact``: ``numact demo`` trains on handwritten digits, times the activations and draws a picture."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import numact as na
+from numact import nn
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Contender:
+    """One activation of the demo: its layers in a network, and numact against what one would write with NumPy."""
+
+    name: str
+    layers: Callable[[int, int], list[nn.Layer]]
+    forward: Callable[[Array], Any]
+    backward: Callable[[Array, Array, Any], Any]
+    numpy_forward: Callable[[Array], Any]
+    numpy_backward: Callable[[Array, Array, Any], Any]  # of dy, x and the saved output, whichever is cheaper
+
+
+def _plain(
+    name: str, numpy_forward: Callable[[Array], Any], numpy_backward: Callable[[Array, Array, Any], Any]
+) -> _Contender:
+    """A function of one array with its default parameters."""
+    record = na.activations[name]
+    return _Contender(
+        name,
+        layers=lambda inputs, units: [nn.Dense(inputs, units), nn.Activate(name)],
+        forward=record.forward,
+        backward=lambda dy, x, y: record.backward(dy, x),
+        numpy_forward=numpy_forward,
+        numpy_backward=numpy_backward,
+    )
+
+
+def _sigmoid(x: Array) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+_SLOPE = 0.25
+_ALPHA, _SCALE = 1.6732632, 1.0507010
+
+_CONTENDERS = (
+    _plain("sigmoid", _sigmoid, lambda dy, x, y: dy * y * (1 - y)),
+    _plain("tanh", np.tanh, lambda dy, x, y: dy * (1 - y * y)),
+    _plain("relu", lambda x: np.maximum(x, 0), lambda dy, x, y: dy * (x > 0)),
+    _plain("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x), lambda dy, x, y: np.where(x > 0, dy, 0.01 * dy)),
+    _Contender(
+        "prelu",
+        layers=lambda inputs, units: [nn.Dense(inputs, units), nn.PReLU(units)],
+        forward=lambda x: na.prelu(x, _SLOPE),
+        backward=lambda dy, x, y: na.prelu_backward(dy, x, _SLOPE),
+        numpy_forward=lambda x: np.where(x > 0, x, _SLOPE * x),
+        numpy_backward=lambda dy, x, y: (np.where(x > 0, dy, _SLOPE * dy), np.sum(dy * np.minimum(x, 0))),
+    ),
+    _plain("elu", lambda x: np.where(x > 0, x, np.exp(x) - 1), lambda dy, x, y: dy * np.where(x > 0, 1, y + 1)),
+    _plain(
+        "selu",
+        lambda x: _SCALE * np.where(x > 0, x, _ALPHA * (np.exp(x) - 1)),
+        lambda dy, x, y: dy * np.where(x > 0, _SCALE, y + _SCALE * _ALPHA),
+    ),
+    _Contender(
+        "maxout",
+        layers=lambda inputs, units: [nn.Maxout(inputs, units, pieces=2)],
+        forward=na.maxout,
+        backward=lambda dy, x, y: na.maxout_backward(dy, y[1], x.shape[-1]),
+        numpy_forward=lambda x: (x.max(axis=-1), x.argmax(axis=-1)),
+        numpy_backward=lambda dy, x, y: np.where(np.arange(x.shape[-1]) == y[1][:, None], dy[:, None], 0),
+    ),
+    _Contender(
+        "swish",
+        layers=lambda inputs, units: [nn.Dense(inputs, units), nn.Swish(units)],
+        forward=na.swish,
+        backward=lambda dy, x, y: na.swish_backward(dy, x),
+        numpy_forward=lambda x: x * _sigmoid(x),
+        numpy_backward=lambda dy, x, y: (dy * (y + _sigmoid(x) * (1 - y)), np.sum(dy * y * (x - y))),
+    ),
+)
+
+# The nine activations of the lecture, in its order; the rest of this module iterates over them.
+_ACTIVATIONS = {contender.name: contender for contender in _CONTENDERS}
+
+
+@dataclass
+class _History:
+    """What each epoch gave."""
+
+    loss: list[float]
+    train_accuracy: list[float]
+    test_accuracy: list[float]
+
+
+class _DemoError(Exception):
+    """A failure that one line explains to the user."""
+
+
+def _digits(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    """Training images and labels, test images and labels: 80 to 20 % of each class, standardised."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    test = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        test[members[: round(0.2 * len(members))]] = True
+    mean, deviation = images[~test].mean(axis=0), images[~test].std(axis=0)
+    images = ((images - mean) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
+    return images[~test], labels[~test], images[test], labels[test]
+
+
+def _network(activation: str, widths: Sequence[int], rng: np.random.Generator) -> nn.Sequential:
+    """A classifier of the 64 pixels into 10 digits."""
+    layers: list[nn.Layer] = []
+    inputs = 64
+    for units in widths:
+        layers += _ACTIVATIONS[activation].layers(inputs, units)
+        inputs = units
+    return nn.Sequential(*layers, nn.Dense(inputs, 10), rng=rng)
+
+
+def _train(args: argparse.Namespace) -> _History:
+    from tqdm import tqdm
+
+    rng = np.random.default_rng(args.seed)
+    images, targets, test_images, test_targets = _digits(rng)
+    model = _network(args.activation, args.layers, rng)
+    optimizer = na.SGD([p.value for p in model.parameters], lr=args.lr, momentum=args.momentum)
+    print(f"digits: {len(images)} training and {len(test_images)} test images of 64 pixels, 10 classes")
+    print(
+        f"network: 64-{'-'.join(map(str, args.layers))}-10, {args.activation}, "
+        f"{sum(p.value.size for p in model.parameters)} parameters"
+    )
+
+    history = _History([], [], [])
+    started = time.perf_counter()
+    # disable=None: no bar where nobody watches.
+    with tqdm(range(1, args.epochs + 1), unit="epoch", disable=True if args.quiet else None, leave=False) as epochs:
+        for epoch in epochs:
+            total_loss, hits = 0.0, 0
+            # 1. Sample a batch of data.
+            for x, labels in nn.batches(images, targets, batch_size=args.batch_size, rng=rng):
+                # 2. Go forward through the graph, get the loss.
+                logits = model.forward(x, training=True)
+                loss, dlogits = nn.softmax_cross_entropy(logits, labels)
+                # 3. Go backward to calculate the gradients.
+                model.backward(dlogits)
+                # 4. Update the parameters with the gradients.
+                optimizer.step([p.grad for p in model.parameters])
+                total_loss += loss * len(x)
+                hits += int(np.sum(logits.argmax(axis=1) == labels))
+            history.loss.append(total_loss / len(images))
+            history.train_accuracy.append(hits / len(images))
+            history.test_accuracy.append(float(np.mean(model.forward(test_images).argmax(axis=1) == test_targets)))
+            if not math.isfinite(total_loss):
+                raise _DemoError(f"the training diverged in epoch {epoch}; try a smaller --lr than {args.lr:g}")
+            epochs.set_postfix(loss=f"{history.loss[-1]:.4f}", test=f"{history.test_accuracy[-1]:.2%}")
+            if not args.quiet:
+                epochs.write(
+                    f"epoch {epoch:{len(str(args.epochs))}}/{args.epochs}  loss {history.loss[-1]:.4f}  "
+                    f"training accuracy {history.train_accuracy[-1]:7.2%}  "
+                    f"test accuracy {history.test_accuracy[-1]:7.2%}"
+                )
+    seconds = time.perf_counter() - started
+    print(f"test accuracy {history.test_accuracy[-1]:.2%} after {args.epochs} epochs in {seconds:.1f} s")
+    return history
+
+
+def _best_times(calls: Sequence[Callable[[], Any]], repeats: int = 7) -> list[float]:
+    """The shortest time of each call; they take turns, so that a disturbance meets all of them."""
+    best = [math.inf] * len(calls)
+    for _ in range(repeats):
+        for i, call in enumerate(calls):
+            started = time.perf_counter()
+            call()
+            best[i] = min(best[i], time.perf_counter() - started)
+    return best
+
+
+def _benchmark(elements: int = 1 << 20) -> None:
+    """Print a table of times per element, numact against NumPy."""
+    rng = np.random.default_rng(0)
+    threads = na.get_num_threads()
+    print(
+        f"\nNanoseconds per element, float32, {elements:,} elements; numact on {threads} thread{'s' if threads > 1 else ''}, "
+        "NumPy on 1.\n\n"
+        "                       forward                      backward\n"
+        "activation     NumPy    numact  speed-up    NumPy    numact  speed-up"
+    )
+    for name, contender in _ACTIVATIONS.items():
+        x = rng.normal(0, 2, (elements // 2, 2) if name == "maxout" else elements).astype(np.float32)
+        y, numpy_y = contender.forward(x), contender.numpy_forward(x)
+        dy = rng.uniform(0.5, 1.5, elements // 2 if name == "maxout" else elements).astype(np.float32)
+        forward = [lambda: contender.numpy_forward(x), lambda: contender.forward(x)]
+        backward = [lambda: contender.numpy_backward(dy, x, numpy_y), lambda: contender.backward(dy, x, y)]
+        cells = []
+        for calls in (forward, backward):
+            _check_equal(name, calls[1](), calls[0]())
+            theirs, ours = (seconds / elements * 1e9 for seconds in _best_times(calls))
+            cells.append(f"{theirs:8.2f}  {ours:8.2f}  {theirs / ours:7.1f}x")
+        print(f"{name:11} {' '.join(cells)}")
+
+
+def _check_equal(name: str, ours: Any, theirs: Any) -> None:
+    pairs = zip(ours, theirs, strict=True) if isinstance(ours, tuple) else [(ours, theirs)]
+    if not all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in pairs):
+        raise _DemoError(f"numact and NumPy disagree on {name}; please report this")
+
+
+def _curve(name: str, x: Array) -> tuple[Array, Array]:
+    """The function and its derivative over ``x``; for maxout those of the larger of two lines."""
+    contender = _ACTIVATIONS[name]
+    if name == "maxout":
+        slopes = np.array([-0.3, 0.8])
+        y, which = na.maxout(np.multiply.outer(x, slopes))
+        return y, slopes[which]
+    y = contender.forward(x)
+    dx = contender.backward(np.ones_like(x), x, y)
+    return y, dx[0] if isinstance(dx, tuple) else dx
+
+
+def _draw(history: _History, args: argparse.Namespace) -> None:
+    """The nine functions with their derivatives, and the course of the training."""
+    from matplotlib.figure import Figure  # without pyplot: draws into a file whatever the display
+
+    blue, orange, grey = "#2b6cb0", "#dd6b20", "#a0aec0"
+    figure = Figure(figsize=(14, 7.5), dpi=120, layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.55, 1), wspace=0.04)
+
+    left.suptitle("Nine activation functions and their derivatives", fontsize=14)
+    x = np.linspace(-4, 4, 1601)
+    for axes, name in zip(left.subplots(3, 3, sharex=True, sharey=True).flat, _ACTIVATIONS, strict=True):
+        y, derivative = _curve(name, x)
+        # A gap where the derivative jumps: it has no slope there to draw.
+        derivative = np.where(np.abs(np.diff(derivative, append=derivative[-1])) > 0.05, np.nan, derivative)
+        axes.axhline(0, color=grey, linewidth=0.8)
+        axes.axvline(0, color=grey, linewidth=0.8)
+        axes.plot(x, y, color=blue, linewidth=2.2, label="f(x)")
+        axes.plot(x, derivative, color=orange, linewidth=1.8, linestyle=(0, (4, 1.5)), label="f '(x)")
+        axes.set(xlim=(-4, 4), ylim=(-2, 4), xticks=range(-4, 5, 2), yticks=range(-2, 5, 2))
+        axes.set_title(name, fontsize=12, fontweight="bold" if name == args.activation else "normal")
+    left.axes[0].legend(loc="upper left", frameon=False)
+
+    right.suptitle(
+        f"Digits, 64-{'-'.join(map(str, args.layers))}-10 with {args.activation}: "
+        f"{history.test_accuracy[-1]:.1%} right on test images",
+        fontsize=14,
+    )
+    epochs = range(1, len(history.loss) + 1)
+    above, below = right.subplots(2, 1, sharex=True)
+    above.semilogy(epochs, history.loss, color=blue, linewidth=2, marker=".")
+    above.set_ylabel("mean training loss")
+    below.plot(epochs, history.train_accuracy, color=blue, linewidth=2, marker=".", label="training")
+    below.plot(epochs, history.test_accuracy, color=orange, linewidth=2, marker=".", label="test")
+    below.set(xlabel="epoch", ylabel="accuracy")
+    below.xaxis.get_major_locator().set_params(integer=True)
+    below.yaxis.set_major_formatter("{x:.0%}")
+    below.legend(loc="lower right", frameon=False)
+    for axes in figure.axes:
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+
+    try:
+        figure.savefig(args.output)
+    except OSError as error:
+        raise _DemoError(f"cannot write {args.output}: {error.strerror}") from None
+    print(f"\npicture: {args.output}")
+
+
+def _positive_int(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _learning_rate(text: str) -> float:
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return value
+
+
+def _momentum(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 up to, but not including, 1, got {text!r}")
+    return value
+
+
+def _widths(text: str) -> list[int]:
+    try:
+        return [_positive_int(part.strip()) for part in text.split(",")]
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"must be the units of each hidden layer, separated by commas, such as 64,32; got {text!r}"
+        ) from None
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(f"must end in .png, .pdf or .svg, got {text!r}")
+    return path
+
+
+def _check_writable(path: Path) -> str | None:
+    """Why ``path`` cannot be written, found out by trying; leaves no file behind that was not there."""
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        return f"cannot write {path}: {error.strerror}"
+    return None
+
+
+def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser of the command, and that of ``demo`` for errors found later."""
+    parser = argparse.ArgumentParser(prog="numact", description="Activation functions for NumPy arrays.")
+    parser.add_argument("--version", action="version", version=f"numact {na.__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    demo = commands.add_parser(
+        "demo",
+        help="train on handwritten digits, time the activations, draw a picture",
+        description="Train a network on scikit-learn's handwritten digits by mini-batch SGD, time nine activations "
+        "against plain NumPy, and draw them with the training curve.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = demo.add_argument
+    add("--activation", choices=_ACTIVATIONS, default="relu", help="of the hidden layers: %(choices)s", metavar="NAME")
+    add("--layers", type=_widths, default="64,32", help="units of each hidden layer", metavar="N,N,...")
+    add("--epochs", type=_positive_int, default=30, help="passes over the training images", metavar="N")
+    add("--batch-size", type=_positive_int, default=32, help="images per step", metavar="N")
+    add("--lr", type=_learning_rate, default=0.05, help="learning rate", metavar="RATE")
+    add("--momentum", type=_momentum, default=0.9, help="momentum of SGD", metavar="M")
+    add("--seed", type=_seed, default=0, help="of the split, the initial weights and the batches", metavar="N")
+    add("-o", "--output", type=_picture, default="numact-demo.png", help="picture to write", metavar="FILE")
+    add("--no-picture", action="store_true", help="draw no picture")
+    add("--no-benchmark", action="store_true", help="time nothing")
+    add("-q", "--quiet", action="store_true", help="print results only, no progress")
+    return parser, demo
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with ``argv``, by default that of the process; returns the exit code."""
+    parser, demo = _parser()
+    args = parser.parse_args(argv)
+
+    needed = {"sklearn": "scikit-learn", "tqdm": "tqdm"} | ({} if args.no_picture else {"matplotlib": "matplotlib"})
+    missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        print(
+            f"numact demo needs {' and '.join(missing)}; install with: python -m pip install 'numact[demo]'",
+            file=sys.stderr,
+        )
+        return 2
+    if not args.no_picture and (problem := _check_writable(args.output)):
+        demo.error(f"argument -o/--output: {problem}")
+
+    try:
+        history = _train(args)
+        if not args.no_benchmark:
+            _benchmark()
+        if not args.no_picture:
+            _draw(history, args)
+    except _DemoError as error:
+        print(f"numact demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,39 @@
+"""A small neural network library on numact's functions and NumPy's matrix product.
+
+One step of training is the loop of the textbook: sample a batch, go forward to the loss, go backward to the gradients,
+update the parameters.
+
+>>> import numpy as np
+>>> import numact as na
+>>> from numact import nn
+>>> rng = np.random.default_rng(0)
+>>> images = rng.normal(size=(512, 2))
+>>> targets = (images[:, 0] * images[:, 1] > 0).astype(int)
+>>> model = nn.Sequential(nn.Dense(2, 16), nn.Activate("relu"), nn.Dense(16, 2), rng=rng)
+>>> optimizer = na.SGD([p.value for p in model.parameters], lr=0.1, momentum=0.9)
+>>> for epoch in range(20):
+...     for x, labels in nn.batches(images, targets, batch_size=32, rng=rng):
+...         loss, dlogits = nn.softmax_cross_entropy(model.forward(x, training=True), labels)
+...         dx = model.backward(dlogits)
+...         applied = optimizer.step([p.grad for p in model.parameters])
+>>> accuracy = np.mean(model.forward(images).argmax(axis=1) == targets)
+>>> bool(accuracy > 0.95)
+True
+"""
+
+from numact.nn._batches import batches
+from numact.nn._layers import Activate, Dense, Layer, Maxout, Parameter, PReLU, Sequential, Swish
+from numact.nn._loss import softmax_cross_entropy
+
+__all__ = [
+    "Activate",
+    "Dense",
+    "Layer",
+    "Maxout",
+    "PReLU",
+    "Parameter",
+    "Sequential",
+    "Swish",
+    "batches",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,53 @@
+"""Checks of arguments that the modules of numact.nn share."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+def positive_int(name: str, value: Any) -> int:
+    """``value`` as an int of at least 1."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number}")
+    return number
+
+
+def float_dtype(dtype: Any) -> np.dtype[Any]:
+    """``dtype`` as a real floating-point dtype."""
+    result: np.dtype[Any] = np.dtype(dtype)
+    if result.kind != "f":
+        raise TypeError(f"dtype must be a floating-point type such as np.float32, got {result}")
+    return result
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """``rng``, or a freshly seeded Generator for None.
+
+    A seed is refused: it would start anew at each use and give every layer, or every epoch, the same numbers.
+    """
+    if rng is None:
+        return np.random.default_rng()
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator such as np.random.default_rng(0), got {rng!r}")
+    return rng
+
+
+def known(kind: str, name: Any, names: Iterable[str]) -> str:
+    """``name`` if it is one of ``names``, else a ValueError that suggests what was meant."""
+    names = list(names)
+    if not isinstance(name, str):
+        raise TypeError(f"the {kind} must be named by a string, got {name!r}")
+    if name not in names:
+        close = difflib.get_close_matches(name.lower(), names)
+        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known are {', '.join(names)}"
+        raise ValueError(f"unknown {kind} {name!r}; {hint}")
+    return name

@@ -1,0 +1,358 @@
+"""Plain NumPy twin of every numact function: the readable specification, and the oracle of the tests.
+
+Each function has the name and the signature of its native twin, without the ufunc keywords. It is evaluated in the
+dtype of its data, which may also be ``np.longdouble``; parameters are cast to that dtype. The formulas are stable in
+the tails, not fast. ``f_derivative`` is f'(x); ``f_backward`` multiplies it by ``dy`` and does nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+# Klambauer et al. 2017, with digits enough for any long double.
+_SELU_ALPHA = "1.6732632423543772848170429916717"
+_SELU_SCALE = "1.0507009873554804934193349852946"
+
+_quiet = np.errstate(all="ignore")
+
+
+def _floats(*data: ArrayLike) -> tuple[Array, ...]:
+    """Promote the data arrays together as NumPy does: a Python scalar is weak, integers become float64."""
+    dtype = np.result_type(*(a if isinstance(a, (int, float)) else np.asarray(a) for a in data))
+    if dtype.kind in "biu":
+        dtype = np.dtype(np.float64)
+    return tuple(np.asarray(a, dtype) for a in data)
+
+
+def _scaled(x: Array, factor: Array) -> Array:
+    """``factor * x``, where factor 0 gives 0 for infinite x too: the limit, not NaN."""
+    return np.asarray(factor * np.where((factor == 0) & np.isinf(x), np.copysign(1, x), x))
+
+
+def _summed(terms: Array, like: Array) -> Array:
+    """Sum over the axes along which the parameter ``like`` was broadcast."""
+    leading = tuple(range(terms.ndim - like.ndim))
+    stretched = tuple(i - like.ndim for i, n in enumerate(like.shape) if n == 1)
+    terms = terms.sum(axis=leading + stretched, keepdims=True)
+    return terms.reshape(like.shape).astype(like.dtype)
+
+
+def _selu_constants(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    return dtype.type(_SELU_ALPHA), dtype.type(_SELU_SCALE)
+
+
+# --- sigmoid ---
+
+
+@_quiet
+def sigmoid(x: ArrayLike) -> Array:
+    """1 / (1 + exp(-x)); for negative x as exp(x) / (1 + exp(x)), which cannot overflow."""
+    (x,) = _floats(x)
+    e = np.exp(-np.abs(x))
+    return np.asarray(np.where(x < 0, e, 1) / (1 + e))
+
+
+@_quiet
+def sigmoid_derivative(x: ArrayLike) -> Array:
+    """e / (1 + e)^2 with e = exp(-|x|): sigma(x) sigma(-x) without the difference 1 - sigma."""
+    (x,) = _floats(x)
+    e = np.exp(-np.abs(x))
+    return np.asarray(e / (1 + e) ** 2)
+
+
+@_quiet
+def sigmoid_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy sigma'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * sigmoid_derivative(x)
+
+
+@_quiet
+def sigmoid_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy y (1 - y); 1 - y has lost its digits where y is close to 1."""
+    dy, y = _floats(dy, y)
+    return np.asarray(dy * (y * (1 - y)))
+
+
+# --- tanh ---
+
+
+@_quiet
+def tanh(x: ArrayLike) -> Array:
+    """tanh(x)."""
+    (x,) = _floats(x)
+    return np.asarray(np.tanh(x))
+
+
+@_quiet
+def tanh_derivative(x: ArrayLike) -> Array:
+    """4 e / (1 + e)^2 with e = exp(-2|x|): 1 - tanh^2 without the difference."""
+    (x,) = _floats(x)
+    e = np.exp(-2 * np.abs(x))
+    return np.asarray(4 * e / (1 + e) ** 2)
+
+
+@_quiet
+def tanh_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy tanh'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * tanh_derivative(x)
+
+
+@_quiet
+def tanh_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy (1 - y)(1 + y); loses its digits where |y| is close to 1."""
+    dy, y = _floats(dy, y)
+    return np.asarray(dy * ((1 - y) * (1 + y)))
+
+
+# --- relu ---
+
+
+@_quiet
+def relu(x: ArrayLike) -> Array:
+    """0 for x < 0, else x; keeps NaN and -0.0."""
+    (x,) = _floats(x)
+    return np.where(x < 0, 0, x)
+
+
+@_quiet
+def relu_derivative(x: ArrayLike) -> Array:
+    """1 for x > 0, else 0, also at 0; NaN at NaN."""
+    (x,) = _floats(x)
+    return np.where(np.isnan(x), x, x > 0)
+
+
+@_quiet
+def relu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy relu'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * relu_derivative(x)
+
+
+@_quiet
+def relu_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy relu'(y): y > 0 exactly where x > 0, so nothing is lost."""
+    return relu_backward(dy, y)
+
+
+# --- leaky_relu ---
+
+
+@_quiet
+def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
+    """negative_slope x for x < 0, else x."""
+    (x,) = _floats(x)
+    return np.where(x < 0, _scaled(x, np.asarray(negative_slope, x.dtype)), x)
+
+
+@_quiet
+def leaky_relu_derivative(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
+    """1 for x > 0, else negative_slope, also at 0; NaN at NaN."""
+    (x,) = _floats(x)
+    return np.where(np.isnan(x), x, np.where(x > 0, 1, np.asarray(negative_slope, x.dtype)))
+
+
+@_quiet
+def leaky_relu_backward(dy: ArrayLike, x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
+    """dy leaky_relu'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * leaky_relu_derivative(x, negative_slope)
+
+
+@_quiet
+def leaky_relu_backward_from_output(dy: ArrayLike, y: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
+    """dy leaky_relu'(y): for negative_slope >= 0, y > 0 exactly where x > 0."""
+    return leaky_relu_backward(dy, y, negative_slope)
+
+
+# --- prelu ---
+
+
+@_quiet
+def prelu(x: ArrayLike, weight: ArrayLike) -> Array:
+    """weight x for x < 0, else x."""
+    return leaky_relu(x, weight)
+
+
+@_quiet
+def prelu_backward(dy: ArrayLike, x: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
+    """dx = dy (1 for x > 0, else weight); dweight = sum of dy min(x, 0), in float64 at least."""
+    dy, x = _floats(dy, x)
+    weight = np.asarray(weight, x.dtype)
+    wide = np.result_type(x, np.float64)
+    terms = dy.astype(wide) * np.where(x > 0, 0, x) * np.ones_like(weight)
+    return leaky_relu_backward(dy, x, weight), _summed(terms, weight)
+
+
+# --- elu ---
+
+
+@_quiet
+def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """x for x > 0, else alpha (exp(x) - 1)."""
+    (x,) = _floats(x)
+    return np.where(x > 0, x, np.asarray(alpha, x.dtype) * np.expm1(x))
+
+
+@_quiet
+def elu_derivative(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """1 for x > 0, else alpha exp(x), alpha at 0."""
+    (x,) = _floats(x)
+    return np.where(x > 0, 1, np.asarray(alpha, x.dtype) * np.exp(x))
+
+
+@_quiet
+def elu_backward(dy: ArrayLike, x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """dy elu'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * elu_derivative(x, alpha)
+
+
+@_quiet
+def elu_backward_from_output(dy: ArrayLike, y: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """dy (1 for y > 0, else y + alpha), for alpha >= 0; loses its digits where y is close to -alpha."""
+    dy, y = _floats(dy, y)
+    return dy * np.where(y > 0, 1, y + np.asarray(alpha, y.dtype))
+
+
+# --- selu ---
+
+
+@_quiet
+def selu(x: ArrayLike) -> Array:
+    """scale x for x > 0, else scale alpha (exp(x) - 1)."""
+    (x,) = _floats(x)
+    alpha, scale = _selu_constants(x.dtype)
+    return np.asarray(scale * elu(x, alpha))
+
+
+@_quiet
+def selu_derivative(x: ArrayLike) -> Array:
+    """scale for x > 0, else scale alpha exp(x), scale alpha at 0."""
+    (x,) = _floats(x)
+    alpha, scale = _selu_constants(x.dtype)
+    return np.asarray(scale * elu_derivative(x, alpha))
+
+
+@_quiet
+def selu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy selu'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * selu_derivative(x)
+
+
+@_quiet
+def selu_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy (scale for y > 0, else y + scale alpha); loses its digits where y is close to -scale alpha."""
+    dy, y = _floats(dy, y)
+    alpha, scale = _selu_constants(y.dtype)
+    slope: Array = np.where(y > 0, scale, y + scale * alpha)
+    return dy * slope
+
+
+# --- silu, swish ---
+
+
+@_quiet
+def silu(x: ArrayLike) -> Array:
+    """x sigma(x)."""
+    return swish(x, 1.0)
+
+
+@_quiet
+def silu_derivative(x: ArrayLike) -> Array:
+    """sigma(x) (1 + x sigma(-x))."""
+    return swish_derivative(x, 1.0)
+
+
+@_quiet
+def silu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy silu'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * silu_derivative(x)
+
+
+@_quiet
+def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+    """x sigma(beta x); a signed zero where sigma has vanished, and x/2 for beta = 0, both also at infinity."""
+    (x,) = _floats(x)
+    s = sigmoid(_scaled(x, np.asarray(beta, x.dtype)))
+    return np.where(s == 0, np.copysign(0, x), x * s)
+
+
+@_quiet
+def swish_derivative(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+    """sigma(t) (1 + t sigma(-t)) with t = beta x, kept finite so that the limits come out."""
+    (x,) = _floats(x)
+    limits = np.finfo(x.dtype)
+    t = np.clip(_scaled(x, np.asarray(beta, x.dtype)), limits.min, limits.max)
+    return np.asarray(sigmoid(t) * (1 + t * sigmoid(-t)))
+
+
+@_quiet
+def swish_backward(dy: ArrayLike, x: ArrayLike, beta: ArrayLike = 1.0) -> tuple[Array, Array]:
+    """dx = dy swish'(x); dbeta = sum of dy x^2 sigma'(beta x), in float64 at least."""
+    dy, x = _floats(dy, x)
+    beta = np.asarray(beta, x.dtype)
+    wide = np.result_type(x, np.float64)
+    x_wide = x.astype(wide)
+    slope = sigmoid_derivative(_scaled(x_wide, beta.astype(wide)))
+    terms = dy.astype(wide) * np.where(slope == 0, 0, x_wide * slope * x_wide)
+    return dy * swish_derivative(x, beta), _summed(terms, beta)
+
+
+# --- maxout ---
+
+
+@_quiet
+def maxout(x: ArrayLike, axis: int = -1) -> tuple[Array, Array]:
+    """(maximum over the pieces along ``axis``, index of the winner): the first on a tie, the first NaN if any."""
+    (x,) = _floats(x)
+    if not 1 <= x.shape[axis] <= 256:
+        raise ValueError(f"maxout takes 1 to 256 pieces, axis {axis} has {x.shape[axis]}")
+    which = np.argmax(x, axis=axis, keepdims=True)
+    y = np.take_along_axis(x, which, axis)
+    return y.squeeze(axis), which.squeeze(axis).astype(np.uint8)
+
+
+@_quiet
+def maxout_backward(dy: ArrayLike, which: ArrayLike, pieces: int, axis: int = -1) -> Array:
+    """dy at the winner, 0 at the other pieces."""
+    (dy,) = _floats(dy)
+    won = np.expand_dims(which, -1) == np.arange(pieces)
+    return np.moveaxis(np.where(won, np.expand_dims(dy, -1), 0), -1, axis)
+
+
+# --- sgd ---
+
+
+@_quiet
+def sgd_step(
+    param: Array,
+    grad: Array,
+    velocity: Array | None = None,
+    *,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+) -> None:
+    """In place: g = +-grad + weight_decay param; v = momentum v + (1 - dampening) g; param -= lr v.
+
+    Nesterov steps by g + momentum v instead of v. With momentum 0 there is no velocity: param -= lr g.
+    """
+    step = (-grad if maximize else grad) + weight_decay * param
+    if momentum != 0:
+        if velocity is None:
+            raise ValueError("momentum needs a velocity array to keep its state in")
+        velocity[...] = momentum * velocity + (1 - dampening) * step
+        step = step + momentum * velocity if nesterov else velocity
+    param -= lr * step

@@ -1,0 +1,67 @@
+"""Which kernel loops of a compiled ISA level are vectorised, and which symbols could leak between levels.
+
+Run ``python tools/inspect_level.py OBJECT LEVEL`` on an object file of ``cpp/levels/level.cpp``. The vector loops are the
+functions marked noinline: each is read as machine code and must hold packed arithmetic of the level's full width and no
+call. Needs binutils.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+# Packed arithmetic, comparison or blending on the widest registers of the level.
+PACKED = {
+    "x86-64": re.compile(r"\b(?:add|sub|mul|div|min|max|cmp\w*|and|andn|or|xor)p[sd]\b.*%xmm|\bpcmpeq[dq]\b.*%xmm"),
+    "x86-64-v3": re.compile(r"\bv(?:add|sub|mul|div|min|max|cmp\w*|and|andn|or|xor|f[n]?m\w*|blendv)p[sd]\b.*%ymm|\bvpcmpeq[dq]\b.*%ymm"),
+    "x86-64-v4": re.compile(r"\bv(?:add|sub|mul|div|min|max|cmp\w*|and|andn|or|xor|f[n]?m\w*|blendm)p[sd]\b.*%zmm|\bvpcmpeq[dq]\b.*%zmm|\bvpcmp\w*\b.*%zmm"),
+    "arm64": re.compile(r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\bcmeq\b\s+v\d+\.(?:4s|2d)"),
+}
+LOOP = re.compile(r"::(?:loop<|take_larger|keep_where|plain\(|with_velocity)")
+
+
+def functions(path: Path) -> dict[str, list[str]]:
+    """Machine code of every function, by demangled name."""
+    text = subprocess.run(
+        ["objdump", "-d", "-C", "--no-show-raw-insn", str(path)], check=True, capture_output=True, text=True
+    ).stdout
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in text.splitlines():
+        header = re.match(r"[0-9a-f]+ <(.*)>:$", line)
+        if header:
+            current = found.setdefault(header.group(1), [])
+        elif "\t" in line:
+            current.append(line.split("\t", 1)[1])
+    return found
+
+
+def scalar_loops(path: Path, level: str) -> tuple[list[str], int]:
+    """The kernel loops without packed arithmetic of full width or with a call, and how many loops there are."""
+    loops = {name: code for name, code in functions(path).items() if LOOP.search(name)}
+    bad = [
+        name
+        for name, code in loops.items()
+        if not any(PACKED[level].search(line) for line in code) or any(re.search(r"\b(?:call|bl)\b", c) for c in code)
+    ]
+    return bad, len(loops)
+
+
+def shared_symbols(path: Path) -> list[str]:
+    """Symbols the linker could take from another level (weak or unique), or that the object needs from outside."""
+    text = subprocess.run(["nm", "-C", str(path)], check=True, capture_output=True, text=True).stdout
+    allowed = {"memcpy", "memset", "memmove", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
+    found = []
+    for line in text.splitlines():
+        kind, name = re.match(r"[0-9a-f ]{16} (\w) (.*)$", line).groups()  # type: ignore[union-attr]
+        if kind in "WwVvu" or (kind == "U" and name not in allowed):
+            found.append(f"{kind} {name}")
+    return found
+
+
+if __name__ == "__main__":
+    bad, total = scalar_loops(Path(sys.argv[1]), sys.argv[2])
+    print(f"{total} loops, {len(bad)} not vectorised", *bad, sep="\n  ")
+    print("symbols that could leak:", shared_symbols(Path(sys.argv[1])) or "none")
