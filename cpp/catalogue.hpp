@@ -35,7 +35,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Selu, "selu", Single, Wide, Double, 0.6, 0, {})                                                                \
   X(Sigmoid, "sigmoid", Single, Wide, Double, 1.0, 0, {})                                                          \
   X(Tanh, "tanh", Single, Wide, Double, 1.0, 0, {})                                                                \
-  X(Silu, "silu", Single, Wide, Double, 1.0, 0, {})                                                                \
+  X(Silu, "silu", Wide, Wide, Double, 1.0, 0, {})                                                                \
   X(Swish, "swish", Wide, Wide, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})
 
 // X(name): over an axis, with kernels of their own.

@@ -131,9 +131,9 @@ bool is_weak(const PyArray_DTypeMeta* dtype) {
 
 int refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {
   PyErr_Format(PyExc_TypeError,
-               "%s: no loop for arrays of %R; expected float32, float64, integers or bool (which give float64). Convert "
+               "%s: no loop for arrays of %s; expected float32, float64, integers or bool (which give float64). Convert "
                "with x.astype(np.float32) or x.astype(np.float64).",
-               reinterpret_cast<const PyUFuncObject*>(ufunc)->name, dtype);
+               reinterpret_cast<const PyUFuncObject*>(ufunc)->name, dtype->scalar_type->tp_name);
   return -1;
 }
 
@@ -267,7 +267,7 @@ PyObject* zero_dimensional(int type, double value) {
 }
 
 PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
-  const FrontEnd& front = *static_cast<const FrontEnd*>(PyCapsule_GetPointer(self, nullptr));
+  const FrontEnd& front = **static_cast<FrontEnd**>(PyModule_GetState(self));
   const Shape& shape = front.shape;
   const int inputs = shape.arrays + shape.parameters;
   if (nargs < shape.arrays) {
@@ -356,6 +356,11 @@ PyObject* front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
   return nullptr;
 }
 
+// A built-in function is pickled by name and shown without "method of" when what it is bound to is a module: so each is
+// bound to an anonymous one whose state is its FrontEnd.
+PyModuleDef front_end_holder = {PyModuleDef_HEAD_INIT, "numact", nullptr, sizeof(FrontEnd*), nullptr, nullptr,
+                                nullptr,               nullptr,  nullptr};
+
 py::object make_front_end(const std::string& name, const std::string& doc, const py::object& ufunc, const Shape& shape,
                           const Record& record, bool from_output, const std::string& module) {
   auto* const front = new FrontEnd{};
@@ -377,7 +382,8 @@ py::object make_front_end(const std::string& name, const std::string& doc, const
   signature += ", out=None, **kwargs)\n--\n\n";
   front->definition = {kept(name), reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(front_end)),
                        METH_FASTCALL | METH_KEYWORDS, kept(signature + doc)};
-  const py::object self = checked(PyCapsule_New(front, nullptr, nullptr));
+  const py::object self = checked(PyModule_Create(&front_end_holder));
+  *static_cast<FrontEnd**>(PyModule_GetState(self.ptr())) = front;
   const py::str module_name(module);
   return checked(PyCFunction_NewEx(&front->definition, self.ptr(), module_name.ptr()));
 }
