@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mpmath
 from mpmath import mpf
+
 from remez import remez, show
 
 BOUND = mpmath.log(2) / 2 * (1 + mpf(2) ** -10)

@@ -1,8 +1,8 @@
 """Which kernel loops of a compiled ISA level are vectorised, and which symbols could leak between levels.
 
-Run ``python tools/inspect_level.py OBJECT LEVEL`` on an object file of ``cpp/levels/level.cpp``. The vector loops are the
-functions marked noinline: each is read as machine code and must hold packed arithmetic of the level's full width and no
-call. Needs binutils.
+Run ``python tools/inspect_level.py OBJECT LEVEL`` on an object file of ``cpp/levels/level.cpp``. The vector loops are
+the functions marked noinline: each is read as machine code and must hold packed arithmetic of the level's full width
+and no call. Needs binutils.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 # Packed arithmetic, comparison or blending on the widest registers of the level.
+_X86 = r"\bv?(?:add|sub|mul|div|min|max|cmp\w*|andn?|or|xor|fn?m\w*|blend\w*)p[sd]\b.*%{0}|\bv?pcmp\w*\b.*%{0}"
 PACKED = {
-    "x86-64": re.compile(r"\b(?:add|sub|mul|div|min|max|cmp\w*|and|andn|or|xor)p[sd]\b.*%xmm|\bpcmpeq[dq]\b.*%xmm"),
-    "x86-64-v3": re.compile(r"\bv(?:add|sub|mul|div|min|max|cmp\w*|and|andn|or|xor|f[n]?m\w*|blendv)p[sd]\b.*%ymm|\bvpcmpeq[dq]\b.*%ymm"),
-    "x86-64-v4": re.compile(r"\bv(?:add|sub|mul|div|min|max|cmp\w*|and|andn|or|xor|f[n]?m\w*|blendm)p[sd]\b.*%zmm|\bvpcmpeq[dq]\b.*%zmm|\bvpcmp\w*\b.*%zmm"),
+    "x86-64": re.compile(_X86.format("xmm")),
+    "x86-64-v3": re.compile(_X86.format("ymm")),
+    "x86-64-v4": re.compile(_X86.format("zmm")),
     "arm64": re.compile(r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\bcmeq\b\s+v\d+\.(?:4s|2d)"),
 }
 LOOP = re.compile(r"::(?:loop<|take_larger|keep_where|plain\(|with_velocity)")
@@ -55,13 +56,13 @@ def shared_symbols(path: Path) -> list[str]:
     allowed = {"memcpy", "memset", "memmove", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
     found = []
     for line in text.splitlines():
-        kind, name = re.match(r"[0-9a-f ]{16} (\w) (.*)$", line).groups()  # type: ignore[union-attr]
+        kind, name = line[17], line[19:]
         if kind in "WwVvu" or (kind == "U" and name not in allowed):
             found.append(f"{kind} {name}")
     return found
 
 
 if __name__ == "__main__":
-    bad, total = scalar_loops(Path(sys.argv[1]), sys.argv[2])
-    print(f"{total} loops, {len(bad)} not vectorised", *bad, sep="\n  ")
+    scalar, total = scalar_loops(Path(sys.argv[1]), sys.argv[2])
+    print(f"{total} loops, {len(scalar)} not vectorised", *scalar, sep="\n  ")
     print("symbols that could leak:", shared_symbols(Path(sys.argv[1])) or "none")

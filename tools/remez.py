@@ -5,6 +5,7 @@ Used by the ``fit_*.py`` scripts, which print the constants that the headers in 
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Sequence
 
 import mpmath
@@ -27,7 +28,7 @@ def remez(
     unknowns = len(powers)
     points = nodes(grid)
     table = [(weight(x), f(x), [x**k for k in powers]) for x in points]
-    reference = [min(range(grid), key=lambda i, x=x: abs(points[i] - x)) for x in nodes(unknowns + 1)]
+    reference = [bisect.bisect_left(points, x) for x in nodes(unknowns + 1)]
     coefficients: list[mpf] = []
     worst = mpf("inf")
     for _ in range(rounds):

@@ -11,17 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import _build, _runtime
+from . import _build
 from ._build import Activation, Parameter
 from ._runtime import available_isas, get_num_threads, isa, num_threads, set_num_threads, show_config
 from ._sgd import SGD, sgd_step
+from ._standard import functions as _functions
 
-__version__ = _runtime._version()
-
-_ufuncs, _functions = _build.make(_build.chosen_level(), False, "numact")
 globals().update(_functions)
 
 activations: Mapping[str, Activation] = _build.records(_functions)
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":  # reading it costs more than the rest of the import
+        from ._runtime import _version
+
+        return _version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "SGD",

@@ -16,7 +16,9 @@ class Description:
     """The prose of one activation.
 
     ``formula`` and ``derivative`` are LaTeX, ``plain`` and ``plain_derivative`` the same for a terminal; ``examples``
-    maps the suffix of a function ("", "_backward", "_backward_from_output") to lines of a doctest.
+    maps the suffix of a function ("", "_backward", "_backward_from_output") to lines of a doctest; "
+    "``learned`` says that
+    backward returns the gradient of the parameter too.
     """
 
     summary: str
@@ -32,6 +34,7 @@ class Description:
     kink: str = ""
     remarks: str = ""
     from_output: str = ""
+    learned: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
 
@@ -52,8 +55,8 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             monotonic=True,
             source="V. Nair, G. Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines, ICML 2010",
             kink="relu'(0) = 0; relu(-0.0) is -0.0.",
-            remarks="A unit whose input is never positive gets no gradient and stays dead: start with a small positive\n"
-            "bias (0.01), lower the learning rate, or use a leaky variant.",
+            remarks="A unit whose input is never positive gets no gradient and stays dead: start with a small "
+            "positive bias (0.01), lower the learning rate, or use a leaky variant.",
             from_output="Nothing is lost: the sign of the output is the sign of the input.",
             examples={
                 "": ">>> na.relu(np.array([-2.0, 0.0, 3.0]))\narray([0., 0., 3.])",
@@ -71,11 +74,12 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             zero_centered=False,
             saturates="no",
             monotonic=True,
-            source="A. Maas, A. Hannun, A. Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, ICML 2013",
+            source="A. Maas, A. Hannun, A. Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, ICML "
+            "2013",
             kink="leaky_relu'(0) = negative_slope.",
             remarks="The small slope on the left keeps a gradient alive where relu has none.",
-            from_output="Nothing is lost where `negative_slope` is at least 0; below, the output does not tell the sign of\n"
-            "the input, and a scalar is a ValueError.",
+            from_output="Nothing is lost where `negative_slope` is at least 0; below, the output does not tell the "
+            "sign of the input, and a scalar is a ValueError.",
             parameters={"negative_slope": "Slope left of 0, any number but NaN."},
             examples={
                 "": ">>> na.leaky_relu(np.array([-2.0, 0.0, 3.0]), 0.1)\narray([-0.2,  0. ,  3. ])",
@@ -98,9 +102,10 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             source="K. He, X. Zhang, S. Ren, J. Sun, Delving Deep into Rectifiers, ICCV 2015",
             kink="prelu'(0) = weight.",
             remarks="The slope is learned with the other parameters; He et al. start it at 0.25.",
+            learned=True,
             parameters={
-                "weight": "Slope left of 0, any number but NaN; one for all or broadcast against `x`, for instance of shape\n"
-                "    (channels, 1, 1) against (batch, channels, height, width)."
+                "weight": "Slope left of 0, any number but NaN; for instance of shape (channels, 1, 1) for data of "
+                "shape (batch, channels, height, width)."
             },
             examples={
                 "": ">>> x = np.array([[-2.0, 4.0], [-1.0, -1.0]])\n"
@@ -120,18 +125,19 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             zero_centered=False,
             saturates="left",
             monotonic=True,
-            source="D. Clevert, T. Unterthiner, S. Hochreiter, Fast and Accurate Deep Network Learning by Exponential\n"
-            "    Linear Units, ICLR 2016",
+            source="D. Clevert, T. Unterthiner, S. Hochreiter, Fast and Accurate Deep Network Learning by "
+            "Exponential Linear Units, ICLR 2016",
             kink="elu'(0) = alpha.",
-            remarks="Mean outputs are closer to zero than relu's; the saturation on the left is robust to noise. It costs an\n"
-            "exponential.",
-            from_output="elu' = y + alpha on the left, which cancels where elu saturates: at x = -10 the gradient keeps about\n"
-            "three digits in float32, at x = -17 none. `alpha` must be at least 0: below, the output does not tell the\n"
-            "sign of the input, and a scalar is a ValueError.",
+            remarks="Mean outputs are closer to zero than relu's; the saturation on the left is robust to noise. It "
+            "costs an exponential.",
+            from_output="elu' = y + alpha on the left, which cancels where elu saturates: at x = -10 the gradient "
+            "keeps about three digits in float32, at x = -17 none. `alpha` must be at least 0: below, the output "
+            "does not tell the sign of the input, and a scalar is a ValueError.",
             parameters={"alpha": "Minus the limit at minus infinity, any number but NaN."},
             examples={
                 "": ">>> na.elu(np.array([-np.inf, 0.0, 3.0]))\narray([-1.,  0.,  3.])",
-                "_backward": ">>> na.elu_backward(1.0, np.array([-np.inf, 0.0, 3.0]), alpha=0.5)\narray([0. , 0.5, 1. ])",
+                "_backward": ">>> na.elu_backward(1.0, np.array([-np.inf, 0.0, 3.0]), alpha=0.5)\narray([0. , "
+                "0.5, 1. ])",
                 "_backward_from_output": ">>> na.elu_backward_from_output(1.0, np.array([-0.75, 3.0]))\n"
                 "array([0.25, 1.  ])",
             },
@@ -147,11 +153,12 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             zero_centered=False,
             saturates="left",
             monotonic=True,
-            source="G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, Self-Normalizing Neural Networks, NeurIPS 2017",
+            source="G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, Self-Normalizing Neural Networks, NeurIPS "
+            "2017",
             kink="selu'(0) = scale * alpha.",
             remarks="With LeCun-normal weights, mean 0 and variance 1 are a fixed point from layer to layer.",
-            from_output="selu' = y + scale * alpha on the left, which cancels where selu saturates: at x = -10 the gradient\n"
-            "keeps about three digits in float32, at x = -17 none.",
+            from_output="selu' = y + scale * alpha on the left, which cancels where selu saturates: at x = -10 the "
+            "gradient keeps about three digits in float32, at x = -17 none.",
             examples={
                 "": ">>> na.selu(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.0507])",
                 "_backward": ">>> na.selu_backward(1.0, np.array([0.0, 1.0])).round(4)\narray([1.7581, 1.0507])",
@@ -169,14 +176,16 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             zero_centered=False,
             saturates="both",
             monotonic=True,
-            source="Y. LeCun, L. Bottou, G. Orr, K.-R. Mueller, Efficient BackProp, Neural Networks: Tricks of the Trade, 1998",
-            remarks="It saturates on both sides, which stops gradients, and its outputs are all positive, which makes the\n"
-            "gradients of the next layer's weights share one sign.",
-            from_output="sigmoid' = y * (1 - y): the output near 1 has lost the digits of 1 - y, at x = 8 the gradient keeps\n"
-            "about four digits in float32, at x = 17 none. The left side loses nothing.",
+            source="Y. LeCun, L. Bottou, G. Orr, K.-R. Mueller, Efficient BackProp, Neural Networks: Tricks of the "
+            "Trade, 1998",
+            remarks="It saturates on both sides, which stops gradients, and its outputs are all positive, which "
+            "makes the gradients of the next layer's weights share one sign.",
+            from_output="sigmoid' = y * (1 - y): the output near 1 has lost the digits of 1 - y, at x = 8 the "
+            "gradient keeps about four digits in float32, at x = 17 none. The left side loses nothing.",
             examples={
                 "": ">>> na.sigmoid(np.array([-np.inf, 0.0, np.inf]))\narray([0. , 0.5, 1. ])",
-                "_backward": ">>> na.sigmoid_backward(1.0, np.array([-np.inf, 0.0, np.inf]))\narray([0.  , 0.25, 0.  ])",
+                "_backward": ">>> na.sigmoid_backward(1.0, np.array([-np.inf, 0.0, np.inf]))\narray([0.  , "
+                "0.25, 0.  ])",
                 "_backward_from_output": ">>> na.sigmoid_backward_from_output(1.0, np.array([0.5, 1.0]))\n"
                 "array([0.25, 0.  ])",
             },
@@ -191,10 +200,11 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             zero_centered=True,
             saturates="both",
             monotonic=True,
-            source="Y. LeCun, L. Bottou, G. Orr, K.-R. Mueller, Efficient BackProp, Neural Networks: Tricks of the Trade, 1998",
+            source="Y. LeCun, L. Bottou, G. Orr, K.-R. Mueller, Efficient BackProp, Neural Networks: Tricks of the "
+            "Trade, 1998",
             remarks="Zero-centred, unlike sigmoid, but it saturates on both sides too.",
-            from_output="tanh' = (1 - y) * (1 + y): an output near 1 has lost digits, at x = 5 the gradient keeps about four\n"
-            "digits in float32, at x = 9 none.",
+            from_output="tanh' = (1 - y) * (1 + y): an output near 1 has lost digits, at x = 5 the gradient keeps "
+            "about four digits in float32, at x = 9 none.",
             examples={
                 "": ">>> na.tanh(np.array([-np.inf, 0.0, np.inf]))\narray([-1.,  0.,  1.])",
                 "_backward": ">>> float(na.tanh_backward(1.0, 10.0))\n8.244614455769398e-09",
@@ -212,8 +222,8 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             zero_centered=False,
             saturates="left",
             monotonic=False,
-            source="S. Elfwing, E. Uchibe, K. Doya, Sigmoid-Weighted Linear Units for Neural Network Function Approximation\n"
-            "    in Reinforcement Learning, Neural Networks 107, 2018",
+            source="S. Elfwing, E. Uchibe, K. Doya, Sigmoid-Weighted Linear Units for Neural Network Function "
+            "Approximation in Reinforcement Learning, Neural Networks 107, 2018",
             remarks="Smooth, close to relu away from 0; silu(-inf) = -0.0.",
             examples={
                 "": ">>> na.silu(np.array([-np.inf, 0.0, np.inf]))\narray([-0.,  0., inf])",
@@ -233,6 +243,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             monotonic=False,
             source="P. Ramachandran, B. Zoph, Q. Le, Searching for Activation Functions, arXiv:1710.05941, 2017",
             remarks="beta = 0 gives x/2, also at infinity; a large beta approaches relu.",
+            learned=True,
             parameters={"beta": "Steepness, any finite number; 0 gives x/2."},
             examples={
                 "": ">>> na.swish(np.array([-1.0, 0.0, 1.0]), 0.0)\narray([-0.5,  0. ,  0.5])",

@@ -39,7 +39,7 @@ def _pair(name: str, out: Any) -> tuple[Any, Any]:
 
 
 class _Output:
-    """One output: the caller's array where the kernel may write to it, else a new one that is copied there at the end."""
+    """One output: the caller's array where the kernel may write to it, else a new one, copied there at the end."""
 
     def __init__(self, name: str, out: Any, shape: tuple[int, ...], dtype: Any, inputs: Sequence[Array] = ()) -> None:
         self.given = out
@@ -145,9 +145,7 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         _native.maxout(level, _first(array, axis), array.strides[axis], pieces, y.array, which.array)
         return y.result(), which.result()
 
-    def maxout_backward(
-        dy: ArrayLike, which: ArrayLike, /, pieces: int, axis: int = -1, *, out: Any = None
-    ) -> Any:
+    def maxout_backward(dy: ArrayLike, which: ArrayLike, /, pieces: int, axis: int = -1, *, out: Any = None) -> Any:
         (gradient,), dtype = _as_data("maxout_backward", dy)
         taken = np.asarray(which)
         if taken.dtype.kind not in "iu":
@@ -162,7 +160,7 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
             raise TypeError(f"maxout_backward: pieces must be an integer, not {type(pieces).__name__}") from None
         if not 1 <= pieces <= MOST_PIECES:
             raise ValueError(f"maxout_backward: pieces must be 1 to {MOST_PIECES}, got {pieces}")
-        if taken.size and not (0 <= taken.min() and taken.max() < pieces):
+        if taken.size and not (taken.min() >= 0 and taken.max() < pieces):
             raise ValueError(f"maxout_backward: which names a piece outside 0 to {pieces - 1}")
         axis = _axis("maxout_backward", axis, gradient.ndim + 1)
         gradient = np.require(gradient, dtype, ["ALIGNED"])
@@ -177,5 +175,5 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
 
 def _first(array: Array, axis: int) -> Array:
     """The first piece as a view; an array also where it has no dimension left."""
-    index: tuple[Any, ...] = (slice(None),) * axis + (0, ...)
-    return array[index]
+    first: Array = array[(slice(None),) * axis + (0, ...)]
+    return first

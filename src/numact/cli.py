@@ -24,26 +24,29 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class _Contender:
-    """One activation of the demo: its layers in a network, and numact against what one would write with NumPy."""
+    """One activation of the demo: its layers in a network, and numact against what one would write with NumPy.
+
+    Backward takes dy, x and the output of forward. Where the output is enough, both sides use it: it is cheaper.
+    """
 
     name: str
     layers: Callable[[int, int], list[nn.Layer]]
     forward: Callable[[Array], Any]
     backward: Callable[[Array, Array, Any], Any]
     numpy_forward: Callable[[Array], Any]
-    numpy_backward: Callable[[Array, Array, Any], Any]  # of dy, x and the saved output, whichever is cheaper
+    numpy_backward: Callable[[Array, Array, Any], Any]
 
 
 def _plain(
     name: str, numpy_forward: Callable[[Array], Any], numpy_backward: Callable[[Array, Array, Any], Any]
 ) -> _Contender:
-    """A function of one array with its default parameters."""
+    """A function of one array with its default parameters, and a derivative that follows from the output."""
     record = na.activations[name]
     return _Contender(
         name,
         layers=lambda inputs, units: [nn.Dense(inputs, units), nn.Activate(name)],
         forward=record.forward,
-        backward=lambda dy, x, y: record.backward(dy, x),
+        backward=lambda dy, x, y: record.backward_from_output(dy, y),
         numpy_forward=numpy_forward,
         numpy_backward=numpy_backward,
     )
@@ -59,8 +62,8 @@ _ALPHA, _SCALE = 1.6732632, 1.0507010
 _CONTENDERS = (
     _plain("sigmoid", _sigmoid, lambda dy, x, y: dy * y * (1 - y)),
     _plain("tanh", np.tanh, lambda dy, x, y: dy * (1 - y * y)),
-    _plain("relu", lambda x: np.maximum(x, 0), lambda dy, x, y: dy * (x > 0)),
-    _plain("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x), lambda dy, x, y: np.where(x > 0, dy, 0.01 * dy)),
+    _plain("relu", lambda x: np.maximum(x, 0), lambda dy, x, y: dy * (y > 0)),
+    _plain("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x), lambda dy, x, y: np.where(y > 0, dy, 0.01 * dy)),
     _Contender(
         "prelu",
         layers=lambda inputs, units: [nn.Dense(inputs, units), nn.PReLU(units)],
@@ -69,11 +72,11 @@ _CONTENDERS = (
         numpy_forward=lambda x: np.where(x > 0, x, _SLOPE * x),
         numpy_backward=lambda dy, x, y: (np.where(x > 0, dy, _SLOPE * dy), np.sum(dy * np.minimum(x, 0))),
     ),
-    _plain("elu", lambda x: np.where(x > 0, x, np.exp(x) - 1), lambda dy, x, y: dy * np.where(x > 0, 1, y + 1)),
+    _plain("elu", lambda x: np.where(x > 0, x, np.exp(x) - 1), lambda dy, x, y: dy * np.where(y > 0, 1, y + 1)),
     _plain(
         "selu",
         lambda x: _SCALE * np.where(x > 0, x, _ALPHA * (np.exp(x) - 1)),
-        lambda dy, x, y: dy * np.where(x > 0, _SCALE, y + _SCALE * _ALPHA),
+        lambda dy, x, y: dy * np.where(y > 0, _SCALE, y + _SCALE * _ALPHA),
     ),
     _Contender(
         "maxout",
@@ -134,6 +137,7 @@ def _network(activation: str, widths: Sequence[int], rng: np.random.Generator) -
     return nn.Sequential(*layers, nn.Dense(inputs, 10), rng=rng)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a training that diverges is told by its loss
 def _train(args: argparse.Namespace) -> _History:
     from tqdm import tqdm
 
@@ -158,6 +162,8 @@ def _train(args: argparse.Namespace) -> _History:
                 # 2. Go forward through the graph, get the loss.
                 logits = model.forward(x, training=True)
                 loss, dlogits = nn.softmax_cross_entropy(logits, labels)
+                if not math.isfinite(loss):
+                    raise _DemoError(f"the training diverged in epoch {epoch}; try a smaller --lr than {args.lr:g}")
                 # 3. Go backward to calculate the gradients.
                 model.backward(dlogits)
                 # 4. Update the parameters with the gradients.
@@ -167,8 +173,6 @@ def _train(args: argparse.Namespace) -> _History:
             history.loss.append(total_loss / len(images))
             history.train_accuracy.append(hits / len(images))
             history.test_accuracy.append(float(np.mean(model.forward(test_images).argmax(axis=1) == test_targets)))
-            if not math.isfinite(total_loss):
-                raise _DemoError(f"the training diverged in epoch {epoch}; try a smaller --lr than {args.lr:g}")
             epochs.set_postfix(loss=f"{history.loss[-1]:.4f}", test=f"{history.test_accuracy[-1]:.2%}")
             if not args.quiet:
                 epochs.write(
@@ -197,7 +201,7 @@ def _benchmark(elements: int = 1 << 20) -> None:
     rng = np.random.default_rng(0)
     threads = f"{na.get_num_threads()} threads" if na.get_num_threads() > 1 else "1 thread"
     print(f"\nNanoseconds per element, {elements:,} elements of float32; numact on {threads}, NumPy on 1.\n")
-    print(f"{'':11} {'forward':^28}  {'backward':^28}")
+    print(f"{'':11} {'forward':^28}  {'backward':^28}".rstrip())
     print(
         f"{'activation':11} {'NumPy':>8}  {'numact':>8}  {'speed-up':>8}  {'NumPy':>8}  {'numact':>8}  {'speed-up':>8}"
     )
@@ -240,7 +244,8 @@ def _draw(history: _History, args: argparse.Namespace) -> None:
     from matplotlib.figure import Figure  # without pyplot: draws into a file whatever the display
 
     blue, orange, grey = "#2b6cb0", "#dd6b20", "#a0aec0"
-    figure = Figure(figsize=(14, 7.5), dpi=120, layout="constrained")
+    figure: Any = Figure(figsize=(14, 7.5), dpi=120, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     left, right = figure.subfigures(1, 2, width_ratios=(1.55, 1), wspace=0.04)
 
     panels = left.subplots(3, 3, sharex=True, sharey=True)
@@ -259,9 +264,7 @@ def _draw(history: _History, args: argparse.Namespace) -> None:
     left.axes[0].legend(loc="upper left", frameon=False)
 
     right.suptitle(
-        f"Digits, 64-{'-'.join(map(str, args.layers))}-10 with {args.activation}: "
-        f"{history.test_accuracy[-1]:.1%} right on test images",
-        fontsize=14,
+        f"Digits with {args.activation}: {history.test_accuracy[-1]:.1%} of the test images right", fontsize=14
     )
     epochs = range(1, len(history.loss) + 1)
     above, below = right.subplots(2, 1, sharex=True)
@@ -361,12 +364,12 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     )
     add = demo.add_argument
     add("--activation", choices=_ACTIVATIONS, default="relu", help="of the hidden layers: %(choices)s", metavar="NAME")
-    add("--layers", type=_widths, default="64,32", help="units of each hidden layer", metavar="N,N,...")
-    add("--epochs", type=_positive_int, default=30, help="passes over the training images", metavar="N")
+    add("--layers", type=_widths, default="128,64", help="units of each hidden layer", metavar="N,N,...")
+    add("--epochs", type=_positive_int, default=20, help="passes over the training images", metavar="N")
     add("--batch-size", type=_positive_int, default=32, help="images per step", metavar="N")
     add("--lr", type=_learning_rate, default=0.05, help="learning rate", metavar="RATE")
     add("--momentum", type=_momentum, default=0.9, help="momentum of SGD", metavar="M")
-    add("--seed", type=_seed, default=0, help="of the split, the initial weights and the batches", metavar="N")
+    add("--seed", type=_seed, default=1, help="of the split, the initial weights and the batches", metavar="N")
     add("-o", "--output", type=_picture, default="numact-demo.png", help="picture to write", metavar="FILE")
     add("--no-picture", action="store_true", help="draw no picture")
     add("--no-benchmark", action="store_true", help="time nothing")

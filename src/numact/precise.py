@@ -1,14 +1,15 @@
 """The functions of numact with float32 evaluated in double arithmetic without fused operations.
 
-At most 0.75 ulp forward and backward, and the same bits on every CPU and ISA level. float64 is that of ``numact`` itself.
-Parameters are cast to float64.
+At most 0.75 ulp forward and backward, and the same bits on every CPU and ISA level. float64 is that of ``numact``
+itself. Parameters are cast to float64.
 """
 
 from __future__ import annotations
 
-from . import _build, isa
+from . import _build
+from ._runtime import isa
 
-_ufuncs, _functions = _build.make(isa(), True, "numact.precise")
+_, _functions = _build.make(isa(), True, "numact.precise")
 globals().update(_functions)
 
-__all__ = list(_functions)  # noqa: PLE0604
+__all__ = [*_functions]

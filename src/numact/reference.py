@@ -195,9 +195,9 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, weight: ArrayLike) -> tuple[Arra
 
 @_quiet
 def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
-    """x for x > 0, else alpha (exp(x) - 1)."""
+    """alpha (exp(x) - 1) for x < 0, else x."""
     (x,) = _floats(x)
-    return np.where(x > 0, x, np.asarray(alpha, x.dtype) * np.expm1(x))
+    return np.where(x < 0, np.asarray(alpha, x.dtype) * np.expm1(x), x)
 
 
 @_quiet
@@ -226,7 +226,7 @@ def elu_backward_from_output(dy: ArrayLike, y: ArrayLike, alpha: ArrayLike = 1.0
 
 @_quiet
 def selu(x: ArrayLike) -> Array:
-    """scale x for x > 0, else scale alpha (exp(x) - 1)."""
+    """scale alpha (exp(x) - 1) for x < 0, else scale x."""
     (x,) = _floats(x)
     alpha, scale = _selu_constants(x.dtype)
     return np.asarray(scale * elu(x, alpha))
@@ -349,7 +349,9 @@ def sgd_step(
 
     Nesterov steps by g + momentum v instead of v. With momentum 0 there is no velocity: param -= lr g.
     """
-    step = (-grad if maximize else grad) + weight_decay * param
+    step = -grad if maximize else grad
+    if weight_decay != 0:
+        step = step + weight_decay * param
     if momentum != 0:
         if velocity is None:
             raise ValueError("momentum needs a velocity array to keep its state in")

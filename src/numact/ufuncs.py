@@ -1,12 +1,13 @@
 """The ufuncs under the functions: ``numact.ufuncs.f(x, parameter...)``, every parameter an operand.
 
-Where ``numact.f`` has no parameters it is this very ufunc. ``prelu_backward`` and ``swish_backward`` give dx alone here.
+Where ``numact.f`` has no parameters it is this very ufunc. ``prelu_backward`` and ``swish_backward`` give dx alone
+here.
 """
 
 from __future__ import annotations
 
-from . import _ufuncs
+from ._standard import ufuncs as _ufuncs
 
 globals().update(_ufuncs)
 
-__all__ = list(_ufuncs)  # noqa: PLE0604
+__all__ = [*_ufuncs]

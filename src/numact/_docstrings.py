@@ -1,0 +1,113 @@
+"""The numpydoc docstrings of the public functions, put together from the descriptions of the activations."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from ._descriptions import Description
+
+SUFFIXES = ("", "_backward", "_backward_from_output")
+
+_DATA = "any shape and layout; float32 or float64, integers and bool are taken as float64."
+_OUT = ("out : ndarray, optional", "Where to write the result.")
+_TWO_OUT = ("out : tuple of two ndarrays, optional", "Where to write the results, or None in their place.")
+_KEYWORDS = ("**kwargs", "Every other keyword of a ufunc: where, casting, order, dtype, subok, signature.")
+_AXIS = ("axis : int, default -1", "The axis of the pieces.")
+_WRONG_KIND = ("TypeError", "If the data is of another kind: complex, longdouble, float16, object, text.")
+
+Entry = tuple[str, str]
+
+
+def _section(title: str, entries: Sequence[Entry]) -> str:
+    body = "\n".join(f"{head}\n{textwrap.indent(textwrap.fill(text, 96), '    ')}" for head, text in entries)
+    return f"{title}\n{'-' * len(title)}\n{body}"
+
+
+def _join(
+    summary: str,
+    equation: str,
+    remarks: Sequence[str],
+    sections: Sequence[tuple[str, Sequence[Entry]]],
+    description: Description,
+    example: str,
+) -> str:
+    parts = [summary, "Computes ::", textwrap.indent(equation, "    "), *(textwrap.fill(r, 100) for r in remarks if r)]
+    parts += [_section(title, entries) for title, entries in sections]
+    source = textwrap.fill(f".. [1] {description.source}.", 100, subsequent_indent="       ")
+    parts.append(f"References\n----------\n{source}")
+    parts.append(f"Examples\n--------\n>>> import numpy as np\n>>> import numact as na\n{example}\n")
+    return "\n\n".join(parts)
+
+
+def _maxout(suffix: str, description: Description) -> str:
+    if suffix == "":
+        summary, equation = f"{description.summary}.", description.plain
+        remarks = [description.kink, description.remarks]
+        parameters = [("x : array_like", "The axis of the pieces has 1 to 256 of them."), _AXIS, _TWO_OUT]
+        returns = [
+            ("y : ndarray or scalar", "The maximum, of the dtype of `x` and its shape less the axis."),
+            ("which : ndarray or scalar of uint8", "The first piece that attains it."),
+        ]
+        problem = "If there are no pieces or more than 256, or an output does not fit."
+    else:
+        summary = "Gradient of `maxout` with respect to its input."
+        equation, remarks = f"dx = dy * ({description.plain_derivative})", [description.kink]
+        parameters = [
+            ("dy : array_like", "Gradient of the output."),
+            ("which : array_like of uint8", "As `maxout` returned it."),
+            ("pieces : int", "How many pieces there were, 1 to 256."),
+            _AXIS,
+            _OUT,
+        ]
+        returns = [("dx : ndarray", "Gradient of the input, of the dtype of `dy`.")]
+        problem = "If `pieces` is not in 1 to 256, or `which` or the output does not fit."
+    sections = [("Parameters", parameters), ("Returns", returns), ("Raises", [_WRONG_KIND, ("ValueError", problem)])]
+    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+
+
+def docstring(name: str, suffix: str, description: Description, defaults: dict[str, float | None]) -> str:
+    """The docstring of ``name + suffix``; `defaults` holds the activation's parameters and their defaults.
+
+    A backward that returns the gradient of a learned parameter too is told from ``description.learned``.
+    """
+    if name == "maxout":
+        return _maxout(suffix, description)
+    learned = description.learned and suffix == "_backward"
+    if suffix == "":
+        summary, equation = f"{description.summary}.", description.plain
+        remarks = [description.kink, description.remarks]
+    elif suffix == "_backward":
+        summary = f"Gradient of `{name}` with respect to its input{' and its parameter' if learned else ''}."
+        equation = f"dx = dy * {name}'(x)\n{description.plain_derivative}"
+        remarks = [description.kink, "Accurate in saturation too; `dy` multiplies the derivative as IEEE numbers do."]
+        if learned:
+            remarks.append(
+                "The parameter's gradient is summed in float64 in a fixed order: the same bits for every memory "
+                "layout and number of threads."
+            )
+    else:
+        summary = f"Gradient of `{name}` with respect to its input, from the output."
+        equation = f"dx = dy * {name}'(x), where y = {name}(x)"
+        remarks = [description.kink, description.from_output]
+
+    from_output = suffix == "_backward_from_output"
+    parameters: list[Entry] = []
+    if suffix != "":
+        parameters.append(("dy : array_like", "Gradient of the output, broadcast against the other array."))
+    parameters.append(
+        (f"{'y' if from_output else 'x'} : array_like", f"{'Output' if from_output else 'Input'} of {_DATA}")
+    )
+    for parameter, default in defaults.items():
+        head = f"{parameter} : array_like" + ("" if default is None else f", default {default:g}")
+        rule = "" if learned else " A scalar, or an array that broadcasts; it never changes the dtype of the result."
+        parameters.append((head, description.parameters[parameter] + rule))
+    parameters += [_TWO_OUT] if learned else [_OUT, _KEYWORDS]
+
+    returns = [(f"{'y' if suffix == '' else 'dx'} : ndarray or scalar", "Of the data's dtype and shape.")]
+    if learned:
+        (parameter,) = defaults
+        returns.append((f"d{parameter} : ndarray or scalar", f"Of the data's dtype and the shape of `{parameter}`."))
+    problem = "If shapes do not broadcast" + (", or a scalar parameter is outside its domain." if defaults else ".")
+    sections = [("Parameters", parameters), ("Returns", returns), ("Raises", [_WRONG_KIND, ("ValueError", problem)])]
+    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
