@@ -86,7 +86,7 @@ def test_backward_from_output_equals_backward(name, parameters):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_accurate_in_the_tails(name, parameters, dtype):
     """Each dtype against long double with the same parameters, also where the textbook formula has lost everything."""
-    low = 40 if dtype == np.float32 else 300
+    low = 30 if dtype == np.float32 else 250
     x = np.concatenate([np.linspace(-low, low, 801), np.geomspace(1e-30, 1, 50), -np.geomspace(1e-30, 1, 50)])
     x = x.astype(dtype)
     exact = [LONG(dtype(p)) for p in parameters]
@@ -183,7 +183,7 @@ def test_dtype(name, parameters, dtype, result):
 @pytest.mark.parametrize("name", ["prelu", "swish"])
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (4, 1), (3, 1, 5), (3, 4, 5)])
 def test_parameter_gradient(name, shape):
-    """Against central differences of sum(dy f(x, parameter)), summed over whatever the parameter was broadcast along."""
+    """Against central differences of sum(dy f(x, parameter)), for each element of the parameter."""
     rng = np.random.default_rng(0)
     x, dy = rng.normal(0, 2, (2, 3, 4, 5)).astype(LONG)
     parameter = rng.uniform(0.2, 2, shape).astype(LONG)

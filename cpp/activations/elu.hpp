@@ -10,7 +10,7 @@ namespace {
 struct Elu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T alpha) {
-    const T left = rounded(alpha * expm1_negative<A>(-absolute(x)));
+    const T left = rounded_product(number<A>(alpha), expm1_negative<A>(-absolute(x)));
     return x < 0 ? left : x;
   }
   template <class A, class T = typename A::word>
@@ -32,7 +32,7 @@ struct Selu {
 
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const T left = rounded(T(scale_alpha) * expm1_negative<A>(-absolute(x)));
+    const T left = rounded_product(number<A>(scale_alpha), expm1_negative<A>(-absolute(x)));
     return x < 0 ? left : T(scale) * x;
   }
   template <class A, class T = typename A::word>

@@ -24,7 +24,7 @@ struct SwishParts {
     d = word(1) + e.value();
   }
   NUMACT_LANE static number number_of(word hi, word lo) {
-    if constexpr (sizeof(number) == sizeof(word)) {
+    if constexpr (!A::paired) {
       return hi;
     } else {
       return {hi, lo};
@@ -56,7 +56,7 @@ struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static SwishParts<A> parts(T x, T beta) {
     const T t = beta == 0 ? 0 * beta : beta * x;
-    if constexpr (sizeof(typename A::number) == sizeof(T)) {
+    if constexpr (!A::paired) {
       return SwishParts<A>(t);
     } else {
       // A huge x is brought down for the splitting of two_product, beta up.

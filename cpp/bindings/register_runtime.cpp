@@ -23,6 +23,13 @@ constexpr const char* compiler = __VERSION__;  // names Clang itself
 constexpr const char* compiler = "GCC " __VERSION__;
 #endif
 
+// Given by the build: looking it up in the installed metadata takes longer than the rest of the import.
+#if defined(NUMACT_VERSION)
+constexpr const char* version = NUMACT_VERSION;
+#else
+constexpr const char* version = "";
+#endif
+
 // The context variable of num_threads(): a tuple of the numbers asked for, innermost last. Kept for ever.
 PyObject* context_variable = nullptr;
 
@@ -83,6 +90,7 @@ std::tuple<std::vector<int>, std::set<std::size_t>, bool> run_chunks(std::ptrdif
 }  // namespace
 
 void numact::register_runtime(py::module_& m) {
+  m.attr("_version") = version;
   m.attr("_compiler") = compiler;
   m.attr("_openmp_built") = threads::openmp_built();
   m.def("_openmp_runtime", threads::openmp_runtime);

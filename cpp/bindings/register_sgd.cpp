@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -42,7 +43,7 @@ struct Walk {
     bool swapped = false;
     std::vector<npy_intp> strides;  // in bytes, innermost last
   };
-  bool plain = true;   // all contiguous: element i is data[i]
+  bool plain = true;    // all contiguous: element i is data[i]
   bool direct = false;  // contiguous along the innermost axis
   std::vector<npy_intp> shape;
   Operand operands[3];
@@ -176,9 +177,9 @@ void find_bounds(PyArrayObject* a, std::uintptr_t& low, std::uintptr_t& high) {
 // Exact where that is found out quickly, else the careful answer.
 bool share_memory(PyArrayObject* a, PyArrayObject* b) {
   constexpr int most_work = 10000;
-  const auto object = [](PyArrayObject* x) { return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(x)); };
+  const py::handle first(reinterpret_cast<PyObject*>(a)), second(reinterpret_cast<PyObject*>(b));
   try {
-    return py::module_::import("numpy").attr("shares_memory")(object(a), object(b), most_work).cast<bool>();
+    return py::module_::import("numpy").attr("shares_memory")(first, second, most_work).cast<bool>();
   } catch (const py::error_already_set& error) {
     if (error.matches(PyExc_RuntimeError)) return true;  // TooHardError
     throw;
@@ -207,9 +208,7 @@ std::string text(const py::handle& object) { return py::str(object).cast<std::st
 
 std::string type_name(const py::handle& object) { return text(py::type::handle_of(object).attr("__name__")); }
 
-std::string dtype_name(PyArrayObject* a) {
-  return text(reinterpret_cast<PyObject*>(PyArray_DESCR(a)));
-}
+std::string dtype_name(PyArrayObject* a) { return text(reinterpret_cast<PyObject*>(PyArray_DESCR(a))); }
 
 std::string shape_text(PyArrayObject* a) {
   return text(py::reinterpret_steal<py::object>(PyArray_IntTupleFromIntp(PyArray_NDIM(a), PyArray_DIMS(a))));
@@ -254,13 +253,6 @@ py::tuple items(const py::object& sequence, const char* name) {
 
 // ---- The optimizer -------------------------------------------------------------------------------------------------
 
-template <class T>
-T convert(double value, const char* option, const std::string& name) {
-  if (std::abs(value) > static_cast<double>(std::numeric_limits<T>::max()))
-    throw py::value_error(std::string(option) + "=" + text(py::float_(value)) + " is too large for the dtype of " + name);
-  return static_cast<T>(value);
-}
-
 class Sgd {
  public:
   Sgd(const py::object& params, const py::object& velocities, const std::vector<double>& lr,
@@ -270,53 +262,30 @@ class Sgd {
         single_(single) {
     const py::tuple given = items(params, "params");
     segments_.resize(given.size());
-    const auto check_length = [this](std::size_t length, const char* what) {
-      if (length != segments_.size())
-        throw py::value_error(std::to_string(length) + " " + what + " for " + std::to_string(segments_.size()) +
-                              " params: one for each is needed");
-    };
-    check_length(lr.size(), "learning rates");
     check_length(weight_decay.size(), "weight decays");
     std::optional<py::tuple> started;
     if (!velocities.is_none()) {
       started = items(velocities, "velocities");
       check_length(started->size(), "velocities");
     }
-
+    begins_.push_back(0);
     for (std::size_t i = 0; i < segments_.size(); ++i) {
-      Segment& s = segments_[i];
-      s.param = given[i];
-      const std::string name = label("param", i);
-      check_is_array(s.param, name);
-      PyArrayObject* const a = array(s.param);
-      if (PyArray_TYPE(a) != NPY_FLOAT && PyArray_TYPE(a) != NPY_DOUBLE)
-        throw py::type_error(name + " has dtype " + dtype_name(a) + ", but the step is made for float32 and float64: " +
-                             "keep the parameter in one of them");
-      check_is_writable(a, name);
-      s.size = PyArray_SIZE(a);
-      s.is_double = PyArray_TYPE(a) == NPY_DOUBLE;
-      s.fixed = Fixed(a);
-      s.step = {0, momentum, 1, weight_decay[i], 1, nesterov};
-      const auto fits = [&](const char* option, double value) {
-        s.is_double ? convert<double>(value, option, name) : convert<float>(value, option, name);
-      };
-      fits("momentum", momentum);
-      fits("dampening", dampening);
-      fits("weight_decay", weight_decay[i]);
+      take_param(given[i], i);
       if (started) take_velocity((*started)[i], i);
+      segments_[i].step = {0, momentum, 1, weight_decay[i], 1, nesterov};
+      check_fits(momentum, "momentum", i);
+      check_fits(dampening, "dampening", i);
+      check_fits(weight_decay[i], "weight_decay", i);
     }
     set_learning_rates(lr);
-
-    begins_.push_back(0);
-    for (const Segment& s : segments_) begins_.push_back(begins_.back() + s.size);
     square_sums_.resize(max_norm_ || skip_nonfinite_ ? static_cast<std::size_t>(chunks()) : 0);
     check_disjoint();
   }
 
   void set_learning_rates(const std::vector<double>& rates) {
-    for (std::size_t i = 0; i < segments_.size(); ++i)
-      if (!segments_[i].is_double) convert<float>(rates[i], "lr", label("param", i));
-    for (std::size_t i = 0; i < segments_.size(); ++i) segments_[i].step.learning_rate = rates[i];
+    check_length(rates.size(), "learning rates");
+    for (std::size_t i = 0; i < rates.size(); ++i) check_fits(rates[i], "lr", i);
+    for (std::size_t i = 0; i < rates.size(); ++i) segments_[i].step.learning_rate = rates[i];
   }
 
   // Velocities by array; None where no step has been made yet.
@@ -333,9 +302,7 @@ class Sgd {
     if (busy_.exchange(true)) throw std::runtime_error("a step of this SGD is running in another thread");
     const Busy busy(busy_);
     const py::tuple given = items(grads, "grads");
-    if (given.size() != segments_.size())
-      throw py::value_error(std::to_string(given.size()) + " grads for " + std::to_string(segments_.size()) +
-                            " params: one for each is needed, None where there is none");
+    check_length(given.size(), "grads");
     const bool needs_norm = max_norm_ || skip_nonfinite_;
     double work = 0;
     for (std::size_t i = 0; i < segments_.size(); ++i) {
@@ -426,6 +393,34 @@ class Sgd {
     return single_ ? kind : kind + "s[" + std::to_string(i) + "]";
   }
 
+  void check_length(std::size_t length, const char* what) const {
+    if (length != segments_.size())
+      throw py::value_error(std::to_string(length) + " " + what + " for " + std::to_string(segments_.size()) +
+                            " params: one for each is needed");
+  }
+
+  void check_fits(double value, const char* option, std::size_t i) const {
+    if (!segments_[i].is_double && std::abs(value) > static_cast<double>(std::numeric_limits<float>::max()))
+      throw py::value_error(std::string(option) + "=" + text(py::float_(value)) + " is too large for " +
+                            label("param", i) + ", which is float32");
+  }
+
+  void take_param(const py::object& param, std::size_t i) {
+    const std::string name = label("param", i);
+    check_is_array(param, name);
+    PyArrayObject* const a = array(param);
+    if (PyArray_TYPE(a) != NPY_FLOAT && PyArray_TYPE(a) != NPY_DOUBLE)
+      throw py::type_error(name + " has dtype " + dtype_name(a) + ", but the step is made for float32 and float64: " +
+                           "keep the parameter in one of them");
+    check_is_writable(a, name);
+    Segment& s = segments_[i];
+    s.param = param;
+    s.fixed = Fixed(a);
+    s.size = PyArray_SIZE(a);
+    s.is_double = PyArray_TYPE(a) == NPY_DOUBLE;
+    begins_.push_back(begins_.back() + s.size);
+  }
+
   void take_velocity(const py::object& velocity, std::size_t i) {
     Segment& s = segments_[i];
     s.started = !velocity.is_none();
@@ -450,7 +445,8 @@ class Sgd {
     };
     for (std::size_t i = 0; i < segments_.size(); ++i) {
       add(segments_[i].param, label("param", i));
-      if (segments_[i].velocity) add(segments_[i].velocity, single_ ? "velocity" : "the velocity of " + label("param", i));
+      if (const py::object& velocity = segments_[i].velocity)
+        add(velocity, single_ ? "velocity" : "the velocity of " + label("param", i));
     }
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
     std::uintptr_t reach = 0;
@@ -573,7 +569,7 @@ class Sgd {
 
   // Sets the norm of all gradients; the factor that brings it down to max_norm.
   double clip(int team, bool& finite) {
-    // Squares of float64 can leave its range: then once more with the elements scaled into the middle of it (Blue 1978).
+    // Squares of float64 can leave its range: then once more, with the elements scaled into the middle (Blue 1978).
     double scale = 1, total = sum_squares(team, scale);
     if (!std::isfinite(total))
       total = sum_squares(team, scale = 0x1p-600);
@@ -603,8 +599,8 @@ class Sgd {
 
 void register_sgd(py::module_& m) {
   py::class_<Sgd>(m, "_Sgd")
-      .def(py::init<const py::object&, const py::object&, const std::vector<double>&, const std::vector<double>&, double,
-                    double, bool, bool, std::optional<double>, bool, bool>(),
+      .def(py::init<const py::object&, const py::object&, const std::vector<double>&, const std::vector<double>&,
+                    double, double, bool, bool, std::optional<double>, bool, bool>(),
            py::arg("params"), py::arg("velocities"), py::kw_only(), py::arg("lr"), py::arg("weight_decay"),
            py::arg("momentum"), py::arg("dampening"), py::arg("nesterov"), py::arg("maximize"), py::arg("max_norm"),
            py::arg("skip_nonfinite"), py::arg("single"))

@@ -129,27 +129,28 @@ NUMACT_LANE Pair<T> select(bool condition, Pair<T> yes, Pair<T> no) {
   return {condition ? yes.hi : no.hi, condition ? yes.lo : no.lo};
 }
 
-// An arithmetic: the word that operands and results travel in, the number that intermediate values are kept in, and how
-// exactly the elementary functions have to be approximated. Formulas are templates over it.
+// An arithmetic: the word that operands and results travel in, and the number that intermediate values are kept in. Formulas
+// are templates over it. fused: madd is an FMA. wide: the word is double for a float32 result, so ranges never bind and a
+// shorter polynomial does. paired: a number is a Pair.
 struct Single {  // float throughout: 2 to 2.5 ulp of float32
   using word = float;
   using number = float;
-  static constexpr bool fused = has_fma;
+  static constexpr bool fused = has_fma, wide = false, paired = false;
 };
 struct Wide {  // double for a result that is rounded to float once
   using word = double;
   using number = double;
-  static constexpr bool fused = has_fma;
+  static constexpr bool fused = has_fma, wide = true, paired = false;
 };
 struct Portable {  // Wide without FMA: the same bits on every CPU
   using word = double;
   using number = double;
-  static constexpr bool fused = false;
+  static constexpr bool fused = false, wide = true, paired = false;
 };
 struct Double {  // double with the low word kept where it counts
   using word = double;
   using number = Pair<double>;
-  static constexpr bool fused = has_fma;
+  static constexpr bool fused = has_fma, wide = false, paired = true;
 };
 
 template <class A>
@@ -171,10 +172,20 @@ NUMACT_LANE typename A::word horner(typename A::word x, typename A::word c0, C..
 // number <-> word
 template <class A>
 NUMACT_LANE typename A::number number(typename A::word x) {
-  if constexpr (sizeof(typename A::number) == sizeof(typename A::word)) {
-    return x;
-  } else {
+  if constexpr (A::paired) {
     return {x, 0};
+  } else {
+    return x;
+  }
+}
+// a * b with the rounding error kept where numbers are pairs and there is an FMA.
+template <class A>
+NUMACT_LANE typename A::number exact_product(typename A::word a, typename A::word b) {
+  const auto product = a * b;
+  if constexpr (A::paired) {
+    return {product, has_fma ? madd(a, b, -product) : 0};
+  } else {
+    return product;
   }
 }
 NUMACT_LANE float rounded(float x) { return x; }

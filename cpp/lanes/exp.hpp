@@ -54,7 +54,7 @@ struct ExpConstants<Double> {
 };
 template <class A>
 NUMACT_LANE typename A::word exp_q(typename A::word r) {
-  if constexpr (ExpConstants<A>::ln2_lo == 0) {
+  if constexpr (A::wide) {
     return horner<A>(r, 0x1.00000026223e5p-1, 0x1.555554ef05577p-3, 0x1.5554b09c97f60p-5, 0x1.111189d4b5009p-7,
                      0x1.6d7292711f59cp-10, 0x1.a032c6ed96562p-13);
   } else {
@@ -86,7 +86,7 @@ template <class A>
 NUMACT_LANE Power<A> power_of_two(typename A::word n) {
   using T = typename A::word;
   constexpr T magic = Format<T>::round_magic + Format<T>::exponent_bias;
-  if constexpr (ExpConstants<A>::ln2_lo == 0) {
+  if constexpr (A::wide) {
     return {1, power_from_rounded<T>(n + magic)};
   } else {
     const T third = multiply_add<A>(n, T(1.0 / 3.0), magic);
@@ -94,23 +94,33 @@ NUMACT_LANE Power<A> power_of_two(typename A::word n) {
   }
 }
 
+// a * b in one word. Where it is infinite the low words mean nothing; where it is zero they would lose its sign.
+NUMACT_LANE float rounded_product(float a, float b) { return a * b; }
+NUMACT_LANE double rounded_product(double a, double b) { return a * b; }
+NUMACT_LANE double rounded_product(Pair<double> a, Pair<double> b) {
+  const double product = a.hi * b.hi;
+  double rest = madd(a.hi, b.lo, a.lo * b.hi);
+  if constexpr (has_fma) rest += madd(a.hi, b.hi, -product);
+  return with_sign_of(absolute(product) <= Format<double>::largest ? product + rest : product, product);
+}
+
 // value * fraction * 2^n with one rounding that counts: neither overflow nor underflow in between.
 template <class A>
 NUMACT_LANE typename A::word scaled(typename A::word value, typename A::number fraction, Power<A> power) {
-  if constexpr (ExpConstants<A>::ln2_lo == 0) {
+  if constexpr (A::wide) {
     return value * (fraction * power.rest);
   } else {
-    return rounded((value * power.part * power.part) * (power.rest * fraction));
+    return rounded_product(number<A>(value * power.part * power.part), power.rest * fraction);
   }
 }
 // a * b * fraction * 2^n likewise; a * b may not overflow by more than 2^n brings back.
 template <class A>
 NUMACT_LANE typename A::word scaled_product(typename A::word a, typename A::word b, typename A::number fraction,
                                             Power<A> power) {
-  if constexpr (ExpConstants<A>::ln2_lo == 0) {
+  if constexpr (A::wide) {
     return (a * b) * (fraction * power.rest);
   } else {
-    return rounded((number<A>(a * power.part) * number<A>(b * power.part)) * (power.rest * fraction));
+    return rounded_product(exact_product<A>(a * power.part, b * power.part), power.rest * fraction);
   }
 }
 
@@ -124,7 +134,7 @@ NUMACT_LANE Reduced<A> reduce(typename A::word a, typename A::word a_lo) {
   using C = ExpConstants<A>;
   const T n = multiply_add<A>(a, T(0x1.71547652b82fep+0), Format<T>::round_magic) - Format<T>::round_magic;
   T r = multiply_add<A>(n, -C::ln2_hi, a);
-  if constexpr (C::ln2_lo != 0) r = multiply_add<A>(n, -C::ln2_lo, r);
+  if constexpr (!A::wide) r = multiply_add<A>(n, -C::ln2_lo, r);
   return {n, r + a_lo};
 }
 
@@ -134,7 +144,7 @@ struct Exponential {
   typename A::number mantissa;
   Power<A> power;
   NUMACT_LANE typename A::number value() const {
-    if constexpr (ExpConstants<A>::ln2_lo == 0) {
+    if constexpr (A::wide) {
       return mantissa * power.rest;
     } else {
       return power.part * (power.part * (power.rest * mantissa));
@@ -145,7 +155,7 @@ template <class A>
 NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_lo = 0) {
   const Reduced<A> x = reduce<A>(-at_most(-a, -ExpConstants<A>::lowest), a_lo);
   const auto r2 = x.r * x.r, q = exp_q<A>(x.r);
-  if constexpr (sizeof(typename A::number) == sizeof(typename A::word)) {
+  if constexpr (!A::paired) {
     return {1 + multiply_add<A>(r2, q, x.r), power_of_two<A>(x.n)};
   } else {
     const auto leading = fast_two_sum(typename A::word(1), x.r);
@@ -160,7 +170,7 @@ NUMACT_LANE typename A::number expm1_negative(typename A::word a) {
   const Reduced<A> x = reduce<A>(-at_most(-a, T(50)), 0);
   const T power = power_from_rounded<T>(x.n + (Format<T>::round_magic + Format<T>::exponent_bias));
   const T q = exp_q<A>(x.r);
-  if constexpr (sizeof(typename A::number) == sizeof(T)) {
+  if constexpr (!A::paired) {
     return multiply_add<A>(power, multiply_add<A>(x.r * x.r, q, x.r), power - 1);
   } else {
     return two_sum(power, T(-1)) + power * fast_two_sum(x.r, x.r * x.r * q);

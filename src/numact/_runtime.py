@@ -234,7 +234,9 @@ def isa() -> str:
 
 
 def _version() -> str:
-    import importlib.metadata  # slow to import, seldom needed
+    if _native._version:
+        return str(_native._version)
+    import importlib.metadata  # slow to import
 
     try:
         return importlib.metadata.version("numact")

@@ -42,11 +42,13 @@ def _plain(
 ) -> _Contender:
     """A function of one array with its default parameters, and a derivative that follows from the output."""
     record = na.activations[name]
+    from_output = record.backward_from_output
+    assert from_output is not None
     return _Contender(
         name,
         layers=lambda inputs, units: [nn.Dense(inputs, units), nn.Activate(name)],
         forward=record.forward,
-        backward=lambda dy, x, y: record.backward_from_output(dy, y),
+        backward=lambda dy, x, y: from_output(dy, y),
         numpy_forward=numpy_forward,
         numpy_backward=numpy_backward,
     )
@@ -377,11 +379,9 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     return parser, demo
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with ``argv``, by default that of the process; returns the exit code."""
+def _run(argv: Sequence[str] | None) -> int:
     parser, demo = _parser()
     args = parser.parse_args(argv)
-
     needed = {"sklearn": "scikit-learn", "tqdm": "tqdm"} | ({} if args.no_picture else {"matplotlib": "matplotlib"})
     missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
     if missing:
@@ -393,16 +393,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.no_picture and (problem := _check_writable(args.output)):
         demo.error(f"argument -o/--output: {problem}")
 
+    history = _train(args)
+    if not args.no_benchmark:
+        _benchmark()
+    if not args.no_picture:
+        _draw(history, args)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with ``argv``, by default that of the process; returns the exit code."""
     try:
-        history = _train(args)
-        if not args.no_benchmark:
-            _benchmark()
-        if not args.no_picture:
-            _draw(history, args)
+        return _run(argv)
     except _DemoError as error:
         print(f"numact demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    return 0

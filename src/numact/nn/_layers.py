@@ -137,8 +137,7 @@ class Dense(Layer):
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self.inputs = positive_int("inputs", inputs)
-        self.units = positive_int("units", units)
+        self._shape = (positive_int("inputs", inputs), positive_int("units", units))
         self._dtype = float_dtype(dtype)
         self._rng = None if rng is None else generator(rng)
         self._initialiser: str | None = None
@@ -146,12 +145,12 @@ class Dense(Layer):
         if isinstance(initial_weight, str):
             self._initialiser = known("initialiser", initial_weight, _initialisers.NAMES)
         elif initial_weight is not None:
-            self._weight = _filled(initial_weight, (self.inputs, self.units), self._dtype, "weight")
-        self.bias = _filled(initial_bias, (self.units,), self._dtype, "bias")
+            self._weight = _filled(initial_weight, self._shape, self._dtype, "weight")
+        self.bias = _filled(initial_bias, self._shape[1:], self._dtype, "bias")
         self._x: Array | None = None
 
     def __repr__(self) -> str:
-        return f"Dense({self.inputs}, {self.units})"
+        return f"Dense{self._shape}"
 
     @property
     def weight(self) -> Parameter:
@@ -167,27 +166,29 @@ class Dense(Layer):
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
         if self._weight is None:
             name = self._initialiser or _initialisers.name_for(activation)
-            shape = (self.inputs, self.units)
-            self._weight = _filled(_initialisers.draw(name, shape, self._rng or rng), shape, self._dtype, "weight")
+            value = _initialisers.draw(name, self._shape, self._rng or rng)
+            self._weight = _filled(value, self._shape, self._dtype, "weight")
 
     def forward(self, x: ArrayLike, training: bool = False) -> Array:
         x = np.asarray(x)
+        inputs, units = self._shape
         if not np.can_cast(x.dtype, self._dtype, "same_kind"):
             raise TypeError(f"{self!r} takes real numbers, got an input of dtype {x.dtype}")
-        if x.ndim == 0 or x.shape[-1] != self.inputs:
-            raise ValueError(f"{self!r} takes an input of shape (..., {self.inputs}), got {x.shape}")
+        if x.ndim == 0 or x.shape[-1] != inputs:
+            raise ValueError(f"{self!r} takes an input of shape (..., {inputs}), got {x.shape}")
         x = x.astype(self._dtype, copy=False)
         self._x = x if training else None
         # One product for all leading axes: np.matmul would do one per leading index.
-        y: Array = x.reshape(-1, self.inputs) @ self.weight.value
+        y: Array = x.reshape(-1, inputs) @ self.weight.value
         y += self.bias.value
-        return y.reshape(*x.shape[:-1], self.units)
+        return y.reshape(*x.shape[:-1], units)
 
     def backward(self, dy: ArrayLike) -> Array:
         x = self._saved(self._x)
-        dy = self._gradient(dy, (*x.shape[:-1], self.units))
-        rows = dy.astype(self._dtype, copy=False).reshape(-1, self.units)
-        np.matmul(x.reshape(-1, self.inputs).T, rows, out=self.weight.grad)
+        inputs, units = self._shape
+        dy = self._gradient(dy, (*x.shape[:-1], units))
+        rows = dy.astype(self._dtype, copy=False).reshape(-1, units)
+        np.matmul(x.reshape(-1, inputs).T, rows, out=self.weight.grad)
         np.sum(rows, axis=0, out=self.bias.grad)
         dx: Array = rows @ self.weight.value.T
         return dx.reshape(x.shape)
@@ -238,7 +239,7 @@ class Maxout(Dense):
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self._shape = (positive_int("pieces", pieces), positive_int("units", units))
+        self._pieces = (positive_int("pieces", pieces), positive_int("units", units))
         if pieces > 256:
             raise ValueError(f"pieces must be at most 256, got {pieces}")
         super().__init__(
@@ -247,20 +248,20 @@ class Maxout(Dense):
         self._which: Array | None = None
 
     def __repr__(self) -> str:
-        pieces, units = self._shape
-        return f"Maxout({self.inputs}, {units}, pieces={pieces})"
+        pieces, units = self._pieces
+        return f"Maxout({self._shape[0]}, {units}, pieces={pieces})"
 
     def forward(self, x: ArrayLike, training: bool = False) -> Array:
         z = super().forward(x, training)
-        y, which = na.maxout(z.reshape(*z.shape[:-1], *self._shape), axis=-2)
+        y, which = na.maxout(z.reshape(*z.shape[:-1], *self._pieces), axis=-2)
         self._which = which if training else None
         return np.asarray(y)
 
     def backward(self, dy: ArrayLike) -> Array:
         which = self._saved(self._which)
         dy = self._gradient(dy, which.shape)
-        dz = na.maxout_backward(dy, which, self._shape[0], axis=-2)
-        return super().backward(dz.reshape(*dy.shape[:-1], -1))
+        dz = na.maxout_backward(dy, which, self._pieces[0], axis=-2)
+        return super().backward(dz.reshape(*dy.shape[:-1], self._shape[1]))
 
 
 # Activations with weights to learn, or with more to return than one array.

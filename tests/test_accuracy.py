@@ -1,0 +1,176 @@
+"""Error bounds at every ISA level and in both tiers, against the reference in extended precision and mpmath.
+
+The exhaustive comparison over all float32 is ``tests/native/exhaustive.cpp``; here is a sample of it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import mpmath
+import numact as na
+import numpy as np
+import pytest
+from numact import _build, reference
+from ulp import LONG, bit_patterns, errors, everyday, worst
+
+pytestmark = pytest.mark.skipif(np.finfo(LONG).nmant < 63, reason="needs an extended precision long double as oracle")
+
+PARAMETERS = {
+    "leaky_relu": (0.01, -2.0),
+    "prelu": (0.25,),
+    "elu": (1.0, 0.7, 3.0),
+    "swish": (1.0, 1.702, -0.3, 0.0),
+}
+CASES = [
+    (name, parameter)
+    for name, record in na.activations.items()
+    if record.returns[0] == ("y",)
+    for parameter in PARAMETERS.get(name, (None,))
+]
+ROOT = -1.2784645427610738  # of 1 + e^t + t, where silu' and swish' change sign
+VARIANTS = [(level, tier, dtype) for level in na.available_isas() for tier in ("standard", "precise") for dtype in "fd"]
+
+
+@cache
+def functions(level: str, tier: str) -> dict:
+    return _build.make(level, tier == "precise", "numact")[0]
+
+
+def arguments(parameter: float | None, dtype: str, tier: str) -> tuple[tuple, tuple]:
+    """The parameter as passed, and as the exact value is defined with: cast."""
+    if parameter is None:
+        return (), ()
+    cast = np.float64(parameter) if dtype == "d" or tier == "precise" else np.float32(parameter)
+    return (parameter,), (cast.astype(LONG),)
+
+
+def inputs(dtype: str, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.concatenate([bit_patterns(rng, dtype, 20_000), everyday(rng, dtype, 7_000)])
+
+
+def bound(name: str, dtype: str, tier: str, direction: str) -> float:
+    return na.activations[name].max_ulp["float32" if dtype == "f" else "float64", tier, direction]
+
+
+@pytest.mark.parametrize(("level", "tier", "dtype"), VARIANTS)
+@pytest.mark.parametrize(("name", "parameter"), CASES)
+def test_forward(name, parameter, level, tier, dtype):
+    x = inputs(dtype)
+    given, cast = arguments(parameter, dtype, tier)
+    exact = getattr(reference, name)(x.astype(LONG), *cast)
+    problem = worst(name, x, functions(level, tier)[name](x, *given), exact, bound(name, dtype, tier, "forward"))
+    assert problem is None, problem
+
+
+@pytest.mark.parametrize(("level", "tier", "dtype"), VARIANTS)
+@pytest.mark.parametrize(("name", "parameter"), CASES)
+def test_backward(name, parameter, level, tier, dtype):
+    x = inputs(dtype, 1)
+    rng = np.random.default_rng(2)
+    dy = rng.permutation(np.resize(bit_patterns(rng, dtype, x.size), x.size))
+    dy = np.where(np.isfinite(dy), dy, dy.dtype.type(1))  # inf * 0 is the reference's business in test_special_values
+    dy[::3] = 1
+    given, cast = arguments(parameter, dtype, tier)
+    got = functions(level, tier)[f"{name}_backward"](dy, x, *given)
+    exact = dy.astype(LONG) * getattr(reference, f"{name}_derivative")(x.astype(LONG), *cast)
+    limit = bound(name, dtype, tier, "backward")
+    if name in ("silu", "swish") and parameter != 0:
+        beta = cast[0] if cast else LONG(1)
+        near = np.abs(beta * x - ROOT) <= 0.125
+        assert near.sum() > 100
+        unit = np.abs(dy[near].astype(LONG)) * LONG(2) ** (-51 if dtype == "d" else -24 if tier == "precise" else -22)
+        error = np.abs(got[near] - exact[near])
+        assert np.all(error <= np.maximum(unit, 4 * LONG(np.finfo(dtype).smallest_subnormal)))
+        x, dy, got, exact = x[~near], dy[~near], got[~near], exact[~near]
+    problem = worst(f"{name}_backward at x, dy =", x, got, exact, limit, dy)
+    assert problem is None, problem
+
+
+@pytest.mark.parametrize(("level", "tier", "dtype"), VARIANTS)
+@pytest.mark.parametrize(("name", "parameter"), [c for c in CASES if na.activations[c[0]].backward_from_output])
+def test_backward_from_output(name, parameter, level, tier, dtype):
+    """As accurate as any backward for the output that it is given."""
+    if parameter is not None and parameter < 0:
+        pytest.skip("the output does not tell the input's side")
+    rng = np.random.default_rng(3)
+    x = np.concatenate([everyday(rng, dtype, 5_000)])
+    given, cast = arguments(parameter, dtype, tier)
+    y = functions(level, tier)[name](x, *given)
+    dy = rng.standard_normal(x.size).astype(dtype)
+    got = functions(level, tier)[f"{name}_backward_from_output"](dy, y, *given)
+    exact = getattr(reference, f"{name}_backward_from_output")(dy.astype(LONG), y.astype(LONG), *cast)
+    problem = worst(f"{name}_backward_from_output at y, dy =", y, got, exact, bound(name, dtype, tier, "backward"), dy)
+    assert problem is None, problem
+
+
+@pytest.mark.parametrize("direction", ["", "_backward", "_backward_from_output"])
+@pytest.mark.parametrize("name", [name for name, _ in CASES])
+def test_precise_is_the_same_at_every_level(name, direction):
+    if direction and getattr(na.activations[name], "backward" + direction.removeprefix("_backward")) is None:
+        pytest.skip("no such function")
+    x, dy = inputs("f", 4), np.float32(1.7)
+    parameters = PARAMETERS.get(name, ())[:1]
+    operands = (x, *parameters) if direction == "" else (dy, x, *parameters)
+    results = [functions(level, "precise")[name + direction](*operands) for level in na.available_isas()]
+    for result in results[1:]:
+        assert np.array_equal(result.view(np.uint32), results[0].view(np.uint32)) or np.array_equal(
+            result, results[0], equal_nan=True
+        )
+
+
+def mp_slope(name: str, x: mpmath.mpf) -> mpmath.mpf:
+    e = mpmath.exp(-abs(x))
+    if name == "sigmoid":
+        return e / (1 + e) ** 2
+    if name == "tanh":
+        return mpmath.sech(x) ** 2
+    if name == "silu":
+        s = 1 / (1 + mpmath.exp(-x))
+        return s * (1 + x * (1 - s))
+    return mpmath.exp(x) if x <= 0 else mpmath.mpf(1)
+
+
+MP_VALUE = {
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "tanh": mpmath.tanh,
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "elu": lambda x: x if x > 0 else mpmath.expm1(x),
+}
+HARD = [
+    -744.9, -709.1, -103.97, -88.1, -80.0, -40.0, -17.33, -10.0, -1.0000000001, -0.5, -1e-5, -1e-20, -1e-310,
+    1e-310, 1e-20, 1e-5, 0.17356, 0.3974, 0.5, 1.0, 8.49, 10.0, 17.4, 20.0, 40.0, 88.0,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dy", [1.0, 1e10, -1e-300])
+@pytest.mark.parametrize("name", sorted(MP_VALUE))
+def test_hard_points_against_mpmath(name, dy):
+    """Tails, subnormals and the places where other libraries cancel."""
+    with mpmath.workdps(60):
+        for dtype, tier in (("f", "standard"), ("f", "precise"), ("d", "standard")):
+            x = np.array(HARD, dtype)
+            gradient = np.array(dy, dtype)
+            for level in na.available_isas():
+                f = functions(level, tier)
+                value = [LONG(mpmath.nstr(MP_VALUE[name](mpmath.mpf(float(v))), 30)) for v in x]
+                slope = [mpmath.mpf(float(gradient)) * mp_slope(name, mpmath.mpf(float(v))) for v in x]
+                exact = np.array([LONG(mpmath.nstr(v, 30)) for v in slope])
+                assert worst(name, x, f[name](x), np.array(value), bound(name, dtype, tier, "forward")) is None
+                problem = worst(
+                    f"{name}_backward", x, f[f"{name}_backward"](gradient, x), exact, bound(name, dtype, tier, "backward")
+                )
+                assert problem is None, problem
+
+
+def test_errors_see_what_is_wrong():
+    """The yardstick itself: one ulp is one, and wrong kinds are infinite."""
+    one = np.array([1.0, np.nextafter(1.0, 2), 0.0, -0.0, np.nan, np.inf, 5e-324])
+    exact = np.array([1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0], LONG)
+    ulp = errors(one, exact)
+    assert ulp[:3].tolist() == [0, 1, 0]
+    assert ulp[3] == np.inf
+    assert ulp[4] == np.inf
+    assert ulp[5] > 2.0**52
+    assert ulp[6] == 1

@@ -1,0 +1,500 @@
+"""The value of an element decides its result: not its position, nor how the arrays lie in memory, nor the threads."""
+
+import itertools
+
+import numpy as np
+import pytest
+import support
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from support import BUILDS, BY_NAME, CASES, DTYPES, TWO_INPUTS, Guarded, assert_same_bits, one_by_one
+
+import numact as na
+
+N = 67
+all_cases = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def prepared(built, case, dtype, rng, n=N):
+    """(label, ufunc, operands, results element by element)."""
+    ufunc = built.ufuncs[case.name]
+    inputs = support.operands(rng, case, dtype, built.tier, n)
+    label = f"{case.name} {np.dtype(dtype)} {built.level} {built.tier}"
+    return label, ufunc, inputs, one_by_one(ufunc, *inputs)
+
+
+def placed(array, **how):
+    """A copy of the array somewhere in memory."""
+    guarded = Guarded(array.shape, how.pop("dtype", array.dtype), **how)
+    guarded.array[...] = array
+    return guarded.array
+
+
+# One array beside others
+
+
+@all_cases
+def test_every_length_and_position(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    for n in range(1, N + 1):
+        begin = (7 * n) % (N - n + 1)
+        part = slice(begin, begin + n)
+        out = Guarded(n, dtype)
+        result = ufunc(*(x[part] for x in inputs), out=out.array)
+        assert result is out.array
+        assert_same_bits(result, expected[part], f"{label} length {n} from {begin}", *(x[part] for x in inputs))
+        out.check(label)
+
+
+@all_cases
+def test_long_arrays(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    for n in (127, 128, 255, 256, 257, 511, 513, 1000, 8191, 8193, 16384 + 5, 33000):
+        out = Guarded(n, dtype)
+        long = [np.resize(x, n) for x in inputs]
+        assert_same_bits(ufunc(*long, out=out.array), np.resize(expected, n), f"{label} length {n}", *long)
+        out.check(label)
+
+
+@all_cases
+def test_steps(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    for step in (2, 3, -1, -2, 5):
+        for moved in (*range(len(inputs)), None, "all"):
+            arrays = [placed(x, steps=[step]) if moved in (i, "all") else x for i, x in enumerate(inputs)]
+            out = Guarded(N, dtype, steps=[step if moved in (None, "all") else 1])
+            assert_same_bits(ufunc(*arrays, out=out.array), expected, f"{label} step {step} of {moved}", *inputs)
+            out.check(label)
+
+
+@all_cases
+def test_step_zero(built, case, dtype, rng):
+    label, ufunc, inputs, _ = prepared(built, case, dtype, rng)
+    for chosen in itertools.product((False, True), repeat=len(inputs)):
+        arrays = [np.broadcast_to(x[3], N) if fixed else x for x, fixed in zip(inputs, chosen, strict=True)]
+        assert_same_bits(ufunc(*arrays), one_by_one(ufunc, *arrays), f"{label} step 0 {chosen}", *arrays)
+
+
+@all_cases
+def test_unaligned_and_byte_order(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    for offset, order, step in itertools.product((64, 65, 68, 71), "=S", (1, -2)):
+        arrays = [placed(x, dtype=x.dtype.newbyteorder(order), offset=offset, steps=[step]) for x in inputs]
+        out = Guarded(N, np.dtype(dtype).newbyteorder(order), offset=offset, steps=[step])
+        what = f"{label} offset {offset} order {order} step {step}"
+        assert_same_bits(ufunc(*arrays), expected, what, *inputs)
+        assert_same_bits(ufunc(*arrays, out=out.array), expected, what + " out", *inputs)
+        out.check(what)
+
+
+@all_cases
+def test_axes_and_order(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng, 60)
+    shape = (3, 4, 5)
+    inputs, expected = [x.reshape(shape) for x in inputs], expected.reshape(shape)
+    for axes in itertools.permutations(range(3)):
+        views = [placed(x.transpose(axes)).transpose(np.argsort(axes)) for x in inputs]
+        assert_same_bits(ufunc(*views), expected, f"{label} axes {axes}", *inputs)
+        assert_same_bits(ufunc(*inputs[:-1], views[-1]), expected, f"{label} axes {axes} last", *inputs)
+        for order in "CFAK":
+            result = ufunc(*views, order=order)
+            assert_same_bits(result, expected, f"{label} axes {axes} order {order}", *inputs)
+            assert result.strides == np.add(views[0], views[-1], order=order).strides, f"{label} {axes} {order}"
+    part = (slice(None, None, -1), slice(1, None, 2), slice(None, None, -3))
+    assert_same_bits(ufunc(*(x[part] for x in inputs)), expected[part], f"{label} slices")
+    out = Guarded(shape, dtype, steps=(2, -1, 3))
+    assert_same_bits(ufunc(*inputs, out=out.array), expected, f"{label} strided out", *inputs)
+    out.check(label)
+
+
+@all_cases
+def test_broadcasting(built, case, dtype, rng):
+    label, ufunc, inputs, _ = prepared(built, case, dtype, rng, 12)
+    shapes = [(4, 3), (3,), (4, 1), (1, 1), (2, 1, 3), ()]
+    for chosen in itertools.product(shapes, repeat=len(inputs)):
+        if len(inputs) == 3 and rng.random() > 0.2:
+            continue
+        arrays = [np.resize(x, shape) for x, shape in zip(inputs, chosen, strict=True)]
+        assert_same_bits(ufunc(*arrays), one_by_one(ufunc, *arrays), f"{label} shapes {chosen}")
+
+
+@all_cases
+def test_scalars_and_empty(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    scalar = ufunc(*(x[5] for x in inputs))
+    assert isinstance(scalar, dtype), f"{label}: {type(scalar)}"
+    assert_same_bits(scalar, expected[5], label, *(x[5] for x in inputs))
+    assert_same_bits(ufunc(*(np.array(x[5]) for x in inputs)), expected[5], label)
+    out = Guarded((), dtype)
+    assert ufunc(*(x[5] for x in inputs), out=out.array) is out.array
+    assert_same_bits(out.array, expected[5], label)
+    out.check(label)
+    for shape in ((0,), (3, 0), (0, 3), (2, 0, 4)):
+        result = ufunc(*(np.resize(x, shape) for x in inputs))
+        assert (result.shape, result.dtype) == (shape, dtype), label
+        out = Guarded(shape, dtype)
+        ufunc(*(np.resize(x, shape) for x in inputs), out=out.array)
+        out.check(label)
+
+
+@all_cases
+def test_mixed_dtypes_in_long_arrays(built, case, dtype, rng):
+    """NumPy casts through buffers of its own: every piece of them comes right."""
+    label, ufunc, inputs, _ = prepared(built, case, dtype, rng)
+    n = 20011
+    integers = rng.integers(-5, 6, n)
+    arrays = [integers, *(np.resize(x, n) for x in inputs[1:])]
+    expected = ufunc(integers.astype(float), *(x.astype(float) for x in arrays[1:]))
+    if case.arrays == 2 or built.tier == "precise" or dtype is np.float64:
+        assert_same_bits(ufunc(*arrays), expected, f"{label} integers", *arrays)
+    with np.errstate(over="ignore", invalid="ignore"):
+        out = ufunc(*(np.resize(x, n) for x in inputs), out=np.empty(n, np.float64))
+    assert_same_bits(out, np.resize(ufunc(*inputs).astype(np.float64), n), f"{label} wider out")
+
+
+# Output
+
+
+@all_cases
+def test_in_place(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    for i, step in itertools.product(range(len(inputs)), (1, 2, -1, -3)):
+        arrays = [placed(x, steps=[step]) for x in inputs]
+        if arrays[i].dtype != dtype:
+            continue
+        assert ufunc(*arrays, out=arrays[i]) is arrays[i]
+        assert_same_bits(arrays[i], expected, f"{label} in place of {i} step {step}", *inputs)
+        arrays = [x.copy() for x in inputs]
+        ufunc(*arrays, arrays[i])
+        assert_same_bits(arrays[i], expected, f"{label} in place of {i}", *inputs)
+    if case.arrays == 2:  # the same array as every operand
+        x = inputs[0].copy()
+        expected = one_by_one(ufunc, x, x, *inputs[2:])
+        assert_same_bits(ufunc(x, x, *inputs[2:], out=x), expected, f"{label} all the same", inputs[0])
+
+
+@all_cases
+def test_overlap(built, case, dtype, rng):
+    label, ufunc, inputs, _ = prepared(built, case, dtype, rng)
+    views = {
+        "shifted up": (slice(0, 40), slice(1, 41)),
+        "shifted down": (slice(1, 41), slice(0, 40)),
+        "shifted far": (slice(0, 40), slice(17, 57)),
+        "reversed": (slice(0, 40), slice(39, None, -1)),
+        "interleaved": (slice(0, 60, 2), slice(1, 60, 2)),
+        "interleaved backwards": (slice(0, 60, 2), slice(59, 0, -2)),
+        "steps 2 and 3": (slice(0, 40, 2), slice(0, 60, 3)),
+        "step 2 onto 1": (slice(0, 60, 2), slice(0, 30)),
+    }
+    for (name, (read, written)), i in itertools.product(views.items(), range(len(inputs))):
+        if inputs[i].dtype != dtype:
+            continue
+        memory = inputs[i].copy()
+        n = len(memory[read])
+        arrays = [x[:n] for x in inputs]
+        arrays[i] = memory[read]
+        expected = memory.copy()
+        expected[written] = one_by_one(ufunc, *arrays)
+        ufunc(*arrays, out=memory[written])
+        assert_same_bits(memory, expected, f"{label} operand {i} {name}", inputs[i])
+
+
+@all_cases
+def test_overlap_at_an_odd_number_of_bytes(built, case, dtype, rng):
+    label, ufunc, inputs, _ = prepared(built, case, dtype, rng)
+    size = np.dtype(dtype).itemsize
+    for shift in (1, size // 2, size + 1):
+        memory = np.zeros(N * size + 64, np.uint8)
+        read, written = np.ndarray(N, dtype, memory, 16), np.ndarray(N, dtype, memory, 16 + shift)
+        read[...] = inputs[0]
+        expected = one_by_one(ufunc, *inputs)
+        ufunc(read, *inputs[1:], out=written)
+        assert_same_bits(written, expected, f"{label} {shift} bytes on", *inputs)
+
+
+@all_cases
+def test_where(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    for mask in (rng.random(N) < 0.5, np.zeros(N, bool), np.ones(N, bool), np.array(True), np.array(False)):
+        out = Guarded(N, dtype, steps=[2])
+        out.array[...] = 7
+        ufunc(*inputs, out=out.array, where=mask)
+        assert_same_bits(out.array, np.where(mask, expected, dtype(7)), f"{label} where", *inputs)
+        out.check(label)
+    memory = inputs[0].copy()
+    mask = rng.random(N - 1) < 0.5
+    result = np.where(mask, one_by_one(ufunc, memory[1:], *(x[1:] for x in inputs[1:])), memory[:-1])
+    ufunc(memory[1:], *(x[1:] for x in inputs[1:]), out=memory[:-1], where=mask)
+    assert_same_bits(memory[:-1], result, f"{label} where, overlapping")
+
+
+@all_cases
+def test_read_only(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    for x in inputs:
+        x.flags.writeable = False
+    assert_same_bits(ufunc(*inputs), expected, label, *inputs)
+    out = Guarded(N, dtype)
+    out.array.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        ufunc(*inputs, out=out.array)
+    assert (out.memory == out.pattern).all(), f"{label}: a read-only output was written"
+
+
+@all_cases
+def test_refused_before_anything_is_written(built, case, dtype, rng):
+    label, ufunc, inputs, _ = prepared(built, case, dtype, rng)
+    out = Guarded(N - 1, dtype)
+    with pytest.raises(ValueError, match="broadcast"):
+        ufunc(*inputs, out=out.array)
+    with pytest.raises(TypeError):
+        ufunc(*inputs, out=np.empty(N, np.int64))
+    with pytest.raises(TypeError):
+        ufunc(*inputs, out=out.array.tobytes())
+    if case.arrays == 2:
+        with pytest.raises(ValueError, match="broadcast"):
+            ufunc(inputs[0], *(x[:-1] for x in inputs[1:]), out=np.empty(N, dtype))
+    assert (out.memory == out.pattern).all(), label
+
+
+class Tagged(np.ndarray):
+    pass
+
+
+@all_cases
+def test_subclass(built, case, dtype, rng):
+    label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+    result = ufunc(inputs[0].view(Tagged), *inputs[1:])
+    assert type(result) is Tagged, label
+    assert_same_bits(result.view(np.ndarray), expected, label, *inputs)
+    assert type(ufunc(inputs[0].view(Tagged), *inputs[1:], subok=False)) is np.ndarray, label
+    out = np.empty(N, dtype).view(Tagged)
+    assert ufunc(*inputs, out=out) is out
+
+
+class Recorder:
+    """A duck array that says what it was asked."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return ufunc.__name__, method, len(inputs), sorted(kwargs)
+
+
+@all_cases
+def test_array_ufunc_dispatch(built, case):
+    function = built.functions[case.name]
+    arguments = [Recorder(), *([1.0] * (case.arrays - 1)), *support.defaults(case)]
+    count = case.arrays + case.parameters
+    if case.activation in support.LEARNED and case.suffix == "_backward":
+        function = built.ufuncs[case.name]
+    assert function(*arguments) == (case.name, "__call__", count, [])
+    assert function(*arguments, where=True) == (case.name, "__call__", count, ["where"])
+    assert function(1.0, *arguments[1:], out=Recorder()) == (case.name, "__call__", count, ["out"])
+
+
+# Threads
+
+
+@all_cases
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+def test_number_of_threads(case, dtype, rng):
+    n = (1 << 20) + 77
+    for tier in support.TIERS:
+        built = support.build(na.isa(), tier)
+        label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
+        long = [np.resize(x, n) for x in inputs[: case.arrays]]
+        long += [np.resize(x, n) if tier == "precise" else x[3] for x in inputs[case.arrays :]]
+        if tier == "standard" and case.parameters:
+            expected = one_by_one(ufunc, *inputs[: case.arrays], *(x[3] for x in inputs[case.arrays :]))
+        expected = np.resize(expected, n)
+        for threads in (1, 2, 3):
+            out = Guarded(n, dtype)
+            with na.num_threads(threads):
+                ufunc(*long, out=out.array)
+            assert_same_bits(out.array, expected, f"{label} {threads} threads", *long)
+            out.check(label)
+
+
+# Methods of ufuncs of two inputs
+
+
+@pytest.mark.parametrize("case", TWO_INPUTS, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("tier", support.TIERS)
+class TestMethods:
+    """Against loops over single elements."""
+
+    def fold(self, ufunc, x):
+        results = [x[0]]
+        for each in x[1:]:
+            results.append(ufunc(results[-1], each))
+        return np.array(results, x.dtype)
+
+    def setup_case(self, case, dtype, tier, rng):
+        ufunc = support.build(na.isa(), tier).ufuncs[case.name]
+        x = rng.normal(size=40).astype(dtype)
+        if tier == "precise" and case.parameters and dtype is np.float32:
+            pytest.skip("operands of two dtypes: refused by NumPy in some methods")
+        return f"{case.name} {np.dtype(dtype)} {tier}", ufunc, x
+
+    def test_reduce(self, case, dtype, tier, rng):
+        label, ufunc, x = self.setup_case(case, dtype, tier, rng)
+        for view in (x, x[::-1], x[::3], x[:1], x[:2]):
+            assert_same_bits(ufunc.reduce(view), self.fold(ufunc, view)[-1], f"{label} reduce")
+        table = x.reshape(5, 8)
+        for axis, order in itertools.product((0, 1), "CF"):
+            expected = [self.fold(ufunc, row)[-1] for row in np.moveaxis(table, axis, -1)]
+            got = ufunc.reduce(np.asarray(table, order=order), axis=axis)
+            assert_same_bits(got, np.array(expected, dtype), f"{label} reduce axis {axis} order {order}")
+        out = Guarded(5, dtype, steps=[2])
+        ufunc.reduce(table, axis=1, out=out.array)
+        assert_same_bits(out.array, np.array([self.fold(ufunc, row)[-1] for row in table], dtype), f"{label} reduce out")
+        out.check(label)
+        memory = table.copy()
+        ufunc.reduce(memory, axis=1, out=memory[:, 0])
+        assert_same_bits(memory[:, 0], out.array.copy(), f"{label} reduce into its input")
+        long = np.resize(x, 20011)
+        assert_same_bits(ufunc.reduce(long), self.fold(ufunc, long)[-1], f"{label} long reduce")
+
+    def test_accumulate(self, case, dtype, tier, rng):
+        label, ufunc, x = self.setup_case(case, dtype, tier, rng)
+        for view in (x, x[::-1], x[::3], x[:1], x[:2]):
+            assert_same_bits(ufunc.accumulate(view), self.fold(ufunc, view), f"{label} accumulate", view)
+        table = x.reshape(5, 8)
+        expected = np.array([self.fold(ufunc, row) for row in table.T], dtype).T
+        assert_same_bits(ufunc.accumulate(table, axis=0), expected, f"{label} accumulate axis 0", table)
+        for step in (1, 2, -1):
+            memory = placed(x, steps=[step])
+            ufunc.accumulate(memory, out=memory)
+            assert_same_bits(memory, self.fold(ufunc, x), f"{label} accumulate in place, step {step}", x)
+        memory = x.copy()
+        ufunc.accumulate(memory[:-1], out=memory[1:])
+        assert_same_bits(memory[1:], self.fold(ufunc, x[:-1]), f"{label} accumulate shifted", x[:-1])
+
+    def test_reduceat(self, case, dtype, tier, rng):
+        label, ufunc, x = self.setup_case(case, dtype, tier, rng)
+        places = [0, 5, 3, 39, 10, 11, 0]
+        ends = [*places[1:], len(x)]
+        expected = [self.fold(ufunc, x[i:j] if i < j else x[i : i + 1])[-1] for i, j in zip(places, ends, strict=True)]
+        for view in (x, placed(x, steps=[-2])):
+            assert_same_bits(ufunc.reduceat(view, places), np.array(expected, dtype), f"{label} reduceat")
+
+    def test_outer(self, case, dtype, tier, rng):
+        label, ufunc, x = self.setup_case(case, dtype, tier, rng)
+        got = ufunc.outer(x, x[:7])
+        assert_same_bits(got, one_by_one(ufunc, x[:, None], x[None, :7]), f"{label} outer")
+
+    def test_at(self, case, dtype, tier, rng):
+        label, ufunc, x = self.setup_case(case, dtype, tier, rng)
+        places = rng.integers(0, 10, 60)
+        for other in (rng.normal(size=60).astype(dtype), np.array(0.5, dtype)):
+            expected, got = x.copy(), x.copy()
+            for i, each in zip(places, np.broadcast_to(other, 60), strict=True):
+                expected[i] = ufunc(expected[i], each)
+            ufunc.at(got, places, other)
+            assert_same_bits(got, expected, f"{label} at", x)
+        view = placed(x, steps=[-2])
+        ufunc.at(view, places, other)
+        assert_same_bits(view, expected, f"{label} at, step -2", x)
+
+
+@pytest.mark.parametrize("case", [c for c in TWO_INPUTS if c.parameters], ids=str)
+def test_methods_of_precise_float32_are_right_or_refused(case, rng):
+    ufunc = support.build(na.isa(), "precise").ufuncs[case.name]
+    x = rng.normal(size=9).astype(np.float32)
+    folded = [x[0]]
+    for each in x[1:]:
+        folded.append(ufunc(folded[-1], each))
+    folded = np.array(folded)
+    table = one_by_one(ufunc, x[:, None], x)
+    changed = x.copy()
+    changed[2] = ufunc(ufunc(x[2], x[0]), x[0])
+    target = x.copy()
+    for call, expected in (
+        (lambda: ufunc.reduce(x), folded[-1]),
+        (lambda: ufunc.accumulate(x), folded),
+        (lambda: ufunc.reduceat(x, [0]), folded[-1:]),
+        (lambda: ufunc.outer(x, x), table),
+        (lambda: ufunc.at(target, [2, 2], x[0]) or target, changed),
+    ):
+        try:
+            got = call()
+        except TypeError:
+            continue
+        assert_same_bits(got, expected, f"{case.name} precise", x)
+
+
+@all_cases
+def test_methods_refused_for_other_numbers_of_inputs(case):
+    ufunc = support.build(na.isa(), "standard").ufuncs[case.name]
+    if ufunc.nin == 2:
+        return
+    x = np.ones(3)
+    for method in ("reduce", "accumulate"):
+        with pytest.raises(ValueError, match="binary"):
+            getattr(ufunc, method)(x)
+
+
+# Anything at all
+
+
+def everything(*names):
+    return st.sampled_from([(build, BY_NAME[name], dtype) for build in BUILDS for name in names for dtype in DTYPES])
+
+
+ANY = everything("relu", "leaky_relu", "elu", "sigmoid", "sigmoid_backward", "swish", "swish_backward", "prelu_backward")
+SLICES = st.slices(24).filter(lambda s: s.step != 0)
+quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+
+
+@quick
+@given(ANY, st.data())
+def test_any_shapes(chosen, data):
+    build, case, dtype = chosen
+    built = support.build(*build)
+    ufunc = built.ufuncs[case.name]
+    count = case.arrays + case.parameters
+    shapes = data.draw(hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=4, max_side=5, min_side=0))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    inputs = support.operands(rng, case, dtype, built.tier, 40)
+    arrays = [np.resize(x, shape) for x, shape in zip(inputs, shapes.input_shapes, strict=True)]
+    arrays = [x.transpose(data.draw(st.permutations(range(x.ndim)))).copy().transpose(
+        np.argsort(data.draw(st.permutations(range(x.ndim))))) if len(set(x.shape)) <= 1 else x for x in arrays]
+    expected = one_by_one(ufunc, *arrays)
+    assert expected.shape == shapes.result_shape
+    order = data.draw(st.sampled_from("CFAK"))
+    assert_same_bits(ufunc(*arrays, order=order), expected, f"{case.name} {build} {shapes} {order}", *arrays)
+
+
+@quick
+@given(ANY, st.lists(st.integers(-3, 3), min_size=4, max_size=4), st.lists(st.integers(0, 9), min_size=4, max_size=4))
+def test_any_steps_and_offsets(chosen, steps, offsets):
+    build, case, dtype = chosen
+    built = support.build(*build)
+    ufunc = built.ufuncs[case.name]
+    inputs = support.operands(np.random.default_rng(1), case, dtype, built.tier, 45)
+    arrays = []
+    for x, step, offset in zip(inputs, steps, offsets, strict=False):
+        arrays.append(np.broadcast_to(x[offset], 45) if step == 0 else placed(x, steps=[step], offset=64 + offset))
+    out = Guarded(45, dtype, steps=[steps[3] or 1], offset=64 + offsets[3])
+    ufunc(*arrays, out=out.array)
+    label = f"{case.name} {build} steps {steps} offsets {offsets}"
+    assert_same_bits(out.array, one_by_one(ufunc, *arrays), label, *arrays)
+    out.check(label)
+
+
+@quick
+@given(ANY, SLICES, SLICES, SLICES)
+def test_any_overlap(chosen, first, second, written):
+    build, case, dtype = chosen
+    built = support.build(*build)
+    ufunc = built.ufuncs[case.name]
+    inputs = support.operands(np.random.default_rng(2), case, dtype, built.tier, 24)
+    memory = inputs[0].copy()
+    views = [memory[first], memory[second]][: case.arrays]
+    n = min(len(each) for each in (*views, memory[written]))
+    arrays = [*(view[:n] for view in views), *(x[:n] for x in inputs[case.arrays :])]
+    expected = memory.copy()
+    expected[written][:n] = one_by_one(ufunc, *arrays)
+    ufunc(*arrays, out=memory[written][:n])
+    assert_same_bits(memory, expected, f"{case.name} {build} {first} {second} to {written}", inputs[0])

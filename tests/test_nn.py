@@ -1,0 +1,507 @@
+"""numact.nn: gradients of whole networks, initial weights, training, and every message."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+import numact as na
+from numact import nn
+
+
+def networks(dtype=np.float64):
+    """One small network for each kind of layer."""
+    rng = np.random.default_rng(7)
+
+    def dense(inputs, units):
+        return nn.Dense(inputs, units, dtype=dtype, initial_bias=rng.normal(0, 0.3, units))
+
+    def around(*middle):
+        return nn.Sequential(dense(4, 6), *middle, dense(6, 3), rng=rng)
+
+    result = {
+        "dense": around(),
+        "prelu": around(nn.PReLU(6, dtype=dtype)),
+        "prelu of one slope": around(nn.PReLU(dtype=dtype)),
+        "swish": around(nn.Swish(6, initial=rng.uniform(0.5, 2, 6), dtype=dtype)),
+        "maxout": nn.Sequential(nn.Maxout(4, 6, pieces=3, dtype=dtype), dense(6, 3), rng=rng),
+        "nested": around(nn.Sequential(nn.Activate("tanh"), dense(6, 6), nn.Activate("elu", alpha=0.5), rng=rng)),
+        "activation first and last": nn.Sequential(nn.Activate("silu"), dense(4, 3), nn.Activate("sigmoid"), rng=rng),
+    }
+    for name in na.activations:
+        if name not in ("prelu", "maxout"):
+            result[f"Activate({name!r})"] = around(nn.Activate(name))
+    return result
+
+
+NETWORKS = networks()
+
+
+def test_every_activation_has_a_layer():
+    """Each name of the catalogue works in Activate or is refused with a layer that exists."""
+    for name in na.activations:
+        try:
+            nn.Activate(name)
+        except ValueError as error:
+            layer = str(error).split("nn.")[1].split("(")[0]
+            assert getattr(nn, layer).activation == name
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("leading", [(5,), (2, 3), ()])
+def test_gradients_of_whole_networks(name, leading):
+    """All parameters and the input against central differences of a random projection of the output."""
+    model = NETWORKS[name]
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(*leading, 4))
+    dy = rng.normal(size=(*leading, 3))
+    assert model.forward(x, training=True).shape == dy.shape
+    dx = model.backward(dy)
+    grads = [p.grad.copy() for p in model.parameters]
+
+    h = 1e-6
+    for array, gradient in [(x, dx), *zip((p.value for p in model.parameters), grads, strict=True)]:
+        assert gradient.shape == array.shape
+        assert gradient.dtype == np.float64
+        for index in np.ndindex(*array.shape):
+            kept = array[index]
+            array[index] = kept + h
+            above = np.sum(dy * model.forward(x))
+            array[index] = kept - h
+            below = np.sum(dy * model.forward(x))
+            array[index] = kept
+            assert gradient[index] == pytest.approx((above - below) / (2 * h), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_are_set_not_added_in_the_same_arrays(name):
+    model = NETWORKS[name]
+    held = [p.grad for p in model.parameters]
+    x, dy = np.random.default_rng(0).normal(size=(2, 5, 4))
+    for _ in range(2):
+        model.forward(x, training=True)
+        model.backward(dy[:, :3])
+    first = [g.copy() for g in held]
+    model.forward(x, training=True)
+    model.backward(dy[:, :3])
+    for p, before, array in zip(model.parameters, first, held, strict=True):
+        assert p.grad is array
+        np.testing.assert_array_equal(p.grad, before)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_input_and_gradient_are_left_alone(name):
+    model = NETWORKS[name]
+    x, dy = np.random.default_rng(0).normal(size=(2, 5, 4))
+    dy = np.ascontiguousarray(dy[:, :3])
+    x.flags.writeable = dy.flags.writeable = False
+    y = model.forward(x, training=True)
+    kept = y.copy()
+    model.backward(dy)
+    model.forward(-x, training=True)
+    np.testing.assert_array_equal(y, kept)
+
+
+def test_empty_batch():
+    model = NETWORKS["maxout"]
+    assert model.forward(np.zeros((0, 4)), training=True).shape == (0, 3)
+    assert model.backward(np.zeros((0, 3))).shape == (0, 4)
+    assert all(np.all(p.grad == 0) for p in model.parameters)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype(dtype):
+    """Of the parameters, whatever the input; float32 unless told."""
+    for name, model in networks(dtype).items():
+        assert all(p.value.dtype == p.grad.dtype == dtype for p in model.parameters)
+        if not name.startswith("activation first"):
+            for x in (np.ones((2, 4), np.float64), np.ones((2, 4), np.uint8), [[1, 2, 3, 4]]):
+                assert model.forward(x, training=True).dtype == dtype
+                assert model.backward(np.ones((len(x), 3))).dtype == dtype
+    for layer in (nn.Dense(2, 3), nn.Maxout(2, 3), nn.PReLU(), nn.Swish()):
+        assert all(p.value.dtype == np.float32 for p in layer.parameters)
+
+
+def test_parameters():
+    model = nn.Sequential(nn.Dense(4, 6), nn.PReLU(6), nn.Sequential(nn.Swish(), nn.Maxout(6, 2)))
+    shapes = {p.name: p.value.shape for p in model.parameters}
+    assert shapes == {
+        "0.weight": (4, 6), "0.bias": (6,), "1.weight": (6,), "2.0.beta": (1,), "2.1.weight": (6, 4), "2.1.bias": (4,)
+    }  # fmt: skip
+    assert isinstance(model.parameters, list)
+    first = model.layers[0].weight
+    assert (model.parameters[0].value is first.value, model.parameters[0].grad is first.grad) == (True, True)
+    assert repr(model.parameters[0]) == "Parameter('0.weight', shape=(4, 6), dtype=float32)"
+    assert [layer.parameters for layer in (nn.Activate("relu"),)] == [[]]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.value = np.zeros((4, 6))  # an optimizer may hold the old array
+
+
+def test_repr():
+    model = nn.Sequential(nn.Dense(4, 6), nn.PReLU(6), nn.Swish((6, 1)), nn.Maxout(6, 2), nn.Activate("elu", alpha=0.5))
+    assert repr(model) == (
+        "Sequential(Dense(4, 6), PReLU(6), Swish((6, 1)), Maxout(6, 2, pieces=2), Activate('elu', alpha=0.5))"
+    )
+
+
+# --- initial weights ---
+
+FAN_IN, FAN_OUT = 300, 200
+VARIANCE = {"he": 2 / FAN_IN, "xavier": 2 / (FAN_IN + FAN_OUT), "lecun": 1 / FAN_IN}
+
+
+def check_distribution(weights, family, distribution):
+    w = weights.astype(np.float64)
+    variance = VARIANCE[family]
+    n = w.size
+    assert abs(w.mean()) < 4 * math.sqrt(variance / n)
+    kurtosis = 3 if distribution == "normal" else 9 / 5
+    assert abs(w.var() / variance - 1) < 4 * math.sqrt((kurtosis - 1) / n)
+    assert abs(np.mean(w**4) / w.var() ** 2 / kurtosis - 1) < 0.03
+    if distribution == "uniform":
+        assert np.abs(w).max() <= np.float32(math.sqrt(3 * variance))
+
+
+@pytest.mark.parametrize("family", VARIANCE)
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_initialisers(family, distribution):
+    rng = np.random.default_rng(0)
+    layer = nn.Dense(FAN_IN, FAN_OUT, initial_weight=f"{family}_{distribution}", rng=rng)
+    check_distribution(layer.weight.value, family, distribution)
+    assert np.all(layer.bias.value == 0)
+
+
+@pytest.mark.parametrize(
+    ("following", "family"),
+    [
+        (nn.Activate("relu"), "he"),
+        (nn.Activate("leaky_relu"), "he"),
+        (nn.PReLU(), "he"),
+        (nn.Activate("elu"), "he"),
+        (nn.Activate("silu"), "he"),
+        (nn.Activate("swish"), "he"),
+        (nn.Swish(), "he"),
+        (nn.Activate("selu"), "lecun"),
+        (nn.Activate("sigmoid"), "xavier"),
+        (nn.Activate("tanh"), "xavier"),
+        (nn.Dense(FAN_OUT, 1), "xavier"),
+        (nn.Sequential(nn.Activate("relu"), nn.Dense(FAN_OUT, 1)), "he"),
+        (None, "xavier"),
+    ],
+)
+def test_initialiser_follows_the_activation(following, family):
+    layer = nn.Dense(FAN_IN, FAN_OUT)
+    nn.Sequential(layer, *([following] if following else []), rng=np.random.default_rng(0))
+    check_distribution(layer.weight.value, family, "normal")
+
+
+def test_initial_weight_told_is_kept():
+    told = nn.Dense(FAN_IN, FAN_OUT, initial_weight="xavier_uniform")
+    nn.Sequential(told, nn.Activate("relu"), rng=np.random.default_rng(0))
+    check_distribution(told.weight.value, "xavier", "uniform")
+
+    given = np.arange(6.0).reshape(2, 3)
+    layer = nn.Dense(2, 3, initial_weight=given, initial_bias=[1, 2, 3])
+    nn.Sequential(layer, nn.Activate("relu"))
+    np.testing.assert_array_equal(layer.weight.value, given)
+    np.testing.assert_array_equal(layer.bias.value, [1, 2, 3])
+    assert not np.shares_memory(layer.weight.value, given)
+
+    used = nn.Dense(2, 3)
+    used.weight.value[...] = 5
+    nn.Sequential(used, nn.Activate("relu"))
+    assert np.all(used.weight.value == 5)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_maxout_keeps_the_mean_square(pieces):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 300))
+    y = nn.Maxout(300, 400, pieces, rng=rng).forward(x)
+    assert np.mean(y**2) == pytest.approx(1, rel=0.03)
+
+
+def test_weights_are_seeded():
+    def weights(seed, dtype=np.float32, own=None):
+        layer = nn.Dense(3, 4, dtype=dtype, rng=own)
+        model = nn.Sequential(layer, nn.Activate("relu"), nn.Dense(4, 4), rng=np.random.default_rng(seed))
+        return [p.value for p in model.parameters]
+
+    np.testing.assert_equal(weights(1), weights(1))
+    assert not np.array_equal(weights(1)[0], weights(2)[0])
+    assert not np.array_equal(weights(1)[0][:, :3], weights(1)[2][:3, :3])
+    np.testing.assert_array_equal(weights(1)[0], weights(1, np.float64)[0].astype(np.float32))
+    own = weights(1, own=np.random.default_rng(9))[0]
+    np.testing.assert_array_equal(own, weights(2, own=np.random.default_rng(9))[0])
+    assert not np.array_equal(weights(None)[0], weights(None)[0])
+
+
+# --- loss ---
+
+
+def test_softmax_cross_entropy():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (6, 4))
+    labels = rng.integers(0, 4, 6)
+    loss, dlogits = nn.softmax_cross_entropy(logits, labels)
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert isinstance(loss, float)
+    assert loss == pytest.approx(-np.log(softmax[np.arange(6), labels]).mean(), rel=1e-13)
+    np.testing.assert_allclose(dlogits, (softmax - np.eye(4)[labels]) / 6, rtol=1e-12)
+
+
+def test_softmax_cross_entropy_is_stable():
+    with np.errstate(all="raise"):
+        loss, dlogits = nn.softmax_cross_entropy(np.array([[1e4, 0, -1e4], [0, 1e4, 3e38]], np.float32), [0, 1])
+        assert loss == pytest.approx((3e38 - 1e4) / 2, rel=1e-6)
+        np.testing.assert_array_equal(dlogits, np.array([[0, 0, 0], [0, -0.5, 0.5]], np.float32))
+        assert dlogits.dtype == np.float32
+        # Sure and right: exp(-30), where 1 - softmax would be 0 in float32.
+        loss, dlogits = nn.softmax_cross_entropy(np.array([[30, 0]], np.float32), [0])
+        assert loss == pytest.approx(math.exp(-30), rel=1e-5)
+        np.testing.assert_allclose(dlogits, [[-math.exp(-30), math.exp(-30)]], rtol=1e-5)
+        loss, dlogits = nn.softmax_cross_entropy([[0.0, -np.inf]], [0])
+        assert loss == 0
+        assert np.all(dlogits == 0)
+        assert math.isnan(nn.softmax_cross_entropy([[0.0, np.nan]], [0])[0])
+        assert math.isnan(nn.softmax_cross_entropy([[0.0, np.inf]], [1])[0])
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "error", "message"),
+    [
+        (np.zeros((2, 3), int), [0, 1], TypeError, "logits must be floating-point numbers, got dtype int64"),
+        (
+            np.zeros(3),
+            [0],
+            ValueError,
+            r"logits must have shape \(rows, classes\) with at least one of each, got \(3,\)",
+        ),
+        (np.zeros((0, 3)), np.zeros(0, int), ValueError, r"at least one of each, got \(0, 3\)"),
+        (
+            np.zeros((2, 3)),
+            [0.0, 1.0],
+            TypeError,
+            "labels must be integers, one class number per row, got dtype float64",
+        ),
+        (
+            np.zeros((2, 3)),
+            [0, 1, 2],
+            ValueError,
+            r"labels must have shape \(2,\), one class number per row, got \(3,\)",
+        ),
+        (np.zeros((2, 3)), np.eye(2, 3, dtype=int), ValueError, r"for one-hot rows pass labels.argmax\(axis=1\)"),
+        (np.zeros((2, 3)), [2, 3], ValueError, r"labels must lie in 0..2, .*; label 1 is 3"),
+        (np.zeros((2, 3)), [-1, 0], ValueError, "label 0 is -1"),
+    ],
+)
+def test_softmax_cross_entropy_refuses(logits, labels, error, message):
+    with pytest.raises(error, match=message):
+        nn.softmax_cross_entropy(logits, labels)
+
+
+# --- batches ---
+
+
+def test_batches():
+    x, y = np.arange(20).reshape(10, 2), np.arange(10)
+    seen = list(nn.batches(x, y, batch_size=4, rng=np.random.default_rng(0)))
+    assert [len(labels) for _, labels in seen] == [4, 4, 2]
+    order = np.concatenate([labels for _, labels in seen])
+    assert sorted(order) == list(range(10))
+    assert list(order) != list(range(10))
+    for images, labels in seen:
+        np.testing.assert_array_equal(images, x[labels])
+    assert [len(labels) for _, labels in nn.batches(x, y, batch_size=100)] == [10]
+    assert list(nn.batches(x[:0], y[:0], batch_size=4)) == []
+
+
+def test_batches_are_seeded_and_differ_between_epochs():
+    def epochs():
+        rng = np.random.default_rng(0)
+        return [[y.tolist() for _, y in nn.batches(range(50), range(50), batch_size=8, rng=rng)] for _ in range(2)]
+
+    assert epochs() == epochs()
+    assert epochs()[0] != epochs()[1]
+
+
+def test_batches_in_order_are_views():
+    x = np.arange(10)
+    seen = list(nn.batches(x, x, batch_size=3, shuffle=False))
+    assert np.concatenate([a for a, _ in seen]).tolist() == x.tolist()
+    assert all(np.shares_memory(a, x) for a, _ in seen)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"y": np.zeros(4)}, ValueError, r"same length along the first axis, got shapes \(5, 2\) and \(4,\)"),
+        ({"y": 3}, ValueError, r"got shapes \(5, 2\) and \(\)"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 2.5}, TypeError, "batch_size must be an integer, got 2.5"),
+        ({"rng": 0}, TypeError, r"rng must be a numpy.random.Generator such as np.random.default_rng\(0\), got 0"),
+    ],
+)
+def test_batches_refuse_at_the_call(arguments, error, message):
+    with pytest.raises(error, match=message):
+        nn.batches(**{"x": np.zeros((5, 2)), "y": np.zeros(5), "batch_size": 2} | arguments)
+
+
+# --- messages of the layers ---
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: nn.Dense(0, 3), ValueError, "inputs must be at least 1, got 0"),
+        (lambda: nn.Dense(3, "3"), TypeError, "units must be an integer, got '3'"),
+        (lambda: nn.Dense(3, 3, dtype=int), TypeError, "dtype must be a floating-point type .*, got int64"),
+        (lambda: nn.Dense(3, 3, rng=5), TypeError, "rng must be a numpy.random.Generator"),
+        (
+            lambda: nn.Dense(3, 3, initial_weight="he_norml"),
+            ValueError,
+            "unknown initialiser 'he_norml'; .*'he_normal'",
+        ),
+        (lambda: nn.Dense(3, 3, initial_weight="zeros"), ValueError, "known are he_normal, he_uniform, xavier_normal"),
+        (
+            lambda: nn.Dense(3, 2, initial_weight=np.zeros((2, 3))),
+            ValueError,
+            r"the initial weight must be a scalar or have shape \(3, 2\), got \(2, 3\)",
+        ),
+        (
+            lambda: nn.Dense(3, 2, initial_bias=[1, 2, 3]),
+            ValueError,
+            r"the initial bias must be a scalar or have shape \(2,\), got \(3,\)",
+        ),
+        (
+            lambda: nn.Dense(3, 2, initial_bias=1j),
+            TypeError,
+            "the initial bias must be real numbers, got dtype complex128",
+        ),
+        (lambda: nn.Maxout(3, 2, 257), ValueError, "pieces must be at most 256, got 257"),
+        (lambda: nn.Maxout(3, 2, 0), ValueError, "pieces must be at least 1, got 0"),
+        (lambda: nn.PReLU(0), ValueError, "shape must be at least 1, got 0"),
+        (lambda: nn.Swish(initial="x"), TypeError, "the initial beta must be real numbers"),
+        (lambda: nn.Activate("rellu"), ValueError, "unknown activation 'rellu'; did you mean 'relu'"),
+        (lambda: nn.Activate("ReLU"), ValueError, "unknown activation 'ReLU'; did you mean 'relu'"),
+        (lambda: nn.Activate("xyzzy"), ValueError, "unknown activation 'xyzzy'; known are .*sigmoid"),
+        (lambda: nn.Activate(na.relu), TypeError, "the activation must be named by a string, got"),
+        (lambda: nn.Activate("prelu", weight=0.2), ValueError, r"use the layer nn.PReLU\(units\)"),
+        (lambda: nn.Activate("maxout"), ValueError, r"use the layer nn.Maxout\(inputs, units, pieces\)"),
+        (lambda: nn.Activate("elu", slope=2), TypeError, "elu takes alpha, got slope"),
+        (lambda: nn.Activate("relu", slope=2), TypeError, "relu takes no parameters, got slope"),
+        (lambda: nn.Activate("elu", alpha=math.nan), ValueError, "(?i)nan"),
+        (lambda: nn.Sequential(), ValueError, "Sequential needs at least one layer"),
+        (lambda: nn.Sequential([nn.Activate("relu")]), TypeError, r"layers as separate arguments; argument 0 is \[Act"),
+        (lambda: nn.Sequential(nn.Dense(2, 2), rng=1), TypeError, "rng must be a numpy.random.Generator"),
+    ],
+)
+def test_construction_refuses(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_same_layer_twice_is_refused():
+    layer = nn.Dense(3, 3)
+    with pytest.raises(ValueError, match=r"the same object Dense\(3, 3\) is given twice"):
+        nn.Sequential(layer, nn.Activate("relu"), layer)
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "error", "message"),
+    [
+        (
+            nn.Dense(3, 2),
+            np.zeros((4, 5)),
+            ValueError,
+            r"Dense\(3, 2\) takes an input of shape \(..., 3\), got \(4, 5\)",
+        ),
+        (nn.Dense(3, 2), 1.0, ValueError, r"takes an input of shape \(..., 3\), got \(\)"),
+        (nn.Dense(3, 2), np.zeros((4, 3), complex), TypeError, "takes real numbers, got an input of dtype complex128"),
+        (nn.Maxout(3, 2), np.zeros((4, 5)), ValueError, r"Maxout\(3, 2, pieces=2\) takes an input of shape \(..., 3\)"),
+        (nn.PReLU(6), np.zeros((4, 5)), ValueError, r"PReLU\(6\) takes .* match its shape \(6,\), got \(4, 5\)"),
+        (nn.PReLU(6), np.zeros((4, 1)), ValueError, r"match its shape \(6,\), got \(4, 1\)"),
+        (nn.Swish((2, 3)), np.zeros(3), ValueError, r"Swish\(\(2, 3\)\) takes .* match its shape \(2, 3\), got \(3,\)"),
+    ],
+)
+def test_forward_refuses(layer, x, error, message):
+    with pytest.raises(error, match=message):
+        layer.forward(x)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Dense(3, 3), nn.Maxout(3, 3), nn.PReLU(3), nn.Swish(), nn.Activate("relu")], ids=repr
+)
+def test_backward_refuses(layer):
+    x = np.ones((4, 3))
+    message = r"needs a call of forward\(x, training=True\) right before it"
+    with pytest.raises(RuntimeError, match=message):
+        layer.backward(x)
+    layer.forward(x, training=True)
+    for dy in (np.ones((1, 3)), np.ones((3, 4)), np.ones(12)):
+        with pytest.raises(ValueError, match=r"takes dy of the output's shape \(4, 3\), got "):
+            layer.backward(dy)
+    layer.forward(x)
+    with pytest.raises(RuntimeError, match=message):
+        layer.backward(x)
+
+
+# --- training ---
+
+
+def spirals(rng, n=300):
+    """Two intertwined spirals: no linear classifier tells them apart."""
+    labels = np.arange(n) % 2
+    angle = np.sqrt(rng.uniform(0.05, 1, n)) * 2 * np.pi
+    radius = angle / (2 * np.pi)
+    turn = angle + np.pi * labels
+    x = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1)
+    return (x * 2).astype(np.float32), labels
+
+
+def hidden(name, inputs, units):
+    if name == "maxout":
+        return [nn.Maxout(inputs, units)]
+    activation = {"prelu": nn.PReLU(units)}.get(name) or nn.Activate(name)
+    return [nn.Dense(inputs, units), activation]
+
+
+@pytest.mark.parametrize("name", na.activations)
+def test_every_activation_learns(name):
+    rng = np.random.default_rng(0)
+    images, targets = spirals(rng)
+    model = nn.Sequential(*hidden(name, 2, 32), *hidden(name, 32, 32), nn.Dense(32, 2), rng=rng)
+    optimizer = na.SGD([p.value for p in model.parameters], lr=0.3 if name == "sigmoid" else 0.05, momentum=0.9)
+    for _ in range(150):
+        for x, labels in nn.batches(images, targets, batch_size=32, rng=rng):
+            _, dlogits = nn.softmax_cross_entropy(model.forward(x, training=True), labels)
+            model.backward(dlogits)
+            optimizer.step([p.grad for p in model.parameters])
+    accuracy = np.mean(model.forward(images).argmax(axis=1) == targets)
+    assert accuracy > 0.97
+
+
+def test_a_step_is_the_update_of_the_lecture():
+    """One step of the whole loop in plain NumPy gives the same parameters."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(8, 4)), rng.integers(0, 3, 8)
+    model = nn.Sequential(
+        nn.Dense(4, 5, dtype=np.float64), nn.Activate("tanh"), nn.Dense(5, 3, dtype=np.float64), rng=rng
+    )
+    w1, b1, w2, b2 = (p.value.copy() for p in model.parameters)
+    optimizer = na.SGD([p.value for p in model.parameters], lr=0.5)
+    _, dlogits = nn.softmax_cross_entropy(model.forward(x, training=True), labels)
+    dx = model.backward(dlogits)
+    optimizer.step([p.grad for p in model.parameters])
+
+    h = np.tanh(x @ w1 + b1)
+    e = np.exp(h @ w2 + b2)
+    d2 = (e / e.sum(axis=1, keepdims=True) - np.eye(3)[labels]) / 8
+    d1 = (d2 @ w2.T) * (1 - h**2)
+    expected = [w1 - 0.5 * x.T @ d1, b1 - 0.5 * d1.sum(0), w2 - 0.5 * h.T @ d2, b2 - 0.5 * d2.sum(0)]
+    for p, value in zip(model.parameters, expected, strict=True):
+        np.testing.assert_allclose(p.value, value, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(dx, d1 @ w1.T, rtol=1e-10, atol=1e-14)
