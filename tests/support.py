@@ -99,7 +99,7 @@ def one_by_one(ufunc, *arrays):
 
 
 def bits(array):
-    """The bytes of each element as an unsigned integer, NaN as one pattern for each sign."""
+    """Each element as an unsigned integer: tells zeros of either sign and NaNs apart."""
     array = np.ascontiguousarray(array, np.asarray(array).dtype.newbyteorder("="))
     return array.view(f"u{array.dtype.itemsize}")
 

@@ -16,7 +16,7 @@ def spacing(exact: Array, dtype: Any) -> Array:
     info = np.finfo(dtype)
     _, exponent = np.frexp(np.minimum(np.abs(exact), LONG(info.max)))
     lowest = int(np.log2(info.smallest_subnormal))
-    return np.ldexp(LONG(1), np.maximum(exponent - info.nmant - 1, lowest))
+    return np.ldexp(LONG(1), np.where(exact == 0, lowest, np.maximum(exponent - info.nmant - 1, lowest)))
 
 
 def errors(got: Array, exact: Array) -> Array:

@@ -16,7 +16,7 @@ struct Elu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T alpha) {
     const auto e = exp_negative<A>(-absolute(x));
-    const T left = scaled_product<A>(dy, alpha, e.mantissa, e.power);
+    const T left = rounded(scaled_product<A>(dy, alpha, e.mantissa, e.power));
     return x > 0 ? dy : left;
   }
   // y + alpha = alpha exp(x); needs alpha >= 0.
@@ -27,23 +27,25 @@ struct Elu {
 };
 
 struct Selu {
-  static constexpr double scale = 1.0507009873554804934193349852946;
-  static constexpr double scale_alpha = 1.7580993408473768599402175208123;  // scale * 1.6732632423543772848170429916717
+  static constexpr long double scale = 1.0507009873554804934193349852946L;
+  static constexpr long double scale_alpha = 1.7580993408473768599402175208123L;  // scale * 1.6732632423543772848170...
 
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const T left = rounded_product(number<A>(scale_alpha), expm1_negative<A>(-absolute(x)));
-    return x < 0 ? left : T(scale) * x;
+    const T left = rounded_product(constant<A>(scale_alpha), expm1_negative<A>(-absolute(x)));
+    return x < 0 ? left : rounded_product(constant<A>(scale), number<A>(x));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const auto e = exp_negative<A>(-absolute(x));
-    const T left = scaled<A>(dy, T(scale_alpha) * e.mantissa, e.power);
-    return x > 0 ? dy * T(scale) : left;
+    const T left = scaled<A>(dy, constant<A>(scale_alpha) * e.mantissa, e.power);
+    return x > 0 ? rounded_product(constant<A>(scale), number<A>(dy)) : left;
   }
+  // The rest of the constant counts where y cancels its leading word.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {
-    return dy * (y > 0 ? T(scale) : y + T(scale_alpha));
+    const T left = (y + T(scale_alpha)) + T(scale_alpha - T(scale_alpha));
+    return dy * (y > 0 ? T(scale) : left);
   }
 };
 

@@ -77,7 +77,8 @@ struct Swish {
   NUMACT_LANE static T parameter_term(T dy, T x, T beta) {
     const auto s = parts<A>(x, beta);
     const T finite = with_sign_of(at_most(absolute(x), Format<T>::largest), x);
-    return scaled_product<A>(dy, finite, finite * (s.e.mantissa / (s.d * s.d)), s.e.power);
+    const auto rest = scaled_product<A>(dy, finite, s.e.mantissa / (s.d * s.d), s.e.power);
+    return rounded_product(number<A>(finite), rest);
   }
 };
 

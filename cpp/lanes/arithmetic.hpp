@@ -117,6 +117,13 @@ template <class T>
 NUMACT_LANE Pair<T> operator*(T a, Pair<T> b) {
   return Pair<T>{a, T(0)} * b;
 }
+// power * x for a power of two: exact.
+template <class T>
+NUMACT_LANE Pair<T> times_power(T power, Pair<T> x) {
+  return {power * x.hi, power * x.lo};
+}
+NUMACT_LANE float times_power(float power, float x) { return power * x; }
+NUMACT_LANE double times_power(double power, double x) { return power * x; }
 template <class T>
 NUMACT_LANE Pair<T> operator/(Pair<T> a, Pair<T> b) {
   const T reciprocal = T(1) / b.hi, quotient = has_fma ? a.hi * reciprocal : a.hi / b.hi;
@@ -178,21 +185,21 @@ NUMACT_LANE typename A::number number(typename A::word x) {
     return x;
   }
 }
-// a * b with the rounding error kept where numbers are pairs and there is an FMA.
+// A constant with more digits than a word has.
 template <class A>
-NUMACT_LANE typename A::number exact_product(typename A::word a, typename A::word b) {
-  const auto product = a * b;
+NUMACT_LANE constexpr typename A::number constant(long double x) {
+  using T = typename A::word;
   if constexpr (A::paired) {
-    return {product, has_fma ? madd(a, b, -product) : 0};
+    return {T(x), T(x - T(x))};
   } else {
-    return product;
+    return T(x);
   }
 }
 NUMACT_LANE float rounded(float x) { return x; }
 NUMACT_LANE double rounded(double x) { return x; }
 template <class T>
 NUMACT_LANE T rounded(Pair<T> x) {
-  return x.hi + x.lo;
+  return x.hi;  // every operation leaves a Pair whose hi is the rounded sum
 }
 
 }  // namespace

@@ -104,23 +104,41 @@ NUMACT_LANE double rounded_product(Pair<double> a, Pair<double> b) {
   return with_sign_of(absolute(product) <= Format<double>::largest ? product + rest : product, product);
 }
 
+// a * b; where it is infinite the low word is 0, and a zero keeps its sign.
+template <class A>
+NUMACT_LANE typename A::number finite_product(typename A::word a, typename A::number b) {
+  if constexpr (A::paired) {
+    const auto product = number<A>(a) * b;
+    const auto hi = a * b.hi;
+    const bool finite = absolute(hi) <= Format<typename A::word>::largest;
+    return {with_sign_of(finite ? product.hi : hi, hi), finite ? product.lo : 0};
+  } else {
+    return a * b;
+  }
+}
+
 // value * fraction * 2^n with one rounding that counts: neither overflow nor underflow in between.
 template <class A>
 NUMACT_LANE typename A::word scaled(typename A::word value, typename A::number fraction, Power<A> power) {
   if constexpr (A::wide) {
     return value * (fraction * power.rest);
   } else {
-    return rounded_product(number<A>(value * power.part * power.part), power.rest * fraction);
+    return rounded_product(number<A>(value * power.part * power.part), times_power(power.rest, fraction));
   }
 }
-// a * b * fraction * 2^n likewise; a * b may not overflow by more than 2^n brings back.
+// a * b * fraction * 2^n likewise: 2^n goes where it cannot hurt. It is shared between a large a and b, and all to the larger
+// where the smaller is below 1.
 template <class A>
-NUMACT_LANE typename A::word scaled_product(typename A::word a, typename A::word b, typename A::number fraction,
+NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::word b, typename A::number fraction,
                                             Power<A> power) {
   if constexpr (A::wide) {
     return (a * b) * (fraction * power.rest);
   } else {
-    return rounded_product(exact_product<A>(a * power.part, b * power.part), power.rest * fraction);
+    const bool ordered = absolute(a) >= absolute(b);
+    const auto large = ordered ? a : b, small = ordered ? b : a, part = power.part;
+    const auto shared = finite_product<A>(large * part, times_power(power.rest, fraction));
+    const bool share = absolute(small) > 1;
+    return finite_product<A>(share ? small * part : small, select(share, shared, times_power(part, shared)));
   }
 }
 
@@ -147,7 +165,7 @@ struct Exponential {
     if constexpr (A::wide) {
       return mantissa * power.rest;
     } else {
-      return power.part * (power.part * (power.rest * mantissa));
+      return times_power(power.part, times_power(power.part, times_power(power.rest, mantissa)));
     }
   }
 };
@@ -173,7 +191,7 @@ NUMACT_LANE typename A::number expm1_negative(typename A::word a) {
   if constexpr (!A::paired) {
     return multiply_add<A>(power, multiply_add<A>(x.r * x.r, q, x.r), power - 1);
   } else {
-    return two_sum(power, T(-1)) + power * fast_two_sum(x.r, x.r * x.r * q);
+    return two_sum(power, T(-1)) + times_power(power, fast_two_sum(x.r, x.r * x.r * q));
   }
 }
 

@@ -362,17 +362,17 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         help="train on handwritten digits, time the activations, draw a picture",
         description="Train a network on scikit-learn's handwritten digits by mini-batch SGD, time nine activations "
         "against plain NumPy, and draw them with the training curve.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = demo.add_argument
-    add("--activation", choices=_ACTIVATIONS, default="relu", help="of the hidden layers: %(choices)s", metavar="NAME")
-    add("--layers", type=_widths, default="128,64", help="units of each hidden layer", metavar="N,N,...")
-    add("--epochs", type=_positive_int, default=20, help="passes over the training images", metavar="N")
-    add("--batch-size", type=_positive_int, default=32, help="images per step", metavar="N")
-    add("--lr", type=_learning_rate, default=0.05, help="learning rate", metavar="RATE")
-    add("--momentum", type=_momentum, default=0.9, help="momentum of SGD", metavar="M")
-    add("--seed", type=_seed, default=1, help="of the split, the initial weights and the batches", metavar="N")
-    add("-o", "--output", type=_picture, default="numact-demo.png", help="picture to write", metavar="FILE")
+    shown = " (default: %(default)s)"
+    add("--activation", choices=_ACTIVATIONS, default="relu", metavar="NAME", help="one of %(choices)s" + shown)
+    add("--layers", type=_widths, default="128,64", metavar="N,N,...", help="units of each hidden layer" + shown)
+    add("--epochs", type=_positive_int, default=20, metavar="N", help="passes over the training images" + shown)
+    add("--batch-size", type=_positive_int, default=32, metavar="N", help="images per step" + shown)
+    add("--lr", type=_learning_rate, default=0.05, metavar="RATE", help="learning rate" + shown)
+    add("--momentum", type=_momentum, default=0.9, metavar="M", help="momentum of SGD" + shown)
+    add("--seed", type=_seed, default=1, metavar="N", help="of split, initial weights and batches" + shown)
+    add("-o", "--output", type=_picture, default="numact-demo.png", metavar="FILE", help="picture to write" + shown)
     add("--no-picture", action="store_true", help="draw no picture")
     add("--no-benchmark", action="store_true", help="time nothing")
     add("-q", "--quiet", action="store_true", help="print results only, no progress")

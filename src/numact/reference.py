@@ -180,6 +180,9 @@ def prelu(x: ArrayLike, weight: ArrayLike) -> Array:
     return leaky_relu(x, weight)
 
 
+prelu_derivative = leaky_relu_derivative
+
+
 @_quiet
 def prelu_backward(dy: ArrayLike, x: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
     """dx = dy (1 for x > 0, else weight); dweight = sum of dy min(x, 0), in float64 at least."""
