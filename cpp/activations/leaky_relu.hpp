@@ -1,4 +1,4 @@
-// leaky_relu(x, s) = x for x > 0, s x elsewhere; derivative at 0: s. One rounding: 0.5 ulp.
+// leaky_relu(x, s) = x for x > 0, s x elsewhere; derivative at 0: s. One rounding: 0.5 ulp. s = 0 gives 0 also at -infinity.
 // prelu is the same with a learned slope; d prelu / d weight = min(x, 0).
 #pragma once
 #include "relu.hpp"
@@ -9,7 +9,7 @@ namespace {
 struct LeakyRelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T slope) {
-    return x > 0 ? x : slope * x;
+    return x < 0 ? slope * (slope == 0 ? finite<A>(x) : x) : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T slope) {

@@ -33,8 +33,7 @@ struct SwishParts {
   NUMACT_LANE Power<A> power() const { return select<A>(left, e.power, unit_power<A>()); }
 
   NUMACT_LANE word forward(word x) const {
-    const word finite = with_sign_of(at_most(absolute(x), Format<word>::largest), x);
-    return scaled<A>(left ? finite : x, select(left, e.mantissa, numact::number<A>(1)) / d, power());
+    return scaled<A>(left ? finite<A>(x) : x, select(left, e.mantissa, numact::number<A>(1)) / d, power());
   }
   NUMACT_LANE word backward(word dy) const {
     return scaled<A>(dy, select(left, e.mantissa * (d + t), d + t * e.value()) / (d * d), power());
@@ -55,7 +54,7 @@ struct Silu {
 struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static SwishParts<A> parts(T x, T beta) {
-    const T t = beta == 0 ? 0 * beta : beta * x;
+    const T t = beta * (beta == 0 ? finite<A>(x) : x);
     if constexpr (!A::paired) {
       return SwishParts<A>(t);
     } else {
@@ -76,9 +75,8 @@ struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T parameter_term(T dy, T x, T beta) {
     const auto s = parts<A>(x, beta);
-    const T finite = with_sign_of(at_most(absolute(x), Format<T>::largest), x);
-    const auto rest = scaled_product<A>(dy, finite, s.e.mantissa / (s.d * s.d), s.e.power);
-    return rounded_product(number<A>(finite), rest);
+    const auto rest = scaled_product<A>(dy, finite<A>(x), s.e.mantissa / (s.d * s.d), s.e.power);
+    return rounded_product(number<A>(finite<A>(x)), rest);
   }
 };
 

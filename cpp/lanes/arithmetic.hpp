@@ -29,14 +29,18 @@ NUMACT_LANE double madd(double a, double b, double c) {
 }
 
 template <class T>
-struct BitsOf;
+struct Format;
 template <>
-struct BitsOf<float> {
-  using type = uint32_t;
+struct Format<float> {
+  using bits = uint32_t;
+  static constexpr int mantissa_bits = 23;
+  static constexpr float round_magic = 0x1.8p23f, exponent_bias = 127.0f, largest = 0x1.fffffep127f;
 };
 template <>
-struct BitsOf<double> {
-  using type = uint64_t;
+struct Format<double> {
+  using bits = uint64_t;
+  static constexpr int mantissa_bits = 52;
+  static constexpr double round_magic = 0x1.8p52, exponent_bias = 1023.0, largest = 0x1.fffffffffffffp1023;
 };
 
 template <class To, class From>
@@ -164,6 +168,14 @@ template <class A>
 NUMACT_LANE typename A::word multiply_add(typename A::word a, typename A::word b, typename A::word c) {
   if constexpr (A::fused) return madd(a, b, c);
   return a * b + c;
+}
+
+// x with infinity brought to the largest number of the result's format, so that 0 times it is 0. NaN stays.
+template <class A>
+NUMACT_LANE typename A::word finite(typename A::word x) {
+  using T = typename A::word;
+  constexpr T largest = A::wide ? T(Format<float>::largest) : Format<T>::largest;
+  return with_sign_of(at_most(absolute(x), largest), x);
 }
 
 // c0 + c1 x + c2 x^2 + ...

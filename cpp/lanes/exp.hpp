@@ -12,19 +12,6 @@
 namespace numact {
 namespace {
 
-template <class T>
-struct Format;
-template <>
-struct Format<float> {
-  static constexpr int mantissa_bits = 23;
-  static constexpr float round_magic = 0x1.8p23f, exponent_bias = 127.0f, largest = 0x1.fffffep127f;
-};
-template <>
-struct Format<double> {
-  static constexpr int mantissa_bits = 52;
-  static constexpr double round_magic = 0x1.8p52, exponent_bias = 1023.0, largest = 0x1.fffffffffffffp1023;
-};
-
 template <class A>
 struct ExpConstants;
 template <>
@@ -79,7 +66,7 @@ NUMACT_LANE Power<A> select(bool condition, Power<A> yes, Power<A> no) {
 // 2^n from n + round_magic + exponent_bias: the shift leaves n + bias in the exponent field.
 template <class T>
 NUMACT_LANE T power_from_rounded(T z) {
-  return bits<T>(bits<typename BitsOf<T>::type>(z) << Format<T>::mantissa_bits);
+  return bits<T>(bits<typename Format<T>::bits>(z) << Format<T>::mantissa_bits);
 }
 
 template <class A>

@@ -144,9 +144,10 @@ bool check(const Reference& reference, double parameter, Direction direction, in
     std::vector<char> near(block);
     const float parameter32 = float(parameter);
 #pragma omp for schedule(dynamic, 16)
-    for (int64_t b = 0; b < blocks; ++b) {
+    for (int64_t b = 0; b <= blocks; ++b) {
       for (int64_t i = 0; i < block; ++i) {
-        const uint32_t bits = uint32_t(uint64_t(b * block + i) * stride);
+        // The last block: both ends of every binade, whatever the stride.
+        const uint32_t bits = b < blocks ? uint32_t(uint64_t(b * block + i) * stride) : uint32_t(i >> 1 << 23) - uint32_t(i & 1);
         std::memcpy(&x[i], &bits, 4);
         dy[i] = dy_kind == 0 ? 1.0f : scattered(bits);
       }
