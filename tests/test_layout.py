@@ -349,7 +349,9 @@ class TestMethods:
             assert_same_bits(got, np.array(expected, dtype), f"{label} reduce axis {axis} order {order}")
         out = Guarded(5, dtype, steps=[2])
         ufunc.reduce(table, axis=1, out=out.array)
-        assert_same_bits(out.array, np.array([self.fold(ufunc, row)[-1] for row in table], dtype), f"{label} reduce out")
+        assert_same_bits(
+            out.array, np.array([self.fold(ufunc, row)[-1] for row in table], dtype), f"{label} reduce out"
+        )
         out.check(label)
         memory = table.copy()
         ufunc.reduce(memory, axis=1, out=memory[:, 0])
@@ -443,7 +445,9 @@ def everything(*names):
     return st.sampled_from([(build, BY_NAME[name], dtype) for build in BUILDS for name in names for dtype in DTYPES])
 
 
-ANY = everything("relu", "leaky_relu", "elu", "sigmoid", "sigmoid_backward", "swish", "swish_backward", "prelu_backward")
+ANY = everything(
+    "relu", "leaky_relu", "elu", "sigmoid", "sigmoid_backward", "swish", "swish_backward", "prelu_backward"
+)
 SLICES = st.slices(24).filter(lambda s: s.step != 0)
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 

@@ -150,7 +150,9 @@ def test_parameters_are_cast_before_use(case, rng):
     for module, dtype in ((na, np.float32), (numact.precise, np.float64)):
         expected = call(module, case, *([x] * case.arrays), np.full(50, y, dtype))
         for value in (y, np.float64(y), np.full(50, y), np.longdouble(y)):
-            assert_same_bits(call(module, case, *([x] * case.arrays), value), expected, f"{module.__name__}.{case.name}")
+            assert_same_bits(
+                call(module, case, *([x] * case.arrays), value), expected, f"{module.__name__}.{case.name}"
+            )
 
 
 # Refused
@@ -328,7 +330,11 @@ def test_dtype_signature_and_casting(built, case):
     for data in (wide, narrow):
         for keywords in ({"dtype": np.float32}, {"dtype": "f"}, {"signature": single}, {"sig": single}):
             assert_same_bits(ufunc(*data, **keywords), expected32, f"{label} {keywords}")
-        for keywords in ({"dtype": float}, {"signature": "d" * count + "->d"}, {"signature": (None,) * count + (float,)}):
+        for keywords in (
+            {"dtype": float},
+            {"signature": "d" * count + "->d"},
+            {"signature": (None,) * count + (float,)},
+        ):
             assert_same_bits(ufunc(*data, **keywords), expected64, f"{label} {keywords}")
     assert ufunc(*integers, dtype=np.float32).dtype == np.float32
     assert ufunc(*narrow[: case.arrays], *wide[case.arrays :]).dtype == np.float32
@@ -349,7 +355,9 @@ def test_dtype_signature_and_casting(built, case):
         ufunc(*wide, out=out, casting="safe")
     with pytest.raises(TypeError):
         ufunc(*wide, out=np.empty(3, int))
-    assert_same_bits(ufunc(*wide, out=np.empty(3, int), casting="unsafe"), expected64.astype(int), f"{label} unsafe out")
+    assert_same_bits(
+        ufunc(*wide, out=np.empty(3, int), casting="unsafe"), expected64.astype(int), f"{label} unsafe out"
+    )
     assert ufunc(*wide, out=np.empty(3, np.longdouble)).dtype == np.longdouble
     assert ufunc(*narrow, out=np.empty(3, complex)).dtype == complex
 

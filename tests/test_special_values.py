@@ -522,15 +522,19 @@ def test_threads_take_no_mode_from_the_caller():
 
 
 def test_builds_agree_where_promised(dtype, rng):
-    """The precise tier on every level; the standard tier on levels with FMA."""
+    """The precise tier on every level; the standard tier on levels with FMA. Which NaN comes out is left open."""
+
+    def one_nan(result):
+        return np.where(np.isnan(result), dtype(NAN), result)
+
     for case in CASES:
         arrays = support.operands(rng, case, dtype, "precise", 4000)
         levels = support.LEVELS if dtype is np.float32 else [x for x in support.LEVELS if x != "x86-64"]
-        results = [build(level, "precise").ufuncs[case.name](*arrays) for level in levels]
+        results = [one_nan(build(level, "precise").ufuncs[case.name](*arrays)) for level in levels]
         for level, result in zip(levels, results, strict=True):
             assert_same_bits(result, results[0], f"{case.name} precise {level}", *arrays)
         arrays = support.operands(rng, case, dtype, "standard", 4000)
         levels = [level for level in support.LEVELS if level != "x86-64"]
-        results = [build(level, "standard").ufuncs[case.name](*arrays) for level in levels]
+        results = [one_nan(build(level, "standard").ufuncs[case.name](*arrays)) for level in levels]
         for level, result in zip(levels, results, strict=True):
             assert_same_bits(result, results[0], f"{case.name} {level}", *arrays)

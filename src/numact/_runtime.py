@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType, TracebackType
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -91,7 +91,10 @@ def _load() -> ModuleType:
 
 # The numbers asked for by the num_threads() blocks around, innermost last.
 _asked_for: ContextVar[tuple[int, ...]] = ContextVar("numact.num_threads", default=())
-_native = _load()
+if TYPE_CHECKING:
+    from . import _native as _native
+else:
+    _native = _load()
 
 
 def set_num_threads(n: int | None) -> None:

@@ -38,7 +38,7 @@ double swish(double x, double beta) {
   return t < 0 ? finite(x) * sigmoid(t) : x * sigmoid(t);
 }
 double swish_slope(double x, double beta) {
-  const double t = finite(beta == 0 ? 0 : beta * x), e = std::exp(-std::fabs(t)), d = (1 + e) * (1 + e);
+  const double t = finite(beta * (beta == 0 ? finite(x) : x)), e = std::exp(-std::fabs(t)), d = (1 + e) * (1 + e);
   return t < 0 ? e * (1 + e + t) / d : (1 + e + t * e) / d;
 }
 
@@ -54,8 +54,8 @@ constexpr double swish_root = -1.2784645427610738;
 
 const std::vector<Reference> references = {
     {"relu", {0}, [](double x, double) { return x < 0 ? 0 : x; }, [](double x, double) { return x > 0 ? 1. : x <= 0 ? 0. : x; }, false},
-    {"leaky_relu", {0.01, -2}, [](double x, double s) { return x > 0 ? x : s * x; }, [](double x, double s) { return x > 0 ? 1 : x <= 0 ? s : x; }, false},
-    {"prelu", {0.25}, [](double x, double s) { return x > 0 ? x : s * x; }, [](double x, double s) { return x > 0 ? 1 : x <= 0 ? s : x; }, false},
+    {"leaky_relu", {0.01, -2}, [](double x, double s) { return x < 0 ? s * x : x; }, [](double x, double s) { return x > 0 ? 1 : x <= 0 ? s : x; }, false},
+    {"prelu", {0.25}, [](double x, double s) { return x < 0 ? s * x : x; }, [](double x, double s) { return x > 0 ? 1 : x <= 0 ? s : x; }, false},
     {"elu", {1, 0.7}, [](double x, double a) { return x < 0 ? a * std::expm1(x) : x; }, [](double x, double a) { return x > 0 ? 1 : a * std::exp(x); }, false},
     {"selu", {0}, [](double x, double) { return selu_scale * (x < 0 ? selu_alpha * std::expm1(x) : x); }, [](double x, double) { return selu_scale * (x > 0 ? 1 : selu_alpha * std::exp(x)); }, false},
     {"sigmoid", {0}, [](double x, double) { return sigmoid(x); }, [](double x, double) { return sigmoid_slope(x); }, false},

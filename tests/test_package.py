@@ -1,0 +1,183 @@
+"""The package as a whole: complete, documented, typed, small, and without text that it should not carry."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import make_stubs
+import numact as na
+import numpy as np
+import pytest
+from numact import _build, _native, reference
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(na.__file__).parent
+SOURCES = [
+    path
+    for folder in ("cpp", "src", "tests", "tools", "benchmarks", "examples")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".pyi", ".cpp", ".hpp")
+]
+
+
+def test_catalogue_is_complete():
+    """Every activation of the native list has a record, docstrings, a twin in the reference and all its functions."""
+    names = [name for name, _ in _native.catalogue()]
+    assert list(na.activations) == names
+    header = (ROOT / "cpp" / "catalogue.hpp").read_text()
+    assert re.findall(r'X\(\w+, "(\w+)"|X\("(\w+)"\)', header) == [
+        (name, "") if name != "maxout" else ("", name) for name in names
+    ]
+    for name, record in na.activations.items():
+        assert record.name == name
+        for suffix, function in (
+            ("", record.forward),
+            ("_backward", record.backward),
+            ("_backward_from_output", record.backward_from_output),
+        ):
+            if function is None:
+                continue
+            assert getattr(na, name + suffix) is function
+            assert callable(getattr(reference, name + suffix))
+            assert ">>> " in function.__doc__
+            assert hasattr(importlib.import_module("numact.precise"), name + suffix)
+
+
+@pytest.mark.parametrize("name", list(na.activations))
+def test_records_tell_the_truth(name):
+    record = na.activations[name]
+    low, high = record.output_range
+    assert low < high
+    assert record.source
+    assert record.formula
+    assert record.derivative
+    assert min(record.max_ulp.values()) > 0
+    if name in ("maxout", "prelu"):
+        return
+    x = np.linspace(-40, 40, 80_001)
+    y, slope = record.forward(x), record.backward(1.0, x)
+    y, slope = (v[0] if isinstance(v, tuple) else v for v in (y, slope))
+    assert y.min() >= low
+    assert y.max() <= high
+    assert record.monotonic == bool(np.all(np.diff(y) >= 0))
+    flat = {
+        "left": abs(slope[0]) < 1e-9 < abs(slope[-1]),
+        "right": abs(slope[-1]) < 1e-9 < abs(slope[0]),
+        "both": max(abs(slope[0]), abs(slope[-1])) < 1e-9,
+        "no": min(abs(slope[0]), abs(slope[-1])) > 1e-9,
+    }
+    assert flat[record.saturates]
+    assert record.zero_centered == bool(np.allclose(y, -y[::-1]))
+
+
+def test_records_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        na.activations["relu"].name = "other"
+    with pytest.raises(TypeError):
+        na.activations["relu"] = None
+
+
+DOCSTRINGS = _build.docstrings()
+
+
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_docstring_example(name):
+    """The docstring as the user sees it, and its example."""
+    shown = getattr(na, name).__doc__
+    assert DOCSTRINGS[name].strip() in shown
+    runner = doctest.DocTestRunner()
+    runner.run(doctest.DocTestParser().get_doctest(DOCSTRINGS[name], {}, name, None, 0))
+    assert runner.tries > 2
+    assert runner.failures == 0
+
+
+@pytest.mark.parametrize("module", ["_runtime", "_sgd", "nn"])
+def test_module_doctests(module):
+    found = importlib.import_module(f"numact.{module}")
+    modules = [found, *(importlib.import_module(m) for m in sys.modules if m.startswith(f"numact.{module}."))]
+    results = [doctest.testmod(m) for m in modules]
+    assert sum(r.attempted for r in results) > 0
+    assert sum(r.failed for r in results) == 0
+
+
+def test_readme_examples():
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert blocks
+    examples = "\n".join(blocks)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(doctest.DocTestParser().get_doctest(examples, {}, "README.md", None, 0))
+    assert runner.tries > 5
+    assert runner.failures == 0
+
+
+def test_readme_lists_every_activation():
+    text = (ROOT / "README.md").read_text()
+    for name in na.activations:
+        assert f"`{name}`" in text or f"`{name}(" in text, name
+
+
+def test_stubs_are_up_to_date():
+    for file, text in make_stubs.stubs().items():
+        assert (PACKAGE / file).read_text() == text, f"{file}: run python tools/make_stubs.py"
+
+
+def test_native_stub_names_what_there_is():
+    text = (PACKAGE / "_native.pyi").read_text()
+    declared = set(re.findall(r"^(?:def|class) (\w+)|^(\w+):", text, re.M))
+    declared = {a or b for a, b in declared}
+    present = {name for name in dir(_native) if not name.startswith("__")}
+    assert declared == present
+
+
+@pytest.mark.parametrize("command", [["mypy"], ["ruff", "check", "."], ["ruff", "format", "--check", "."]])
+def test_static_checks(command):
+    run = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_installed_size():
+    """Below 3 MB, byte code aside."""
+    files = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert sum(path.stat().st_size for path in files) < 3_000_000
+
+
+def test_import_needs_numpy_alone():
+    code = (
+        "import sys, numpy; before = set(sys.modules); import numact; "
+        "print({m.split('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(re.findall(r"\w+", run.stdout)) == {"numact", "numpy"}
+
+
+def test_precise_is_made_when_first_imported():
+    code = "import sys, numact; assert 'numact.precise' not in sys.modules; import numact.precise"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_sources_are_ascii(path):
+    assert path.read_text(encoding="utf-8").isascii()
+
+
+def test_public_names_are_documented():
+    for name in na.__all__:
+        if name == "activations":
+            continue
+        assert inspect.getdoc(getattr(na, name)), name
+
+
+def test_unknown_attribute():
+    with pytest.raises(AttributeError, match="no attribute 'gelu_'"):
+        _ = na.gelu_
+
+
+def test_version():
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", na.__version__)
