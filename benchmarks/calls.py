@@ -1,8 +1,8 @@
 """Call overhead at one element, and an alternating loop of matrix product and activation.
 
-Run ``python benchmarks/calls.py``. ``--torch before`` or ``--torch after`` imports PyTorch before or after numact, which
-decides whose OpenMP runtime is in use. The loop should take no more than the product alone plus the activation timed
-right after products, while OpenBLAS's threads are still awake.
+Run ``python benchmarks/calls.py``. ``--torch before`` or ``--torch after`` imports PyTorch before or after numact,
+which decides whose OpenMP runtime is in use. The loop should take no more than the product alone plus the activation
+timed right after products, while OpenBLAS's threads are still awake.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Every elementwise activation against the NumPy expression: nanoseconds per element, one thread and all.
 
-Run ``python benchmarks/elementwise.py``; ``--csv FILE`` writes the table too. Each pair runs in one process, interleaved,
-into arrays made before; the figure is the minimum of many repeats. The NumPy expression is the twin in
-``numact.reference``, which is what a careful user would write.
+Run ``python benchmarks/elementwise.py``; ``--csv FILE`` writes the table too. Each pair runs in one process,
+interleaved; numact writes into arrays made before; the figure is the minimum of many repeats. The NumPy expressions are
+those of ``numact demo``: what one would write, backward from the saved output.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 import numact as na
-from numact import reference
+from numact.cli import CONTENDERS
 
 SIZES = (8192, 1 << 20)
 PARAMETERS = {"prelu": (0.25,)}
+EXPRESSIONS = {c.name: c for c in CONTENDERS}
 
 
 def best(functions: list[Callable[[], Any]], seconds: float) -> list[float]:
@@ -36,15 +37,19 @@ def best(functions: list[Callable[[], Any]], seconds: float) -> list[float]:
     return times
 
 
-def calls(name: str, suffix: str, data: list[Any]) -> tuple[Callable[[], Any], Callable[[], Any]]:
+def calls(name: str, suffix: str, dy: Any, x: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """numact and NumPy on the same data."""
     parameters = PARAMETERS.get(name, ())
-    native, plain = getattr(na, name + suffix), getattr(reference, name + suffix)
-    operands = data[:1] if suffix == "" else data
-    out: Any = np.empty_like(data[0])
+    native = getattr(na, name + suffix)
+    plain = EXPRESSIONS["swish" if name == "silu" else name]
+    y = na.activations[name].forward(x, *parameters)
+    out: Any = np.empty_like(x)
+    if suffix == "":
+        return (lambda: native(x, *parameters, out=out)), (lambda: plain.numpy_forward(x))
     if suffix == "_backward" and len(na.activations[name].returns[1]) == 2:
         out = (out, None)
-    return (lambda: native(*operands, *parameters, out=out)), (lambda: plain(*operands, *parameters))
+    saved = y if suffix == "_backward_from_output" else x
+    return (lambda: native(dy, saved, *parameters, out=out)), (lambda: plain.numpy_backward(dy, x, y))
 
 
 def main() -> None:
@@ -66,14 +71,11 @@ def main() -> None:
                 continue
             for dtype in (np.float32, np.float64):
                 for n in SIZES:
-                    data = [rng.standard_normal(n).astype(dtype) for _ in range(2)]
-                    native, plain = calls(name, suffix, data)
-
-                    def alone(native: Callable[[], Any] = native) -> None:
-                        with na.num_threads(1):
-                            native()
-
-                    one, many, numpy_time = (t / n * 1e9 for t in best([alone, native, plain], args.seconds))
+                    dy, x = (rng.standard_normal(n).astype(dtype) for _ in range(2))
+                    native, plain = calls(name, suffix, dy, x)
+                    with na.num_threads(1):
+                        one, numpy_time = (t / n * 1e9 for t in best([native, plain], args.seconds))
+                    many = best([native], args.seconds)[0] / n * 1e9
                     row = (name + suffix, np.dtype(dtype).name, n, one, many, numpy_time, numpy_time / min(one, many))
                     rows.append(row)
                     print(f"{row[0]:32}{row[1]:>9}{row[2]:>16}" + "".join(f"{v:>16.3f}" for v in row[3:]), flush=True)

@@ -17,10 +17,10 @@ learned = pytest.mark.parametrize("name", LEARNED)
 # Shapes of the data, and of parameters for it. The first are longer than one range of the sum.
 LARGE = [
     ((70_001,), [(), (1,)]),
-    ((300, 5, 47), [(), (5, 1), (47,), (300, 1, 1), (5, 47), (1, 1, 47), (300, 1, 47), (1, 5, 1)]),
-    ((3, 33_000), [(3, 1), (), (1, 1), (33_000,), (3, 33_000)]),
-    ((33_000, 3), [(3,), (33_000, 1), (1, 3)]),
-    ((2, 3, 5, 7, 331), [(3, 1, 1, 1), (5, 1, 331), (2, 1, 5, 1, 331), (2, 3, 1, 1, 1), (1, 7, 1)]),
+    ((300, 5, 47), [(5, 1), (47,), (300, 1, 1), (5, 47), (300, 1, 47)]),
+    ((3, 33_000), [(3, 1), (33_000,), (3, 33_000)]),
+    ((33_000, 3), [(3,), (33_000, 1)]),
+    ((2, 3, 5, 7, 331), [(3, 1, 1, 1), (2, 1, 5, 1, 331), (1, 7, 1)]),
 ]
 SMALL = [
     ((), [()]),
@@ -56,12 +56,19 @@ def grouped(array, shape):
 
 
 def exact_sums(array, shape):
-    """math.fsum of each group in two halves of 53 bits, and the sums of magnitudes."""
+    """Sums of the groups and of their magnitudes: short ones in long double, long ones by math.fsum."""
     table = grouped(array, shape)
     high = table.astype(np.float64)
-    low = (table - high).astype(np.float64)
-    sums = [math.fsum(np.concatenate([a, b])) for a, b in zip(high, low, strict=True)]
-    return np.reshape(sums, shape), np.reshape([math.fsum(np.abs(row)) for row in high], shape)
+    if table.shape[1] <= 64:
+        sums = table.sum(axis=1).astype(np.float64)
+    else:
+        sums = [
+            math.fsum(np.concatenate(halves)) for halves in zip(high, (table - high).astype(np.float64), strict=True)
+        ]
+    return np.reshape(sums, shape), np.abs(high).sum(axis=1).reshape(shape)
+
+
+wide_enough = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double is no wider than double")
 
 
 def check(built, name, dtype, dy, x, parameter, label):
@@ -80,17 +87,17 @@ def check(built, name, dtype, dy, x, parameter, label):
     )
 
 
+@wide_enough
 @learned
 def test_against_exact_sums(built, dtype, name, rng):
-    for shape, parameter_shapes in SMALL + LARGE:
+    for shape, parameter_shapes in SMALL + (LARGE if built.tier == "standard" else LARGE[:2]):
         for parameter_shape in parameter_shapes:
-            if math.prod(shape) > 10_000 and math.prod(parameter_shape) > 1000 and built.tier == "precise":
-                continue
             dy, x, parameter = draw(rng, name, dtype, shape, parameter_shape)
             label = f"{name}_backward {built.level} {built.tier} {np.dtype(dtype)} {shape} {parameter_shape}"
             check(built, name, dtype, dy, x, parameter, label)
 
 
+@wide_enough
 @learned
 def test_cancelling_sums(built, dtype, name, rng):
     """The bound is on the sum of magnitudes, and a compensated sum does better: what cancels leaves nothing."""
@@ -106,6 +113,7 @@ def test_cancelling_sums(built, dtype, name, rng):
     assert gradient == -1, f"prelu: expected -1, got {gradient!r}"
 
 
+@wide_enough
 @learned
 def test_large_and_small_magnitudes(built, dtype, name, rng):
     limits = np.finfo(dtype)
@@ -135,10 +143,9 @@ def test_layouts_and_threads(built, dtype, name, rng):
     function = built.functions[f"{name}_backward"]
     for shape, parameter_shape in [
         ((300, 5, 47), (5, 1)),
-        ((300, 5, 47), (300, 1, 47)),
-        ((3, 70_001), ()),
-        ((70_001, 3), (3,)),
-        ((600, 700), (1, 700)),
+        ((150, 5, 94), (150, 1, 94)),
+        ((2, 40_001), ()),
+        ((40_001, 2), (2,)),
     ]:
         dy, x, parameter = draw(rng, name, dtype, shape, parameter_shape)
         with na.num_threads(1):
@@ -146,7 +153,7 @@ def test_layouts_and_threads(built, dtype, name, rng):
         label = f"{name}_backward {built.level} {built.tier} {np.dtype(dtype)} {shape} {parameter_shape}"
         for (how, one), (other_how, other) in zip(layouts(dy), reversed(list(layouts(x))), strict=True):
             weights = dict(layouts(parameter)).get(other_how, parameter) if parameter_shape else parameter
-            for threads in (1, 2, 3):
+            for threads in (1, 3):
                 with na.num_threads(threads):
                     got = function(one, other, weights)
                 what = f"{label} dy {how}, x {other_how}, {threads} threads"
@@ -373,6 +380,7 @@ def test_infinities_cancel_to_nan(built, dtype):
     assert built.functions["prelu_backward"](np.array([np.inf, 3, 1], dtype), x, 0.5)[1] == -np.inf
 
 
+@wide_enough
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.data())
 def test_any_parameter_shape(data):

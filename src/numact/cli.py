@@ -61,7 +61,7 @@ def _sigmoid(x: Array) -> Any:
 _SLOPE = 0.25
 _ALPHA, _SCALE = 1.6732632, 1.0507010
 
-_CONTENDERS = (
+CONTENDERS = (
     _plain("sigmoid", _sigmoid, lambda dy, x, y: dy * y * (1 - y)),
     _plain("tanh", np.tanh, lambda dy, x, y: dy * (1 - y * y)),
     _plain("relu", lambda x: np.maximum(x, 0), lambda dy, x, y: dy * (y > 0)),
@@ -99,7 +99,7 @@ _CONTENDERS = (
 )
 
 # The nine activations of the lecture, in its order; the rest of this module iterates over them.
-_ACTIVATIONS = {contender.name: contender for contender in _CONTENDERS}
+_ACTIVATIONS = {contender.name: contender for contender in CONTENDERS}
 
 
 @dataclass
