@@ -1,4 +1,4 @@
-"""NaN, infinities, signed zeros, subnormals, the largest numbers and the kinks; no warnings; any floating-point mode."""
+"""NaN, infinities, signed zeros, subnormals, largest numbers and kinks; no warnings; any floating-point mode."""
 
 import contextlib
 import ctypes
@@ -384,8 +384,7 @@ def test_no_warnings_of_the_others(built, dtype):
     with np.errstate(all="raise"):
         for name in support.LEARNED:
             for parameter in (0.0, 0.25, 1e300, special[:, None], special):
-                with np.errstate(over="ignore") if np.ndim(parameter) == 0 else contextlib.nullcontext():
-                    built.functions[f"{name}_backward"](dy, x, parameter)
+                built.functions[f"{name}_backward"](dy, x, parameter)
         y, which = built.functions["maxout"](x)
         built.functions["maxout_backward"](y, which, len(special))
 
@@ -522,19 +521,15 @@ def test_threads_take_no_mode_from_the_caller():
 
 
 def test_builds_agree_where_promised(dtype, rng):
-    """The precise tier on every level; the standard tier on levels with FMA. Which NaN comes out is left open."""
-
-    def one_nan(result):
-        return np.where(np.isnan(result), dtype(NAN), result)
-
+    """The precise tier on every level; the standard tier on levels with FMA."""
     for case in CASES:
         arrays = support.operands(rng, case, dtype, "precise", 4000)
         levels = support.LEVELS if dtype is np.float32 else [x for x in support.LEVELS if x != "x86-64"]
-        results = [one_nan(build(level, "precise").ufuncs[case.name](*arrays)) for level in levels]
+        results = [build(level, "precise").ufuncs[case.name](*arrays) for level in levels]
         for level, result in zip(levels, results, strict=True):
             assert_same_bits(result, results[0], f"{case.name} precise {level}", *arrays)
         arrays = support.operands(rng, case, dtype, "standard", 4000)
         levels = [level for level in support.LEVELS if level != "x86-64"]
-        results = [one_nan(build(level, "standard").ufuncs[case.name](*arrays)) for level in levels]
+        results = [build(level, "standard").ufuncs[case.name](*arrays) for level in levels]
         for level, result in zip(levels, results, strict=True):
             assert_same_bits(result, results[0], f"{case.name} {level}", *arrays)

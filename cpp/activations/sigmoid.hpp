@@ -9,13 +9,14 @@ namespace {
 struct Sigmoid {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const auto e = exp_negative<A>(-absolute(x)).value();
-    return rounded(select(x < 0, e, number<A>(1)) / (T(1) + e));
+    const auto e = value(exp_negative<A>(-absolute(x)));
+    const auto numerator = select(x < 0, e, number<A>(1)), denominator = T(1) + e;
+    return rounded(numerator / denominator);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const auto e = exp_negative<A>(-absolute(x));
-    const auto d = T(1) + e.value();
+    const auto d = T(1) + value(e);
     return scaled<A>(dy, e.mantissa / (d * d), e.power);
   }
   template <class A, class T = typename A::word>

@@ -21,7 +21,7 @@ struct SwishParts {
   NUMACT_LANE explicit SwishParts(word t_hi, word t_lo = 0)
       : e(exp_negative<A>(-absolute(t_hi), t_hi < 0 ? t_lo : -t_lo)), left(t_hi < 0) {
     t = number_of(with_sign_of(at_most(absolute(t_hi), -ExpConstants<A>::lowest), t_hi), t_lo);
-    d = word(1) + e.value();
+    d = word(1) + value(e);
   }
   NUMACT_LANE static number number_of(word hi, word lo) {
     if constexpr (!A::paired) {
@@ -36,7 +36,7 @@ struct SwishParts {
     return scaled<A>(left ? finite<A>(x) : x, select(left, e.mantissa, numact::number<A>(1)) / d, power());
   }
   NUMACT_LANE word backward(word dy) const {
-    return scaled<A>(dy, select(left, e.mantissa * (d + t), d + t * e.value()) / (d * d), power());
+    return scaled<A>(dy, select(left, e.mantissa * (d + t), d + t * value(e)) / (d * d), power());
   }
 };
 

@@ -15,7 +15,7 @@ struct Tanh {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const auto e = exp_negative<A>(-2 * absolute(x));
-    const auto d = T(1) + e.value();
+    const auto d = T(1) + value(e);
     return scaled<A>(dy, times_power(T(4), e.mantissa) / (d * d), e.power);
   }
   template <class A, class T = typename A::word>

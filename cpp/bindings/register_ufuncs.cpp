@@ -147,6 +147,7 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
   if (signature[inputs] != nullptr) common = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(signature[inputs]));
   for (int i = 0; i < shape.arrays && signature[inputs] == nullptr; ++i) {
     PyArray_DTypeMeta* dtype = signature[i] != nullptr ? signature[i] : given[i];
+    if (dtype == nullptr) dtype = given[1];  // reduce and accumulate without out: the array is the second operand
     if (is_weak(dtype)) continue;
     if (!common) {
       common = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(dtype));

@@ -184,8 +184,8 @@ NUMACT_LANE typename A::word horner(typename A::word, typename A::word c0) {
   return c0;
 }
 template <class A, class... C>
-NUMACT_LANE typename A::word horner(typename A::word x, typename A::word c0, C... higher) {
-  return multiply_add<A>(horner<A>(x, typename A::word(higher)...), x, c0);
+NUMACT_LANE typename A::word horner(typename A::word x, typename A::word c0, typename A::word c1, C... higher) {
+  return multiply_add<A>(horner<A>(x, c1, typename A::word(higher)...), x, c0);
 }
 
 // number <-> word

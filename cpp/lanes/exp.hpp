@@ -53,6 +53,9 @@ NUMACT_LANE typename A::word exp_q(typename A::word r) {
 template <class A>
 struct Power {
   typename A::word part, rest;
+  NUMACT_LANE Power(typename A::word p, typename A::word r) : part(p), rest(r) {}
+  // Not trivial on purpose: clang would return two floats as one vector, which it then does not take apart in a loop.
+  NUMACT_LANE Power(const Power& other) : part(other.part), rest(other.rest) {}
 };
 template <class A>
 NUMACT_LANE Power<A> unit_power() {
@@ -134,13 +137,13 @@ struct Reduced {
   typename A::word n, r;
 };
 template <class A>
-NUMACT_LANE Reduced<A> reduce(typename A::word a, typename A::word a_lo) {
+NUMACT_LANE Reduced<A> reduce(typename A::word a) {
   using T = typename A::word;
   using C = ExpConstants<A>;
   const T n = multiply_add<A>(a, T(0x1.71547652b82fep+0), Format<T>::round_magic) - Format<T>::round_magic;
   T r = multiply_add<A>(n, -C::ln2_hi, a);
   if constexpr (!A::wide) r = multiply_add<A>(n, -C::ln2_lo, r);
-  return {n, r + a_lo};
+  return {n, r};
 }
 
 // exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42]; a below the lowest counts as the lowest.
@@ -148,23 +151,24 @@ template <class A>
 struct Exponential {
   typename A::number mantissa;
   Power<A> power;
-  NUMACT_LANE typename A::number value() const {
-    if constexpr (A::wide) {
-      return mantissa * power.rest;
-    } else {
-      return times_power(power.part, times_power(power.part, times_power(power.rest, mantissa)));
-    }
-  }
 };
 template <class A>
-NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_lo = 0) {
-  const Reduced<A> x = reduce<A>(-at_most(-a, -ExpConstants<A>::lowest), a_lo);
-  const auto r2 = x.r * x.r, q = exp_q<A>(x.r);
+NUMACT_LANE Exponential<A> exp_negative(typename A::word a, [[maybe_unused]] typename A::word a_lo = 0) {
+  const Reduced<A> x = reduce<A>(-at_most(-a, -ExpConstants<A>::lowest));
   if constexpr (!A::paired) {
-    return {1 + multiply_add<A>(r2, q, x.r), power_of_two<A>(x.n)};
+    return {1 + multiply_add<A>(x.r * x.r, exp_q<A>(x.r), x.r), power_of_two<A>(x.n)};
   } else {
-    const auto leading = fast_two_sum(typename A::word(1), x.r);
-    return {fast_two_sum(leading.hi, multiply_add<A>(r2, q, leading.lo)), power_of_two<A>(x.n)};
+    const auto r = x.r + a_lo;
+    const auto leading = fast_two_sum(typename A::word(1), r);
+    return {fast_two_sum(leading.hi, multiply_add<A>(r * r, exp_q<A>(r), leading.lo)), power_of_two<A>(x.n)};
+  }
+}
+template <class A>
+NUMACT_LANE typename A::number value(Exponential<A> e) {
+  if constexpr (A::wide) {
+    return e.mantissa * e.power.rest;
+  } else {
+    return times_power(e.power.part, times_power(e.power.part, times_power(e.power.rest, e.mantissa)));
   }
 }
 
@@ -172,7 +176,7 @@ NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_l
 template <class A>
 NUMACT_LANE typename A::number expm1_negative(typename A::word a) {
   using T = typename A::word;
-  const Reduced<A> x = reduce<A>(-at_most(-a, T(50)), 0);
+  const Reduced<A> x = reduce<A>(-at_most(-a, T(50)));
   const T power = power_from_rounded<T>(x.n + (Format<T>::round_magic + Format<T>::exponent_bias));
   const T q = exp_q<A>(x.r);
   if constexpr (!A::paired) {

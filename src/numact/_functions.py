@@ -17,17 +17,19 @@ MOST_PIECES = 256
 
 def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
     """The arrays and their common dtype: Python scalars are weak, integers and bool give float64."""
-    arrays = [a if isinstance(a, np.ndarray) else np.asarray(a) for a in data]
-    dtype = np.result_type(*(a if isinstance(a, (bool, int, float)) else b for a, b in zip(data, arrays, strict=True)))
+    arrays = [np.asarray(a) for a in data]
+    weak = [type(a) in (int, float) for a in data]
+    dtype = np.result_type(*(a if w else b for a, b, w in zip(data, arrays, weak, strict=True)))
     if dtype.kind in "biu":
         dtype = np.dtype(np.float64)
-    dtype = dtype.newbyteorder("=")
+    elif dtype.kind == "f":
+        dtype = dtype.newbyteorder("=")
     if dtype not in (np.float32, np.float64):
         raise TypeError(
             f"{name}: no loop for arrays of {dtype}; expected float32, float64, integers or bool (which give float64). "
             "Convert with x.astype(np.float32) or x.astype(np.float64)."
         )
-    return arrays, dtype
+    return [np.asarray(a, dtype) if w else b for a, b, w in zip(data, arrays, weak, strict=True)], dtype
 
 
 def _pair(name: str, out: Any) -> tuple[Any, Any]:
@@ -75,7 +77,7 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
 
     def backward(dy: ArrayLike, x: ArrayLike, parameter: ArrayLike, out: Any) -> tuple[Any, Any]:
         (dy_array, x_array), dtype = _as_data(function, dy, x)
-        value = np.asarray(parameter)
+        value = np.asarray(parameter, np.float64 if type(parameter) is int else None)
         wide = dtype == np.float64 or precise
         if not np.can_cast(value.dtype, np.float64, "same_kind"):
             raise TypeError(f"{function}: {parameter_name} must be real numbers, not {value.dtype}")
