@@ -8,11 +8,12 @@ from __future__ import annotations
 from functools import cache
 
 import mpmath
-import numact as na
 import numpy as np
 import pytest
-from numact import _build, reference
 from ulp import LONG, bit_patterns, errors, everyday, worst
+
+import numact as na
+from numact import _build, reference
 
 pytestmark = pytest.mark.skipif(np.finfo(LONG).nmant < 63, reason="needs an extended precision long double as oracle")
 

@@ -10,10 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import inspect_level
-import numact as na
 import numpy as np
 import pytest
+
+import inspect_level
+import numact as na
 from numact import _build
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,10 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import make_stubs
-import numact as na
 import numpy as np
 import pytest
+
+import make_stubs
+import numact as na
 from numact import _build, _native, reference
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -35,7 +35,7 @@ def functions(path: Path) -> dict[str, list[str]]:
         if header:
             current = found.setdefault(header.group(1), [])
         elif "\t" in line:
-            current.append(line.split("\t", 1)[1])
+            current.append(line.split("\t", 1)[1].strip())
     return found
 
 
@@ -45,7 +45,8 @@ def scalar_loops(path: Path, level: str) -> tuple[list[str], int]:
     bad = [
         name
         for name, code in loops.items()
-        if not any(PACKED[level].search(line) for line in code) or any(re.search(r"\b(?:call|bl)\b", c) for c in code)
+        if not any(PACKED[level].search(line) for line in code)
+        or any(re.match(r"(?:call\w*|bl)\b", line) for line in code)
     ]
     return bad, len(loops)
 

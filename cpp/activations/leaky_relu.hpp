@@ -32,8 +32,8 @@ struct Prelu {
     return LeakyRelu::backward<A>(dy, x, weight);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T parameter_term(T dy, T x, T) {
-    return dy * (x > 0 ? 0 : x);
+  NUMACT_LANE static typename A::number parameter_term(T dy, T x, T) {
+    return exact_product<A>(dy, x > 0 ? 0 : x);
   }
 };
 

@@ -58,9 +58,9 @@ struct Swish {
     if constexpr (!A::paired) {
       return SwishParts<A>(t);
     } else {
-      // A huge x is brought down for the splitting of two_product, beta up.
-      const T down = absolute(x) > T(0x1p900) ? T(0x1p-100) : T(1), up = absolute(x) > T(0x1p900) ? T(0x1p100) : T(1);
-      const T lo = two_product(x * down, beta * up).lo;
+      // A huge x or beta is brought down for the splitting of a product without FMA, the other one up.
+      const T down = absolute(x) > T(0x1p900) ? T(0x1p-100) : absolute(beta) > T(0x1p900) ? T(0x1p100) : T(1);
+      const T lo = exact_product<A>(x * down, beta * (T(1) / down)).lo;
       return SwishParts<A>(t, absolute(t) < -ExpConstants<A>::lowest && beta != 0 ? lo : T(0));
     }
   }
@@ -73,10 +73,10 @@ struct Swish {
     return parts<A>(x, beta).backward(dy);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T parameter_term(T dy, T x, T beta) {
+  NUMACT_LANE static typename A::number parameter_term(T dy, T x, T beta) {
     const auto s = parts<A>(x, beta);
     const auto rest = scaled_product<A>(dy, finite<A>(x), s.e.mantissa / (s.d * s.d), s.e.power);
-    return rounded_product(number<A>(finite<A>(x)), rest);
+    return finite_product<A>(finite<A>(x), rest);
   }
 };
 

@@ -39,10 +39,10 @@ struct Sum {
 constexpr int partial_sums = 16;
 constexpr npy_intp stage_length = 1024;
 
-Sum sum_of(const double* terms, npy_intp n) {
+Sum sum_of(const double* terms, const double* rests, npy_intp n) {
   Sum partial[partial_sums];
   for (npy_intp i = 0; i < n; i += partial_sums)
-    for (npy_intp k = 0; k < std::min<npy_intp>(partial_sums, n - i); ++k) partial[k].add(terms[i + k]);
+    for (npy_intp k = 0; k < std::min<npy_intp>(partial_sums, n - i); ++k) partial[k].add({terms[i + k], rests[i + k]});
   for (int half = partial_sums / 2; half > 0; half /= 2)
     for (int k = 0; k < half; ++k) partial[k].add(partial[k + half]);
   return partial[0];
@@ -104,7 +104,7 @@ void run_range(void* argument, ptrdiff_t index) {
   char** const pointers = NpyIter_GetDataPtrArray(iterator);
   const npy_intp* const strides = NpyIter_GetInnerStrideArray(iterator);
   const npy_intp* const inner = NpyIter_GetInnerLoopSizePtr(iterator);
-  double stage[stage_length];
+  double stage[stage_length], rests[stage_length] = {};
   npy_intp staged = 0, row = -1, place = 0;
   do {
     char* moved[] = {pointers[0], pointers[1], pointers[2], pointers[3]};
@@ -112,22 +112,22 @@ void run_range(void* argument, ptrdiff_t index) {
       const npy_intp offset = position % layout.row;
       if (position / layout.row != row) place = layout.place_of_row(row = position / layout.row);
       const npy_intp n = std::min({left, layout.row - offset, stage_length - staged});
-      task.run(moved, strides, stage + staged, n);
+      task.run(moved, strides, stage + staged, rests + staged, n);
       for (int i = 0; i < 4; ++i) moved[i] += n * strides[i];
       position += n;
       left -= n;
       if (!layout.summed) {
-        for (npy_intp i = 0; i < n; ++i) sums[place + offset + i].add(stage[i]);
+        for (npy_intp i = 0; i < n; ++i) sums[place + offset + i].add({stage[i], rests[i]});
         continue;
       }
       staged += n;
       if (staged == stage_length || offset + n == layout.row) {
-        sums[place].add(sum_of(stage, staged));
+        sums[place].add(sum_of(stage, rests, staged));
         staged = 0;
       }
     }
   } while (next(iterator));
-  if (staged > 0) sums[place].add(sum_of(stage, staged));
+  if (staged > 0) sums[place].add(sum_of(stage, rests, staged));
 }
 
 const ParameterGradientKernel& find_kernel(const std::string& level, const std::string& name, bool precise, int type) {
@@ -150,9 +150,13 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
                               const py::object& x, const py::object& parameter, const py::object& dx) {
   for (const py::object& each : {dy, x, parameter, dx})
     if (!PyArray_Check(each.ptr())) throw py::type_error("arrays are needed");
+  const FpScope scope;  // NumPy casts to its buffers already while the iterators are set up
   auto* const out = reinterpret_cast<PyArrayObject*>(dx.ptr());
   const ParameterGradientKernel& kernel = find_kernel(level, name, precise, PyArray_TYPE(out));
   const Layout layout(out, reinterpret_cast<PyArrayObject*>(parameter.ptr()));
+
+  py::object result = checked(PyArray_ZEROS(1, const_cast<npy_intp*>(&layout.parameter_size), NPY_FLOAT64, 0));
+  if (layout.size == 0) return result;
 
   // At most 64 ranges, and no more memory for their sums than a fraction of the data's.
   const npy_intp ranges =
@@ -182,9 +186,6 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
       release);
   if (!whole) throw py::error_already_set();
 
-  py::object result = checked(PyArray_ZEROS(1, const_cast<npy_intp*>(&layout.parameter_size), NPY_FLOAT64, 0));
-  if (layout.size == 0) return result;
-
   Task task{&layout, kernel.run, range, {}, {}};
   std::vector<std::unique_ptr<NpyIter, decltype(release)>> owned;
   for (npy_intp k = 0; k < count; ++k) {
@@ -199,7 +200,6 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
   auto* const totals = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr())));
   {
     const py::gil_scoped_release released;
-    const FpScope scope;
     const double work = 2 * double(layout.size) * elementwise_records[kernel.record].cost;
     threads::run(count, threads::worthwhile(work), run_range, &task);
     for (size_t k = 1; k < task.sums.size(); ++k)
@@ -210,9 +210,19 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
   return result;
 }
 
+// The array in another dtype, in the default floating-point environment: a subnormal stays one.
+py::object cast(const py::object& array, const py::object& dtype) {
+  const FpScope scope;
+  PyArray_Descr* descr = nullptr;
+  if (!PyArray_Check(array.ptr()) || PyArray_DescrConverter(dtype.ptr(), &descr) != NPY_SUCCEED)
+    throw py::type_error("an array and a dtype are needed");
+  return checked(PyArray_FromArray(reinterpret_cast<PyArrayObject*>(array.ptr()), descr, NPY_ARRAY_FORCECAST));
+}
+
 }  // namespace
 
 void register_parameter_gradients(py::module_& m) {
+  m.def("cast", cast, py::arg("array"), py::arg("dtype"), "The array in another dtype, whatever the floating-point mode.");
   m.def("parameter_gradient", parameter_gradient, py::arg("level"), py::arg("name"), py::arg("precise"), py::arg("dy"),
         py::arg("x"), py::arg("parameter"), py::arg("dx"),
         "Writes dx; returns the parameter's gradient in float64, flat.");

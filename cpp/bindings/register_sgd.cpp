@@ -92,7 +92,7 @@ struct Walk {
   template <class Stretch>
   void along(int operand, npy_intp begin, npy_intp n, Stretch&& stretch) const {
     const std::vector<npy_intp>& strides = operands[operand].strides;
-    npy_intp at[NPY_MAXDIMS];
+    npy_intp at[NPY_MAXDIMS] = {};
     char* address = operands[operand].data;
     for (std::size_t axis = shape.size(); axis-- > 0; begin /= shape[axis]) {
       at[axis] = begin % shape[axis];

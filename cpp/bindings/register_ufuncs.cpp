@@ -34,7 +34,7 @@ PyArray_DTypeMeta* dtype_of(Type type) { return type == Type::float32 ? &PyArray
 struct Loop {
   ElementwiseRun run;
   int inputs;
-  ptrdiff_t output_size;
+  ptrdiff_t sizes[most_operands];
   double cost;
 };
 
@@ -59,18 +59,18 @@ void run_chunk(void* argument, ptrdiff_t chunk) {
 // input at another offset or with stride 0. The same memory element by element is fine, and so are interleaved arrays.
 bool feeds_back(const Loop& loop, char* const* operands, const npy_intp* strides, ptrdiff_t n) {
   const char* const out = operands[loop.inputs];
-  const ptrdiff_t out_stride = strides[loop.inputs], last = n - 1;
+  const ptrdiff_t out_stride = strides[loop.inputs], out_size = loop.sizes[loop.inputs], last = n - 1;
   for (int i = 0; i < loop.inputs; ++i) {
     const ptrdiff_t stride = strides[i], distance = operands[i] - out;
     if (stride == out_stride && stride != 0) {
       const ptrdiff_t step = std::abs(stride), offset = ((distance % step) + step) % step;
-      if (distance == 0 || (offset >= loop.output_size && step - offset >= loop.output_size)) continue;
+      if (distance == 0 || (offset >= out_size && step - offset >= loop.sizes[i])) continue;
     }
     const char* const in = operands[i];
     const char* const in_low = in + std::min<ptrdiff_t>(0, last * stride);
-    const char* const in_high = in + std::max<ptrdiff_t>(0, last * stride) + 8;
+    const char* const in_high = in + std::max<ptrdiff_t>(0, last * stride) + loop.sizes[i];
     const char* const out_low = out + std::min<ptrdiff_t>(0, last * out_stride);
-    const char* const out_high = out + std::max<ptrdiff_t>(0, last * out_stride) + loop.output_size;
+    const char* const out_high = out + std::max<ptrdiff_t>(0, last * out_stride) + out_size;
     if (in_low < out_high && out_low < in_high) return true;
   }
   return false;
@@ -119,7 +119,7 @@ struct Shape {
   int arrays, parameters;
   bool precise;
 };
-// Ufuncs live as long as the process.
+// make_ufunc keeps its ufuncs alive as long as the process: an address never stands for another one.
 std::unordered_map<const PyObject*, Shape>& shapes() {
   static auto* const all = new std::unordered_map<const PyObject*, Shape>;
   return *all;
@@ -178,7 +178,7 @@ py::object make_ufunc(const std::string& name, const std::string& doc, const Sha
   const int inputs = shape.arrays + shape.parameters;
   py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, inputs, 1, PyUFunc_None, kept(name),
                                                      kept(doc), 0));
-  shapes().emplace(ufunc.ptr(), shape);
+  shapes().emplace(ufunc.inc_ref().ptr(), shape);
   py::tuple dtypes(static_cast<size_t>(inputs) + 1);
   for (int i = 0; i <= inputs; ++i) dtypes[static_cast<size_t>(i)] = py::none();
   const py::object promoter = checked(PyCapsule_New(reinterpret_cast<void*>(promote), "numpy._ufunc_promoter", nullptr));
@@ -189,10 +189,14 @@ py::object make_ufunc(const std::string& name, const std::string& doc, const Sha
 void add_loop(const py::object& ufunc, const ElementwiseKernel& kernel) {
   if (loops_used == most_loops) throw std::runtime_error("numact: more loops than most_loops");
   const int inputs = kernel.arrays + kernel.parameters;
-  loops[loops_used] = {kernel.run, inputs, size_of(kernel.data), elementwise_records[kernel.record].cost};
+  Loop& loop = loops[loops_used];
+  loop = {kernel.run, inputs, {}, elementwise_records[kernel.record].cost};
   PyArray_DTypeMeta* dtypes[most_operands];
-  for (int i = 0; i <= inputs; ++i)
-    dtypes[i] = dtype_of(i >= kernel.arrays && i < inputs ? kernel.parameter : kernel.data);
+  for (int i = 0; i <= inputs; ++i) {
+    const Type type = i >= kernel.arrays && i < inputs ? kernel.parameter : kernel.data;
+    dtypes[i] = dtype_of(type);
+    loop.sizes[i] = size_of(type);
+  }
   PyType_Slot slots[] = {{NPY_METH_strided_loop, reinterpret_cast<void*>(numbered_loops[loops_used])}, {0, nullptr}};
   PyArrayMethod_Spec spec = {elementwise_records[kernel.record].name,
                              inputs,
@@ -234,8 +238,8 @@ int check_domain(const FrontEnd& front, int j, PyObject* value) {
   double number;
   if (PyFloat_Check(value)) {
     number = PyFloat_AS_DOUBLE(value);
-  } else if (PyLong_Check(value) || (PyArray_CheckAnyScalar(value) && !PyComplex_Check(value))) {
-    if (PyArray_IsScalar(value, ComplexFloating) || PyArray_IsScalar(value, Flexible)) return 0;
+  } else if (PyLong_Check(value) || PyArray_IsScalar(value, Floating) || PyArray_IsZeroDim(value) ||
+             (PyArray_IsScalar(value, Integer) && !PyArray_IsScalar(value, Timedelta))) {
     if (PyArray_Check(value) && !PyArray_ISINTEGER(reinterpret_cast<PyArrayObject*>(value)) &&
         !PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(value)))
       return 0;
@@ -256,12 +260,20 @@ int check_domain(const FrontEnd& front, int j, PyObject* value) {
   return -1;
 }
 
+// The nearest float, also a subnormal one where another library has set flush-to-zero.
+__attribute__((noinline)) float plain_narrowed(double value) { return static_cast<float>(value); }
+float narrowed(double value) {
+  static float (*const volatile convert)(double) = plain_narrowed;
+  const FpScope scope;
+  return convert(value);
+}
+
 PyObject* zero_dimensional(int type, double value) {
   PyObject* array = PyArray_SimpleNew(0, nullptr, type);
   if (array == nullptr) return nullptr;
   void* data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
   if (type == NPY_FLOAT32)
-    *static_cast<float*>(data) = static_cast<float>(value);
+    *static_cast<float*>(data) = narrowed(value);
   else
     *static_cast<double*>(data) = value;
   return array;

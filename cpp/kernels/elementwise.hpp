@@ -98,27 +98,31 @@ struct Elementwise {
 };
 
 // dx in arithmetic A, and each element's term of the parameter's gradient in arithmetic B, whose word is double: float32
-// data loses nothing in its terms.
+// data loses nothing in its terms; of float64 data the low words are kept too.
 template <class F, class A, class B, class T, class P>
 struct ParameterGradient {
   using word = typename A::word;
 
   template <bool fixed>
-  __attribute__((noinline)) static void loop(const T* dy, const T* x, const P* p, T* dx, double* term, ptrdiff_t n) {
+  __attribute__((noinline)) static void loop(const T* dy, const T* x, const P* p, T* dx, double* term, double* rest,
+                                             ptrdiff_t n) {
     const P value = *p;
     // Terms first: dx may be the memory of x or dy.
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i)
-      term[i] = F::template parameter_term<B>(double(dy[i]), double(x[i]), double(fixed ? value : p[i]));
+    for (ptrdiff_t i = 0; i < n; ++i) {
+      const auto each = F::template parameter_term<B>(double(dy[i]), double(x[i]), double(fixed ? value : p[i]));
+      term[i] = rounded(each);
+      if constexpr (B::paired) rest[i] = each.lo;
+    }
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i)
       dx[i] = T(F::template backward<A>(word(dy[i]), word(x[i]), word(fixed ? value : p[i])));
   }
 
-  static void run(char* const* operands, const ptrdiff_t* strides, double* terms, ptrdiff_t n) {
+  static void run(char* const* operands, const ptrdiff_t* strides, double* terms, double* rests, ptrdiff_t n) {
     T dy_buffer[tile_length], x_buffer[tile_length], dx_buffer[tile_length];
     P p_buffer[tile_length];
-    double term_buffer[tile_length];
+    double term_buffer[tile_length], rest_buffer[tile_length];
     for (ptrdiff_t done = 0; done < n; done += tile_length) {
       const ptrdiff_t m = n - done < tile_length ? n - done : tile_length, whole = padded<T>(m);
       const char* const p = operands[2] + done * strides[2];
@@ -128,12 +132,15 @@ struct ParameterGradient {
       const bool direct = strides[3] == ptrdiff_t(sizeof(T)) && m == whole;
       T* const dx = direct ? reinterpret_cast<T*>(out) : dx_buffer;
       double* const term = m == whole ? terms + done : term_buffer;
+      double* const rest = m == whole ? rests + done : rest_buffer;
       if (strides[2] == 0)
-        loop<true>(dy, x, reinterpret_cast<const P*>(p), dx, term, whole);
+        loop<true>(dy, x, reinterpret_cast<const P*>(p), dx, term, rest, whole);
       else
-        loop<false>(dy, x, contiguous(p, strides[2], p_buffer, m, whole), dx, term, whole);
+        loop<false>(dy, x, contiguous(p, strides[2], p_buffer, m, whole), dx, term, rest, whole);
       if (!direct) scatter(dx, out, strides[3], m);
-      if (m != whole) scatter(term, reinterpret_cast<char*>(terms + done), sizeof(double), m);
+      if (m == whole) continue;
+      scatter(term, reinterpret_cast<char*>(terms + done), sizeof(double), m);
+      if constexpr (B::paired) scatter(rest, reinterpret_cast<char*>(rests + done), sizeof(double), m);
     }
   }
 };

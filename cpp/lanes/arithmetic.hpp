@@ -66,8 +66,7 @@ NUMACT_LANE T at_most(T x, T limit) {
   return x > limit ? limit : x;
 }
 
-// A value carried in two words, hi + lo, |lo| at most an ulp of hi. Where there is no FMA the rounding error of a
-// product is left out: half an ulp, which the bounds have room for.
+// A value carried in two words, hi + lo, |lo| at most half an ulp of hi.
 template <class T>
 struct Pair {
   T hi, lo;
@@ -83,13 +82,16 @@ NUMACT_LANE Pair<T> two_sum(T a, T b) {
   const T sum = a + b, from_b = sum - a;
   return {sum, (a - (sum - from_b)) + (b - from_b)};
 }
-// a * b exactly, by Dekker's splitting where there is no FMA (|a|, |b| below 2^996 then).
-NUMACT_LANE Pair<double> two_product(double a, double b) {
-  const double product = a * b;
-  if constexpr (has_fma) return {product, madd(a, b, -product)};
-  const double a_big = a * 0x1.000002p27, b_big = b * 0x1.000002p27;
-  const double a_hi = a_big - (a_big - a), b_hi = b_big - (b_big - b), a_lo = a - a_hi, b_lo = b - b_hi;
-  return {product, ((a_hi * b_hi - product) + a_hi * b_lo + a_lo * b_hi) + a_lo * b_lo};
+// a * b - product, where product is a * b rounded. Without FMA by Dekker's splitting: small products are brought up, or its
+// parts would underflow; for factors above 2^996 it overflows and the error counts as 0.
+NUMACT_LANE double product_error(double a, double b, double product) {
+  if constexpr (has_fma) return madd(a, b, -product);
+  const bool small = absolute(product) < 0x1p-800;
+  const double up = small ? 0x1p200 : 1, down = small ? 0x1p-200 : 1, raised = a * up;
+  const double a_big = raised * 0x1.000002p27, b_big = b * 0x1.000002p27;
+  const double a_hi = a_big - (a_big - raised), b_hi = b_big - (b_big - b), a_lo = raised - a_hi, b_lo = b - b_hi;
+  const double error = ((a_hi * b_hi - product * up) + a_hi * b_lo + a_lo * b_hi) + a_lo * b_lo;
+  return error == error ? error * down : 0;
 }
 
 template <class T>
@@ -110,12 +112,9 @@ template <class T>
 NUMACT_LANE Pair<T> operator-(T a, Pair<T> b) {
   return a + -b;
 }
-template <class T>
-NUMACT_LANE Pair<T> operator*(Pair<T> a, Pair<T> b) {
-  const T product = a.hi * b.hi;
-  T rest = madd(a.hi, b.lo, a.lo * b.hi);
-  if constexpr (has_fma) rest += madd(a.hi, b.hi, -product);
-  return fast_two_sum(product, rest);
+NUMACT_LANE Pair<double> operator*(Pair<double> a, Pair<double> b) {
+  const double product = a.hi * b.hi;
+  return fast_two_sum(product, product_error(a.hi, b.hi, product) + madd(a.hi, b.lo, a.lo * b.hi));
 }
 template <class T>
 NUMACT_LANE Pair<T> operator*(T a, Pair<T> b) {
@@ -128,12 +127,10 @@ NUMACT_LANE Pair<T> times_power(T power, Pair<T> x) {
 }
 NUMACT_LANE float times_power(float power, float x) { return power * x; }
 NUMACT_LANE double times_power(double power, double x) { return power * x; }
-template <class T>
-NUMACT_LANE Pair<T> operator/(Pair<T> a, Pair<T> b) {
-  const T reciprocal = T(1) / b.hi, quotient = has_fma ? a.hi * reciprocal : a.hi / b.hi;
-  T rest = madd(-quotient, b.lo, a.lo);
-  if constexpr (has_fma) rest += madd(-quotient, b.hi, a.hi);
-  return fast_two_sum(quotient, rest * reciprocal);
+NUMACT_LANE Pair<double> operator/(Pair<double> a, Pair<double> b) {
+  const double reciprocal = 1 / b.hi, quotient = a.hi * reciprocal, product = quotient * b.hi;
+  const double rest = (a.hi - product) - product_error(quotient, b.hi, product);
+  return fast_two_sum(quotient, (rest + madd(-quotient, b.lo, a.lo)) * reciprocal);
 }
 template <class T>
 NUMACT_LANE Pair<T> select(bool condition, Pair<T> yes, Pair<T> no) {
@@ -195,6 +192,17 @@ NUMACT_LANE typename A::number number(typename A::word x) {
     return {x, 0};
   } else {
     return x;
+  }
+}
+// a * b; in a Pair with what rounding left out, unless that is beyond the format.
+template <class A>
+NUMACT_LANE typename A::number exact_product(typename A::word a, typename A::word b) {
+  const auto product = a * b;
+  if constexpr (A::paired) {
+    const auto error = product_error(a, b, product);
+    return {product, absolute(error) < absolute(product) ? error : 0};
+  } else {
+    return product;
   }
 }
 // A constant with more digits than a word has.

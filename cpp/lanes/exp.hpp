@@ -89,8 +89,7 @@ NUMACT_LANE float rounded_product(float a, float b) { return a * b; }
 NUMACT_LANE double rounded_product(double a, double b) { return a * b; }
 NUMACT_LANE double rounded_product(Pair<double> a, Pair<double> b) {
   const double product = a.hi * b.hi;
-  double rest = madd(a.hi, b.lo, a.lo * b.hi);
-  if constexpr (has_fma) rest += madd(a.hi, b.hi, -product);
+  const double rest = product_error(a.hi, b.hi, product) + madd(a.hi, b.lo, a.lo * b.hi);
   return with_sign_of(absolute(product) <= Format<double>::largest ? product + rest : product, product);
 }
 

@@ -66,7 +66,7 @@ constexpr ElementwiseKernel elementwise_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_K
 
 #define NUMACT_PARAMETER_KERNELS(F, name, forward32, backward32, any64, cost, parameters, ...)                       \
   parameter_gradient<F, backward32, Wide, float, float>(index_of_##F, Tier::standard),                               \
-      parameter_gradient<F, any64, any64, double, double>(index_of_##F, Tier::standard),                             \
+      parameter_gradient<F, any64, Double, double, double>(index_of_##F, Tier::standard),                             \
       parameter_gradient<F, Portable, Portable, float, double>(index_of_##F, Tier::precise),
 constexpr ParameterGradientKernel parameter_gradient_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_PARAMETER_KERNELS)};
 

@@ -23,8 +23,10 @@ struct ElementwiseKernel {
   ElementwiseRun run;
 };
 
-// dx, and each element's term of the parameter's gradient. Operands dy, x, parameter, dx.
-using ParameterGradientRun = void (*)(char* const* operands, const ptrdiff_t* strides, double* terms, ptrdiff_t n);
+// dx, and each element's term of the parameter's gradient. Operands dy, x, parameter, dx. Only kernels for float64 data write
+// the rests: what the terms' rounding left out.
+using ParameterGradientRun = void (*)(char* const* operands, const ptrdiff_t* strides, double* terms, double* rests,
+                                      ptrdiff_t n);
 struct ParameterGradientKernel {
   int record;
   Tier tier;

@@ -118,8 +118,32 @@ def _named(function: Any, name: str, module: str, doc: str) -> Any:
     function.__name__ = function.__qualname__ = name
     function.__module__ = module
     function.__doc__ = doc
-    function.__signature__ = inspect.signature(function)
     return function
+
+
+_Parameter = inspect.Parameter
+_UFUNC_KEYWORDS = [
+    _Parameter("out", _Parameter.POSITIONAL_OR_KEYWORD, default=None),
+    *(
+        _Parameter(name, _Parameter.KEYWORD_ONLY, default=default)
+        for name, default in {
+            "where": True,
+            "casting": "same_kind",
+            "order": "K",
+            "dtype": None,
+            "subok": True,
+            "signature": None,
+        }.items()
+    ),
+]
+
+
+def _ufunc_signature(name: str, parameters: tuple[Parameter, ...]) -> inspect.Signature:
+    """The signature of a ufunc with our names for the operands in place of x1, x2, ..."""
+    data = {"": ["x"], "_backward": ["dy", "x"], "_backward_from_output": ["dy", "y"]}
+    suffix = name[name.find("_backward") :] if "_backward" in name else ""
+    names = [*data[suffix], *(p.name for p in parameters)]
+    return inspect.Signature([*(_Parameter(each, _Parameter.POSITIONAL_ONLY) for each in names), *_UFUNC_KEYWORDS])
 
 
 def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -138,6 +162,7 @@ def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[s
         try:
             ufunc.__module__ = module if functions[name] is ufunc else f"{module}.ufuncs"
             ufunc.__qualname__ = name
+            ufunc.__signature__ = _ufunc_signature(name, parameters_of()[name.partition("_backward")[0]])
         except AttributeError:  # NumPy before 2.1: ufuncs have no attributes of their own
             break
     return ufuncs, functions

@@ -98,13 +98,13 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
                 f"{function}: {parameter_name} of shape {value.shape} does not broadcast to the data's shape {shape}"
             )
         with np.errstate(all="ignore"):
-            value = value.astype(np.float64 if wide else np.float32, copy=False)
+            value = _native.cast(value, np.float64 if wide else np.float32)
         for_dx, for_parameter = _pair(function, out)
         dx = _Output(function, for_dx, shape, dtype)
         dparameter = _Output(function, for_parameter, value.shape, dtype, (dx.array,))
         sums = _native.parameter_gradient(level, name, precise, dy_array, x_array, value, dx.array)
         with np.errstate(all="ignore"):
-            np.copyto(dparameter.array, sums.reshape(value.shape), casting="same_kind")
+            dparameter.array[...] = _native.cast(sums, dtype).reshape(value.shape)
         return dx.result(), dparameter.result()
 
     if parameter_name == "weight":
