@@ -235,7 +235,14 @@ const char* requirement(Domain domain) {
 
 // Scalars are checked against the domain; arrays follow the formula. -1 with an error set.
 int check_domain(const FrontEnd& front, int j, PyObject* value) {
+  const ParameterRecord& parameter = front.record->parameter[j];
   double number;
+  if (PyComplex_Check(value) || PyArray_IsScalar(value, ComplexFloating)) {
+    const py::str text = py::repr(value);
+    PyErr_Format(PyExc_TypeError, "%s: %s must be a real number, got %U", front.definition.ml_name, parameter.name,
+                 text.ptr());
+    return -1;
+  }
   if (PyFloat_Check(value)) {
     number = PyFloat_AS_DOUBLE(value);
   } else if (PyLong_Check(value) || PyArray_IsScalar(value, Floating) || PyArray_IsZeroDim(value) ||
@@ -248,7 +255,6 @@ int check_domain(const FrontEnd& front, int j, PyObject* value) {
   } else {
     return 0;
   }
-  const ParameterRecord& parameter = front.record->parameter[j];
   const Domain domain = front.from_output ? parameter.domain_from_output : parameter.domain;
   const bool valid = domain == Domain::positive      ? number > 0
                      : domain == Domain::nonnegative ? number >= 0
