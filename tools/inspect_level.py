@@ -20,7 +20,7 @@ PACKED = {
     "x86-64-v4": re.compile(_X86.format("zmm")),
     "arm64": re.compile(r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\bcmeq\b\s+v\d+\.(?:4s|2d)"),
 }
-LOOP = re.compile(r"::(?:loop<|take_larger|keep_where|plain\(|with_velocity)")
+LOOP = re.compile(r"::(?:loop<|term_loop<|take_larger|keep_where|plain\(|with_velocity)")
 
 
 def functions(path: Path) -> dict[str, list[str]]:

@@ -39,10 +39,20 @@ struct Sum {
 constexpr int partial_sums = 16;
 constexpr npy_intp stage_length = 1024;
 
-Sum sum_of(const double* terms, const double* rests, npy_intp n) {
+// The buffers are zeroed up to a multiple of partial_sums.
+Sum sum_of(double* terms, double* rests, npy_intp n) {
+  for (npy_intp i = n; i % partial_sums != 0; ++i) terms[i] = rests[i] = 0;
+  double value[partial_sums] = {}, rest[partial_sums] = {};
+  for (npy_intp i = 0; i < n; i += partial_sums) {
+#pragma omp simd
+    for (int k = 0; k < partial_sums; ++k) {
+      const double term = terms[i + k], sum = value[k] + term, from_term = sum - value[k];
+      rest[k] += ((value[k] - (sum - from_term)) + (term - from_term)) + rests[i + k];
+      value[k] = sum;
+    }
+  }
   Sum partial[partial_sums];
-  for (npy_intp i = 0; i < n; i += partial_sums)
-    for (npy_intp k = 0; k < std::min<npy_intp>(partial_sums, n - i); ++k) partial[k].add({terms[i + k], rests[i + k]});
+  for (int k = 0; k < partial_sums; ++k) partial[k] = {value[k], rest[k]};
   for (int half = partial_sums / 2; half > 0; half /= 2)
     for (int k = 0; k < half; ++k) partial[k].add(partial[k + half]);
   return partial[0];

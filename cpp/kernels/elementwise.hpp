@@ -103,20 +103,31 @@ template <class F, class A, class B, class T, class P>
 struct ParameterGradient {
   using word = typename A::word;
 
+  // A Pair may not be a variable of a simd loop: it would stay in memory, and the loop scalar.
+  NUMACT_LANE static void store(typename B::number each, double* term, [[maybe_unused]] double* rest) {
+    *term = rounded(each);
+    if constexpr (B::paired) *rest = each.lo;
+  }
   template <bool fixed>
-  __attribute__((noinline)) static void loop(const T* dy, const T* x, const P* p, T* dx, double* term, double* rest,
-                                             ptrdiff_t n) {
+  __attribute__((noinline)) static void term_loop(const T* dy, const T* x, const P* p, double* term, double* rest,
+                                                  ptrdiff_t n) {
     const P value = *p;
-    // Terms first: dx may be the memory of x or dy.
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) {
-      const auto each = F::template parameter_term<B>(double(dy[i]), double(x[i]), double(fixed ? value : p[i]));
-      term[i] = rounded(each);
-      if constexpr (B::paired) rest[i] = each.lo;
-    }
+    for (ptrdiff_t i = 0; i < n; ++i)
+      store(F::template parameter_term<B>(double(dy[i]), double(x[i]), double(fixed ? value : p[i])), term + i, rest + i);
+  }
+  template <bool fixed>
+  __attribute__((noinline)) static void loop(const T* dy, const T* x, const P* p, T* dx, ptrdiff_t n) {
+    const P value = *p;
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i)
       dx[i] = T(F::template backward<A>(word(dy[i]), word(x[i]), word(fixed ? value : p[i])));
+  }
+  // Terms first: dx may be the memory of x or dy.
+  template <bool fixed>
+  static void row(const T* dy, const T* x, const P* p, T* dx, double* term, double* rest, ptrdiff_t n) {
+    term_loop<fixed>(dy, x, p, term, rest, n);
+    loop<fixed>(dy, x, p, dx, n);
   }
 
   static void run(char* const* operands, const ptrdiff_t* strides, double* terms, double* rests, ptrdiff_t n) {
@@ -134,9 +145,9 @@ struct ParameterGradient {
       double* const term = m == whole ? terms + done : term_buffer;
       double* const rest = m == whole ? rests + done : rest_buffer;
       if (strides[2] == 0)
-        loop<true>(dy, x, reinterpret_cast<const P*>(p), dx, term, rest, whole);
+        row<true>(dy, x, reinterpret_cast<const P*>(p), dx, term, rest, whole);
       else
-        loop<false>(dy, x, contiguous(p, strides[2], p_buffer, m, whole), dx, term, rest, whole);
+        row<false>(dy, x, contiguous(p, strides[2], p_buffer, m, whole), dx, term, rest, whole);
       if (!direct) scatter(dx, out, strides[3], m);
       if (m == whole) continue;
       scatter(term, reinterpret_cast<char*>(terms + done), sizeof(double), m);

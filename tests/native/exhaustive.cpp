@@ -5,8 +5,7 @@
 // Forward and backward (with dy = 1 and with a dy of any exponent drawn from the bits of x) against references in double,
 // evaluated once per input and compared with all variants. Prints, per variant, the largest error in ulp and the input that
 // attains it, how many results are wrong in kind (NaN, infinity, sign of zero), and how many differ from the same tier at
-// the first level; the later levels' errors are those of the differing results alone. Exit status 1 when a bound is broken;
-// in the precise tier a differing result is one.
+// the first level. Exit status 1 when a bound is broken; in the precise tier a differing result is one.
 #include <omp.h>
 
 #include <cmath>
@@ -80,29 +79,35 @@ struct Worst {
   float at = 0, dy = 0;
   uint64_t wrong = 0, different = 0;
   float wrong_at = 0;
+
+  void take(double error, float x, float gradient) {
+    if (error > ulp) ulp = error, at = x, dy = gradient;
+  }
 };
 
-void compare(Worst& worst, float x, float dy, float got, double exact, bool near_root) {
+// Takes a result into account; its error in ulp where one counts, else 0.
+double compare(Worst& worst, float x, float dy, float got, double exact, bool near_root) {
   if (std::isnan(exact) || std::isnan(got)) {
     if (std::isnan(exact) != std::isnan(got)) ++worst.wrong, worst.wrong_at = x;
-    return;
+    return 0;
   }
   if (got == 0 ? std::signbit(got) != std::signbit(exact) : exact != 0 && std::signbit(got) != std::signbit(exact) && !near_root)
     ++worst.wrong, worst.wrong_at = x;
   if (std::isinf(exact)) {
     if (got != exact) ++worst.wrong, worst.wrong_at = x;
-    return;
+    return 0;
   }
   const double value = std::isinf(got) ? std::copysign(0x1p128, got) : got;
   const double error = std::fabs(value - exact);
   if (near_root) {
     const double unit = std::max(std::fabs(double(dy)) * 0x1p-24, 0x1p-149);
     worst.absolute = std::max(worst.absolute, error / unit);
-    return;
+    return 0;
   }
   const double capped = std::fabs(exact) >= 0x1p128 ? std::copysign(0x1p128, exact) : exact;
   const double ulp = std::fabs(value - capped) * per_ulp(std::fabs(capped) >= 0x1p128 ? 0x1p127 : capped);
-  if (ulp > worst.ulp) worst.ulp = ulp, worst.at = x, worst.dy = dy;
+  worst.take(ulp, x, dy);
+  return ulp;
 }
 
 struct Variant {
@@ -140,6 +145,7 @@ bool check(const Reference& reference, double parameter, Direction direction, in
     std::vector<Variant> mine = variants;
     std::vector<float> x(block), dy(block), y(block);
     std::vector<std::vector<float>> earlier(mine.size(), std::vector<float>(block));
+    std::vector<std::vector<double>> ulps(mine.size(), std::vector<double>(block));
     std::vector<double> exact(block);
     std::vector<char> near(block);
     const float parameter32 = float(parameter);
@@ -180,19 +186,18 @@ bool check(const Reference& reference, double parameter, Direction direction, in
         }
         operands[count] = reinterpret_cast<char*>(y.data());
         variant.kernel->run(operands, strides, block);
-        // Where a level of the same tier gave the same bits, it has been compared.
+        // Where the first level of the same tier gave the same bits, they have been compared.
         size_t twin = 0;
-        while (twin < v && mine[twin].kernel->tier != variant.kernel->tier) ++twin;
-        if (twin == v) {
-          for (int64_t i = 0; i < block; ++i) compare(variant.worst, x[i], dy[i], y[i], exact[i], near[i] != 0);
-          earlier[v] = y;
-        } else if (std::memcmp(earlier[twin].data(), y.data(), sizeof(float) * block) != 0) {
-          for (int64_t i = 0; i < block; ++i) {
-            if (std::memcmp(&earlier[twin][i], &y[i], 4) == 0) continue;
-            compare(variant.worst, x[i], dy[i], y[i], exact[i], near[i] != 0);
-            variant.worst.different += x[i] == x[i];
+        while (mine[twin].kernel->tier != variant.kernel->tier) ++twin;
+        for (int64_t i = 0; i < block; ++i) {
+          if (twin < v && std::memcmp(&earlier[twin][i], &y[i], 4) == 0) {
+            variant.worst.take(ulps[twin][i], x[i], dy[i]);
+            continue;
           }
+          ulps[v][i] = compare(variant.worst, x[i], dy[i], y[i], exact[i], near[i] != 0);
+          variant.worst.different += twin < v && x[i] == x[i];
         }
+        earlier[v] = y;
       }
     }
 #pragma omp critical
