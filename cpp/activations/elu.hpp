@@ -1,5 +1,10 @@
 // elu(x, alpha) = x for x > 0, alpha (exp(x) - 1) elsewhere; derivative at 0: alpha.
 // selu(x) = scale * elu(x, alpha) with the constants of Klambauer et al. 2017; derivative at 0: scale * alpha.
+//
+// Largest errors found, in ulp. float32 forward, all inputs: elu 1.0925 at -0x1.26132p-2 (no FMA), with alpha = 0.7 1.6886
+// at -0x1.63097cp-2 (FMA); selu 1.9068 at -0x1.38b7ccp-3 (no FMA); precise 0.5040 at -0x1.2d71dp-4 (selu). float32 backward
+// 0.5013 at x = -0x1.0fb296p+4 (elu, alpha = 0.7). float64, 400,000 points: forward 1.03 at -0.3494356, backward 1.73 at
+// x = -1.9305521, dy = 9.3896e304 (both elu, alpha = 0.7).
 #pragma once
 #include "../lanes/exp.hpp"
 #include "relu.hpp"

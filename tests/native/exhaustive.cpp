@@ -82,10 +82,11 @@ struct Worst {
 
   void take(double error, float x, float gradient) {
     if (error > ulp) ulp = error, at = x, dy = gradient;
+    absolute = std::max(absolute, -error);
   }
 };
 
-// Takes a result into account; its error in ulp where one counts, else 0.
+// Takes a result into account and returns its error for Worst::take: in ulp, or minus the error near the root.
 double compare(Worst& worst, float x, float dy, float got, double exact, bool near_root) {
   if (std::isnan(exact) || std::isnan(got)) {
     if (std::isnan(exact) != std::isnan(got)) ++worst.wrong, worst.wrong_at = x;
@@ -101,8 +102,8 @@ double compare(Worst& worst, float x, float dy, float got, double exact, bool ne
   const double error = std::fabs(value - exact);
   if (near_root) {
     const double unit = std::max(std::fabs(double(dy)) * 0x1p-24, 0x1p-149);
-    worst.absolute = std::max(worst.absolute, error / unit);
-    return 0;
+    worst.take(-error / unit, x, dy);
+    return -error / unit;
   }
   const double capped = std::fabs(exact) >= 0x1p128 ? std::copysign(0x1p128, exact) : exact;
   const double ulp = std::fabs(value - capped) * per_ulp(std::fabs(capped) >= 0x1p128 ? 0x1p127 : capped);
