@@ -1,5 +1,5 @@
 // THE list of activations. Kernels of every dtype and ISA level, ufuncs, the Python catalogue, tests and benchmarks iterate
-// over it; nothing else lists them.
+// over it.
 #pragma once
 #include <limits>
 
@@ -15,11 +15,13 @@ struct ParameterRecord {
   Domain domain_from_output;  // where the output still tells the input's side
 };
 
+constexpr int most_parameters = 2;
+
 struct Record {
   const char* name;
   double cost;  // rough nanoseconds per element on one core: decides when threads pay
   int parameters;
-  ParameterRecord parameter[2];
+  ParameterRecord parameter[most_parameters];
 };
 
 constexpr double required = std::numeric_limits<double>::quiet_NaN();

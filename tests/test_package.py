@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
 import importlib
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -182,3 +184,14 @@ def test_unknown_attribute():
 
 def test_version():
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", na.__version__)
+
+
+def test_submodules_are_there_when_asked_for():
+    code = "import numact as na; assert na.ufuncs.elu and na.precise.elu and na.nn.Dense"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_records_are_pickled_by_name():
+    record = na.activations["elu"]
+    assert pickle.loads(pickle.dumps(record)) is record
+    assert copy.deepcopy(record) is record

@@ -467,3 +467,38 @@ def test_records_cannot_be_changed():
         record.name = "other"
     with pytest.raises(TypeError):
         record.max_ulp["float32", "standard", "forward"] = 9
+
+
+ABSTRACT = np.dtypes.Float64DType.__mro__[1]
+
+
+@pytest.mark.parametrize("dtype", [np.dtype, ABSTRACT, "F", "S3", "O"])
+@pytest.mark.parametrize("name", ["sigmoid", "leaky_relu"])
+def test_abstract_or_foreign_dtype_keyword_is_a_type_error(name, dtype):
+    with pytest.raises(TypeError):
+        getattr(na, name)(np.ones(3), dtype=dtype)
+    with pytest.raises(TypeError):
+        getattr(na.ufuncs, name)(*[np.ones(3)] * getattr(na.ufuncs, name).nin, dtype=dtype)
+
+
+def test_numpy_float_scalar_as_parameter_is_as_quiet_as_a_python_float():
+    x = np.array([-1.0, 1.0], np.float32)
+    with np.errstate(all="raise"):
+        assert na.leaky_relu(x, np.float64(1e300)).tolist() == [-np.inf, 1]
+        assert na.leaky_relu(x, np.float64(1e-50)).tolist() == [0, 1]
+
+
+def test_masked_array_is_refused_where_the_mask_would_be_lost():
+    masked = np.ma.masked_array([1.0, 2.0], [True, False])
+    for call in (lambda: na.maxout(masked), lambda: na.prelu_backward(masked, 1.0, 0.5)):
+        with pytest.raises(TypeError, match="mask"):
+            call()
+
+
+def test_two_outputs_in_one_array_are_refused():
+    y = np.zeros(3)
+    with pytest.raises(ValueError, match="share memory"):
+        na.prelu_backward(np.ones(3), np.ones(3), np.ones(3), out=(y, y))
+    with pytest.raises(ValueError, match="share memory"):
+        na.maxout(np.ones((3, 2)), out=(y, y))
+    assert (y == 0).all()

@@ -57,6 +57,9 @@ def stubs() -> dict[str, str]:
     typing = "from typing import Any\n\nimport numpy as np\nfrom numpy.typing import ArrayLike\n"
     top = (
         "from collections.abc import Mapping\n" + typing + "\n"
+        "from . import nn as nn\n"
+        "from . import precise as precise\n"
+        "from . import ufuncs as ufuncs\n"
         "from ._build import Activation as Activation\n"
         "from ._build import Parameter as Parameter\n"
         "from ._runtime import available_isas as available_isas\n"

@@ -3,11 +3,9 @@
 #include "numpy_api.hpp"
 #include "register.hpp"
 
-#include "../levels/table.hpp"
-
 namespace py = pybind11;
 
-PYBIND11_MODULE(_native, m, py::mod_gil_not_used()) {
+PYBIND11_MODULE(_native, m) {
   if (_import_array() < 0 || _import_umath() < 0) throw py::error_already_set();
   numact::register_levels(m);
   numact::register_ufuncs(m);

@@ -1,5 +1,8 @@
 // The catalogue as data.
 #pragma once
+#include <stdexcept>
+#include <string>
+
 #include "../catalogue.hpp"
 #include "../levels/table.hpp"
 
@@ -14,10 +17,11 @@ inline constexpr Record elementwise_records[] = {NUMACT_ELEMENTWISE(NUMACT_RECOR
 inline constexpr const char* row_names[] = {NUMACT_ROWS(NUMACT_ROW_NAME)};
 #undef NUMACT_ROW_NAME
 
-inline const Table* find_level(const char* name) {
+// One of the levels this CPU can run.
+inline const Table& level_table(const std::string& name) {
   for (int i = 0; i < levels().count; ++i)
-    if (__builtin_strcmp(levels().supported[i]->name, name) == 0) return levels().supported[i];
-  return nullptr;
+    if (name == levels().supported[i]->name) return *levels().supported[i];
+  throw std::invalid_argument("unknown ISA level '" + name + "'");
 }
 
 }  // namespace numact

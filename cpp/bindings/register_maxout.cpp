@@ -2,9 +2,9 @@
 #include "numpy_api.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
-#include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
 #include "records.hpp"
 #include "register.hpp"
@@ -27,7 +27,6 @@ struct Runs {
 
   static void chunk(void* argument, ptrdiff_t index) {
     const Runs& runs = *static_cast<const Runs*>(argument);
-    const FpScope scope;
     const npy_intp begin = index * chunk_length;
     char* moved[3];
     for (int i = 0; i < 3; ++i) moved[i] = runs.pointers[i] + begin * runs.strides[i];
@@ -62,11 +61,6 @@ void walk(PyObject* const (&arrays)[3], const bool (&written)[3], int pieces, co
   } while (next(iterator.get()));
 }
 
-const Table& level_table(const std::string& level) {
-  const Table* table = find_level(level.c_str());
-  if (table == nullptr) throw py::value_error("unknown ISA level '" + level + "'");
-  return *table;
-}
 bool is_float32(const py::object& array) {
   return PyArray_TYPE(reinterpret_cast<PyArrayObject*>(array.ptr())) == NPY_FLOAT32;
 }

@@ -141,12 +141,11 @@ void run_range(void* argument, ptrdiff_t index) {
 }
 
 const ParameterGradientKernel& find_kernel(const std::string& level, const std::string& name, bool precise, int type) {
-  const Table* table = find_level(level.c_str());
-  if (table == nullptr) throw py::value_error("unknown ISA level '" + level + "'");
+  const Table& table = level_table(level);
   const Type data = type == NPY_FLOAT32 ? Type::float32 : Type::float64;
   const Tier tier = precise && data == Type::float32 ? Tier::precise : Tier::standard;
-  for (int k = 0; k < table->parameter_gradient_count; ++k) {
-    const ParameterGradientKernel& kernel = table->parameter_gradients[k];
+  for (int k = 0; k < table.parameter_gradient_count; ++k) {
+    const ParameterGradientKernel& kernel = table.parameter_gradients[k];
     if (kernel.run != nullptr && kernel.tier == tier && kernel.data == data &&
         name == elementwise_records[kernel.record].name)
       return kernel;

@@ -283,6 +283,8 @@ class Sgd {
   }
 
   void set_learning_rates(const std::vector<double>& rates) {
+    if (busy_.exchange(true)) throw std::runtime_error("a step of this SGD is running in another thread");
+    const Busy busy(busy_);
     check_length(rates.size(), "learning rates");
     for (std::size_t i = 0; i < rates.size(); ++i) check_fits(rates[i], "lr", i);
     for (std::size_t i = 0; i < rates.size(); ++i) segments_[i].step.learning_rate = rates[i];

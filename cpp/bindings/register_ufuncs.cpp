@@ -7,8 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
-#include <memory>
+#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -24,7 +23,7 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-constexpr int most_operands = 5;
+constexpr int most_operands = 3 + most_parameters;
 
 ptrdiff_t size_of(Type type) { return type == Type::float32 ? 4 : 8; }
 PyArray_DTypeMeta* dtype_of(Type type) { return type == Type::float32 ? &PyArray_FloatDType : &PyArray_DoubleDType; }
@@ -130,10 +129,11 @@ bool is_weak(const PyArray_DTypeMeta* dtype) {
 }
 
 int refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {
+  const PyTypeObject* const scalar = dtype->scalar_type;  // abstract dtypes have none
   PyErr_Format(PyExc_TypeError,
-               "%s: no loop for arrays of %s; expected float32, float64, integers or bool (which give float64). Convert "
-               "with x.astype(np.float32) or x.astype(np.float64).",
-               reinterpret_cast<const PyUFuncObject*>(ufunc)->name, dtype->scalar_type->tp_name);
+               "%s: no loop for arrays of %s; expected float32, float64, integers or bool (which give float64)",
+               reinterpret_cast<const PyUFuncObject*>(ufunc)->name,
+               (scalar != nullptr ? scalar : reinterpret_cast<const PyTypeObject*>(dtype))->tp_name);
   return -1;
 }
 
@@ -219,10 +219,10 @@ struct FrontEnd {
   Shape shape;
   const Record* record;
   bool from_output;
-  PyObject* names[2];
-  PyObject* defaults[2];      // Python floats; nullptr: required
-  PyObject* defaults32[2];    // 0-d arrays of the dtype that the kernel for float32 data wants
-  PyObject* defaults64[2];
+  PyObject* names[most_parameters];
+  PyObject* defaults[most_parameters];    // Python floats; nullptr: required
+  PyObject* defaults32[most_parameters];  // 0-d arrays of the dtype that the kernel for float32 data wants
+  PyObject* defaults64[most_parameters];
 };
 
 const char* requirement(Domain domain) {
@@ -295,7 +295,7 @@ PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs
     return nullptr;
   }
   const Py_ssize_t given_keywords = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
-  PyObject* values[2] = {nullptr, nullptr};
+  PyObject* values[most_parameters] = {};
   for (int j = 0; j < shape.parameters && shape.arrays + j < nargs; ++j) values[j] = args[shape.arrays + j];
 
   // Keywords that name a parameter are taken out; the rest goes on to the ufunc.
@@ -335,7 +335,7 @@ PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs
   const bool plain = type == NPY_FLOAT32 || type == NPY_FLOAT64;
 
   for (int i = 0; i < shape.arrays; ++i) passed.push_back(args[i]);
-  py::object converted[2];
+  py::object converted[most_parameters];
   for (int j = 0; j < shape.parameters; ++j) {
     PyObject* value = values[j];
     if (value == nullptr) {
@@ -347,7 +347,7 @@ PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs
       }
     } else {
       if (check_domain(front, j, value) < 0) return nullptr;
-      if (plain && PyFloat_CheckExact(value)) {
+      if (plain && PyFloat_Check(value)) {  // np.float64 is one
         const int wanted = shape.precise ? NPY_FLOAT64 : type;
         value = zero_dimensional(wanted, PyFloat_AS_DOUBLE(value));
         if (value == nullptr) return nullptr;
@@ -418,11 +418,10 @@ const char* suffix(Direction direction) {
 // Makes the functions of one tier at one level: (ufuncs, functions), both by name. `functions` holds the ufunc itself
 // where there are no parameters.
 py::tuple make_functions(const std::string& level, bool precise, const py::dict& docs, const std::string& module) {
-  const Table* table = find_level(level.c_str());
-  if (table == nullptr) throw py::value_error("unknown ISA level '" + level + "'");
+  const Table& table = level_table(level);
   py::dict ufuncs, functions;
-  for (int k = 0; k < table->elementwise_count; ++k) {
-    const ElementwiseKernel& kernel = table->elementwise[k];
+  for (int k = 0; k < table.elementwise_count; ++k) {
+    const ElementwiseKernel& kernel = table.elementwise[k];
     // The precise tier has its own float32; its float64 is the standard one.
     const bool wanted = precise ? kernel.tier == Tier::precise || kernel.data == Type::float64 : kernel.tier == Tier::standard;
     if (kernel.run == nullptr || !wanted) continue;

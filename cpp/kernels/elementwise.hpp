@@ -1,12 +1,14 @@
 // One activation over arrays. On contiguous memory a plain vector loop; the tail and every other layout go through tiles.
 // Without contraction all ways give the same bits.
 #pragma once
+#include "../catalogue.hpp"
 #include "../levels/table.hpp"
 #include "tile.hpp"
 
 namespace numact {
 namespace {
 
+// std::index_sequence of <utility> would bring code of the library into the levels.
 template <int... I>
 struct Indices {};
 template <int N, int... I>
@@ -19,6 +21,7 @@ struct MakeIndices<0, I...> {
 // y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P.
 template <class F, class A, Direction direction, class T, class P, int arrays, int parameters>
 struct Elementwise {
+  static_assert(parameters <= most_parameters);
   using word = typename A::word;
   using Arrays = typename MakeIndices<arrays>::type;
   using Parameters = typename MakeIndices<parameters>::type;

@@ -183,12 +183,12 @@ void configure(const std::string& forced, const std::vector<std::string>& runtim
   for (const std::string& path : runtimes_loaded_before) {
     if (canonical(path) == ours) {
       current = Backend::pool;
-      why = "another library loaded its OpenMP runtime first, and its idle threads spin";
+      why = "another library loaded its OpenMP runtime first, whose waiting cannot be set any more";
       return;
     }
   }
   current = Backend::openmp;
-  why = "numact loaded its OpenMP runtime first, set to wait without spinning";
+  why = "numact loaded its OpenMP runtime first";
 }
 
 std::string backend() {

@@ -9,24 +9,25 @@ lists them with their formulas, ``numact.precise`` holds the same names with the
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 
 from . import _build
 from ._build import Activation, Parameter
-from ._runtime import available_isas, get_num_threads, isa, num_threads, set_num_threads, show_config
+from ._runtime import _version, available_isas, get_num_threads, isa, num_threads, set_num_threads, show_config
 from ._sgd import SGD, sgd_step
-from ._standard import functions as _functions
+from ._standard import functions as _public
 
-globals().update(_functions)
+__version__ = _version()
 
-activations: Mapping[str, Activation] = _build.records(_functions)
+globals().update(_public)
+
+activations: Mapping[str, Activation] = _build.records(_public)
 
 
 def __getattr__(name: str) -> object:
-    if name == "__version__":  # reading it costs more than the rest of the import
-        from ._runtime import _version
-
-        return _version()
+    if name in ("nn", "precise", "ufuncs"):  # imported when first used
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -42,5 +43,5 @@ __all__ = [
     "set_num_threads",
     "sgd_step",
     "show_config",
-    *_functions,
+    *_public,
 ]

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import nn as nn
+from . import precise as precise
+from . import ufuncs as ufuncs
 from ._build import Activation as Activation
 from ._build import Parameter as Parameter
 from ._runtime import available_isas as available_isas

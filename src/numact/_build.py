@@ -82,6 +82,16 @@ class Activation:
     source: str
     max_ulp: Mapping[tuple[str, str, str], float]
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return _record, (self.name,)
+
+
+def _record(name: str) -> Activation:
+    """The catalogue's record, which pickle goes by its name."""
+    import numact
+
+    return numact.activations[name]
+
 
 _BOUNDS = {
     ("float32", "standard", "forward"): 2.5,

@@ -16,9 +16,8 @@ class Description:
     """The prose of one activation.
 
     ``formula`` and ``derivative`` are LaTeX, ``plain`` and ``plain_derivative`` the same for a terminal; ``examples``
-    maps the suffix of a function ("", "_backward", "_backward_from_output") to lines of a doctest; "
-    "``learned`` says that
-    backward returns the gradient of the parameter too.
+    maps the suffix of a function ("", "_backward", "_backward_from_output") to lines of a doctest; ``learned`` says
+    that backward returns the gradient of the parameter too.
     """
 
     summary: str

@@ -17,6 +17,8 @@ MOST_PIECES = 256
 
 def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
     """The arrays and their common dtype: Python scalars are weak, integers and bool give float64."""
+    if any(isinstance(a, np.ma.MaskedArray) for a in data):
+        raise TypeError(f"{name}: the mask of a masked array would be lost; pass its .data or .filled()")
     arrays = [np.asarray(a) for a in data]
     weak = [type(a) in (int, float) for a in data]
     dtype = np.result_type(*(a if w else b for a, b, w in zip(data, arrays, weak, strict=True)))
@@ -26,8 +28,7 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
         dtype = dtype.newbyteorder("=")
     if dtype not in (np.float32, np.float64):
         raise TypeError(
-            f"{name}: no loop for arrays of {dtype}; expected float32, float64, integers or bool (which give float64). "
-            "Convert with x.astype(np.float32) or x.astype(np.float64)."
+            f"{name}: no loop for arrays of {dtype}; expected float32, float64, integers or bool (which give float64)"
         )
     return [np.asarray(a, dtype) if w else b for a, b, w in zip(data, arrays, weak, strict=True)], dtype
 
@@ -37,6 +38,8 @@ def _pair(name: str, out: Any) -> tuple[Any, Any]:
         return None, None
     if not isinstance(out, tuple) or len(out) != 2:
         raise TypeError(f"{name}: out must be a tuple of two arrays (or None in their place)")
+    if all(isinstance(each, np.ndarray) for each in out) and np.shares_memory(*out):
+        raise ValueError(f"{name}: the two arrays of out share memory")
     return out
 
 
@@ -107,7 +110,7 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
             dparameter.array[...] = _native.cast(sums, dtype).reshape(value.shape)
         return dx.result(), dparameter.result()
 
-    if parameter_name == "weight":
+    if name == "prelu":
 
         def prelu_backward(dy: ArrayLike, x: ArrayLike, /, weight: ArrayLike, *, out: Any = None) -> tuple[Any, Any]:
             return backward(dy, x, weight, out)

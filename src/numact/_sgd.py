@@ -268,6 +268,8 @@ class SGD:
     array([-1.25,  1.25])
     """
 
+    __slots__ = ("__weakref__", "_native", "_options", "_params")  # assigning momentum would have no effect
+
     def __init__(
         self,
         params: Iterable[_Array],

@@ -1,4 +1,4 @@
-// Every float32 there is through every elementwise kernel, at every level this CPU can run and in both tiers.
+// Every float32 there is through the forward and backward of every activation, at every level this CPU can run and in both tiers.
 //
 // usage: exhaustive [STRIDE [NAME|all [forward|backward]]]     every STRIDE-th bit pattern (1, the default: all 2^32)
 //
@@ -236,6 +236,12 @@ int main(int argc, char** argv) {
   const std::string only = argc > 2 ? argv[2] : "", what = argc > 3 ? argv[3] : "";
   if (stride == 0) return std::fprintf(stderr, "exhaustive: the stride must be a positive number\n"), 2;
   bool good = true;
+  for (const Record& record : elementwise_records) {
+    bool known = false;
+    for (const Reference& reference : references) known = known || std::string(record.name) == reference.name;
+    if (!known) std::printf("%s has no reference here\n", record.name);
+    good = good && known;
+  }
   for (const Reference& reference : references) {
     if (!only.empty() && only != "all" && only != reference.name) continue;
     for (const double parameter : reference.parameters) {

@@ -296,7 +296,7 @@ class Activate(Layer):
             if parameter not in expected:
                 takes = f"takes {', '.join(expected)}" if expected else "takes no parameters"
                 raise TypeError(f"{name} {takes}, got {parameter}")
-        self._record.forward(np.zeros(0), **parameters)  # refuses values outside their domain now, not in training
+        self._record.forward(0.0, **parameters)  # refuses values outside their domain now, not in training
         self._x: Array | None = None
 
     def __repr__(self) -> str:
@@ -446,6 +446,7 @@ class Sequential(Layer):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers as separate arguments; argument {i} is {layer!r}")
+        for i, layer in enumerate(layers):
             if any(layer is other for other in layers[:i]):
                 # It would keep the input, and the gradient, of its last use only.
                 raise ValueError(f"the same object {layer!r} is given twice; create one layer for each place")
