@@ -358,7 +358,7 @@ def test_batches_refuse_at_the_call(arguments, error, message):
     [
         (lambda: nn.Dense(0, 3), ValueError, "inputs must be at least 1, got 0"),
         (lambda: nn.Dense(3, "3"), TypeError, "units must be an integer, got '3'"),
-        (lambda: nn.Dense(3, 3, dtype=int), TypeError, "dtype must be a floating-point type .*, got int64"),
+        (lambda: nn.Dense(3, 3, dtype=int), TypeError, "dtype must be np.float32 or np.float64, got int64"),
         (lambda: nn.Dense(3, 3, rng=5), TypeError, "rng must be a numpy.random.Generator"),
         (
             lambda: nn.Dense(3, 3, initial_weight="he_norml"),
@@ -505,3 +505,22 @@ def test_a_step_is_the_update_of_the_lecture():
     for p, value in zip(model.parameters, expected, strict=True):
         np.testing.assert_allclose(p.value, value, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(dx, d1 @ w1.T, rtol=1e-10, atol=1e-14)
+
+
+def test_nested_sequential_follows_the_outer_one():
+    """Its weights come from the outer generator, and its last layer knows what follows it outside."""
+
+    def weights(seed):
+        inner = nn.Sequential(nn.Dense(200, 300))
+        model = nn.Sequential(inner, nn.Activate("relu"), nn.Dense(300, 2), rng=np.random.default_rng(seed))
+        return [p.value for p in model.parameters]
+
+    first, again, other = weights(0), weights(0), weights(1)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+    assert np.isclose(first[0].std(), np.sqrt(2 / 200), rtol=0.02)  # He
+
+
+def test_half_precision_layers_are_refused_for_now():
+    with pytest.raises(TypeError, match="float16"):
+        nn.Dense(1, 2, dtype=np.float16)

@@ -24,8 +24,8 @@ def positive_int(name: str, value: Any) -> int:
 def float_dtype(dtype: Any) -> np.dtype[Any]:
     """``dtype`` as a real floating-point dtype."""
     result: np.dtype[Any] = np.dtype(dtype)
-    if result.kind != "f":
-        raise TypeError(f"dtype must be a floating-point type such as np.float32, got {result}")
+    if result not in (np.float32, np.float64):
+        raise TypeError(f"dtype must be np.float32 or np.float64, got {result}")
     return result
 
 

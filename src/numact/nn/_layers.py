@@ -442,7 +442,6 @@ class Sequential(Layer):
     def __init__(self, *layers: Layer, rng: np.random.Generator | None = None) -> None:
         if not layers:
             raise ValueError("Sequential needs at least one layer")
-        rng = generator(rng)
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers as separate arguments; argument {i} is {layer!r}")
@@ -450,21 +449,34 @@ class Sequential(Layer):
             if any(layer is other for other in layers[:i]):
                 # It would keep the input, and the gradient, of its last use only.
                 raise ValueError(f"the same object {layer!r} is given twice; create one layer for each place")
-            layer.initialise(layers[i + 1].activation if i + 1 < len(layers) else None, rng)
         self.layers = layers
         self.activation = layers[0].activation
-        self._parameters = [
-            Parameter(p.value, p.grad, f"{i}.{p.name}") for i, layer in enumerate(layers) for p in layer.parameters
-        ]
+        self._initialised = False
+        if rng is not None:
+            self.initialise(None, generator(rng))
+
+    def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
+        for i, layer in enumerate(self.layers):
+            layer.initialise(self.layers[i + 1].activation if i + 1 < len(self.layers) else activation, rng)
+        self._initialised = True
+
+    def _ensure_initialised(self) -> None:
+        # Not in __init__: within another Sequential, that one's generator and next layer count.
+        if not self._initialised:
+            self.initialise(None, generator(None))
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"
 
     @property
     def parameters(self) -> list[Parameter]:
-        return list(self._parameters)
+        self._ensure_initialised()
+        return [
+            Parameter(p.value, p.grad, f"{i}.{p.name}") for i, layer in enumerate(self.layers) for p in layer.parameters
+        ]
 
     def forward(self, x: ArrayLike, training: bool = False) -> Array:
+        self._ensure_initialised()
         y = np.asarray(x)
         for layer in self.layers:
             y = layer.forward(y, training)
