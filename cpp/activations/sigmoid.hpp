@@ -1,7 +1,7 @@
 // sigmoid(x) = 1 / (1 + exp(-x)), with e = exp(-|x|) so that nothing overflows: 1 / (1 + e) on the right, e / (1 + e) on the
 // left. sigmoid'(x) = e / (1 + e)^2 on both sides, without cancellation.
 //
-// Largest errors found, in ulp. float32 forward, all inputs: 2.4019 at -0x1.0a111ap+2 (no FMA); precise 0.5011 at
+// Largest errors found, in ulp. float32 forward, all inputs: 2.4019 at -0x1.0a111ap+2; precise 0.5011 at
 // -0x1.7e9da8p+4. float32 backward 0.5011 at x = 0x1.cbba54p+4. float64, 400,000 points: forward 0.93 at -707.3706,
 // backward 1.08 at x = -2.3034608, dy = 1.4859e304.
 #pragma once
