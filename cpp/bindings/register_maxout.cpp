@@ -14,8 +14,9 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
+using threads::chunk_length;
+
 constexpr double cost_per_piece = 0.3;  // rough nanoseconds, decides when threads pay
-constexpr ptrdiff_t chunk_length = 1 << 14;
 
 // Calls row(pointers, strides, n) for every run of elements of the three arrays, long runs in parallel.
 template <class Row>

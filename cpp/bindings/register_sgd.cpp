@@ -28,8 +28,8 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-constexpr npy_intp chunk_length = 16384;  // elements that one thread takes at a time
-constexpr npy_intp tile_length = 256;     // a multiple of square_sum_lanes
+using threads::chunk_length;
+constexpr npy_intp tile_length = 256;  // a multiple of square_sum_lanes
 constexpr npy_intp direct_length = 64;    // contiguous stretches shorter than this are gathered into tiles
 
 PyArrayObject* array(const py::handle& object) { return reinterpret_cast<PyArrayObject*>(object.ptr()); }

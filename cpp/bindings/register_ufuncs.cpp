@@ -44,7 +44,7 @@ struct Job {
   ptrdiff_t n;
 };
 
-constexpr ptrdiff_t chunk_length = 1 << 14;
+using threads::chunk_length;
 
 void run_chunk(void* argument, ptrdiff_t chunk) {
   const Job& job = *static_cast<const Job*>(argument);

@@ -10,6 +10,9 @@ namespace numact::threads {
 // A task may not throw and may not touch Python. It runs in a default floating-point environment (fp_scope.hpp).
 using Task = void (*)(void* argument, std::ptrdiff_t chunk);
 
+// How many elements of an array one chunk takes, as a rule: some microseconds of work, and whole vectors.
+constexpr std::ptrdiff_t chunk_length = 1 << 14;
+
 // How many threads a call from this thread may use now: what num_threads() or set_default() asked for, limited by the
 // OpenMP runtime's own limit for this thread (OMP_NUM_THREADS, threadpoolctl) and by the CPU affinity.
 int available();

@@ -158,9 +158,9 @@ def _ufunc_signature(name: str, parameters: tuple[Parameter, ...]) -> inspect.Si
 
 def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Ufuncs and public functions of one tier at one ISA level, both by name."""
-    docs = docstrings()
+    docs, parameters_by_name = docstrings(), parameters_of()
     ufuncs, functions = _native.make_functions(level, precise, docs, module)
-    for name, parameters in parameters_of().items():
+    for name, parameters in parameters_by_name.items():
         if not DESCRIPTIONS[name].learned:
             continue
         backward = f"{name}_backward"
@@ -172,7 +172,7 @@ def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[s
         try:
             ufunc.__module__ = module if functions[name] is ufunc else f"{module}.ufuncs"
             ufunc.__qualname__ = name
-            ufunc.__signature__ = _ufunc_signature(name, parameters_of()[name.partition("_backward")[0]])
+            ufunc.__signature__ = _ufunc_signature(name, parameters_by_name[name.partition("_backward")[0]])
         except AttributeError:  # NumPy before 2.1: ufuncs have no attributes of their own
             break
     return ufuncs, functions
