@@ -20,7 +20,7 @@ constexpr int most_parameters = 2;
 struct Record {
   const char* name;
   double cost;  // rough nanoseconds per element on one core: decides when threads pay
-  int parameters;
+  int arrays, parameters;
   ParameterRecord parameter[most_parameters];
 };
 
@@ -40,7 +40,10 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Silu, "silu", Wide, Wide, Double, 1.0, 0, {})                                                                \
   X(Swish, "swish", Wide, Wide, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})
 
-// X(name): over an axis, with kernels of their own.
-#define NUMACT_ROWS(X) X("maxout")
+// X(type, name, float32 forward, float32 backward, float64, cost): act(gate) * value, the backward with two outputs.
+#define NUMACT_GATED(X)
+
+// X(name, kind): with kernels of their own, over an axis.
+#define NUMACT_ROWS(X) X("maxout", "axis")
 
 }  // namespace numact

@@ -13,8 +13,8 @@ LEVELS = na.available_isas()
 TIERS = ("standard", "precise")
 DTYPES = (np.float32, np.float64)
 SUFFIXES = ("", "_backward", "_backward_from_output")
-ELEMENTWISE = [name for name in na.activations if name != "maxout"]
-LEARNED = [name for name, record in na.activations.items() if len(record.returns[1]) == 2]
+ELEMENTWISE = [name for name, record in na.activations.items() if record.kind == "elementwise"]
+LEARNED = [name for name in ELEMENTWISE if len(na.activations[name].returns[1]) == 2]
 # (level, tier) in an order that puts the level in use first.
 BUILDS = [(level, tier) for level in reversed(LEVELS) for tier in TIERS]
 

@@ -29,7 +29,12 @@ CASES = [
     if record.returns[0] == ("y",)
     for parameter in PARAMETERS.get(name, (None,))
 ]
-ROOT = -1.2784645427610738  # of 1 + e^t + t, where silu' and swish' change sign
+SWISH_ROOT = -1.2784645427610738  # of 1 + e^t + t
+# Where f' changes sign, and the distance within which the bound of its backward is absolute.
+ROOTS = {
+    "silu": lambda: (SWISH_ROOT, 1 / 8),
+    "swish": lambda beta: (SWISH_ROOT / beta, abs(1 / (8 * beta))) if beta != 0 else None,
+}
 VARIANTS = [(level, tier, dtype) for level in na.available_isas() for tier in ("standard", "precise") for dtype in "fd"]
 
 
@@ -77,9 +82,9 @@ def test_backward(name, parameter, level, tier, dtype):
     got = functions(level, tier)[f"{name}_backward"](dy, x, *given)
     exact = dy.astype(LONG) * getattr(reference, f"{name}_derivative")(x.astype(LONG), *cast)
     limit = bound(name, dtype, tier, "backward")
-    if name in ("silu", "swish") and parameter != 0:
-        beta = cast[0] if cast else LONG(1)
-        near = np.abs(beta * x - ROOT) <= 0.125
+    root = ROOTS[name](*cast) if name in ROOTS else None
+    if root is not None:
+        near = np.abs(x.astype(LONG) - root[0]) <= root[1]
         assert near.sum() > 100
         unit = np.abs(dy[near].astype(LONG)) * LONG(2) ** (-51 if dtype == "d" else -24 if tier == "precise" else -22)
         error = np.abs(got[near] - exact[near])

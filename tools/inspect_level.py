@@ -12,15 +12,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Packed arithmetic, comparison or blending on the widest registers of the level.
-_X86 = r"\bv?(?:add|sub|mul|div|min|max|cmp\w*|andn?|or|xor|fn?m\w*|blend\w*)p[sd]\b.*%{0}|\bv?pcmp\w*\b.*%{0}"
+# Packed arithmetic, comparison, shifting or blending on the widest registers of the level.
+_X86 = r"\bv?(?:add|sub|mul|div|min|max|cmp\w*|andn?|or|xor|fn?m\w*|blend\w*)p[sd]\b.*%{0}|\bv?p(?:cmp\w*|slld)\b.*%{0}"
 PACKED = {
     "x86-64": re.compile(_X86.format("xmm")),
     "x86-64-v3": re.compile(_X86.format("ymm")),
     "x86-64-v4": re.compile(_X86.format("zmm")),
-    "arm64": re.compile(r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\bcmeq\b\s+v\d+\.(?:4s|2d)"),
+    "arm64": re.compile(
+        r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\b(?:cmeq|shll2?)\b\s+v\d+\.(?:4s|2d)"
+    ),
 }
-LOOP = re.compile(r"::(?:loop<|term_loop<|take_larger|keep_where|plain\(|with_velocity)")
+LOOP = re.compile(r"::(?:\w*loop<|take_larger|keep_where|plain\(|with_velocity)")
 
 
 def functions(path: Path) -> dict[str, list[str]]:

@@ -13,7 +13,35 @@
 #include <numpy/arrayobject.h>
 #include <numpy/ufuncobject.h>
 
+#include <optional>
+#include <string_view>
+
+#include "../levels/table.hpp"
+
 namespace numact {
+
+constexpr ptrdiff_t size_of(Type type) { return type == Type::float64 ? 8 : type == Type::float32 ? 4 : 2; }
+
+// NumPy's own dtypes only: bfloat16 belongs to another package.
+inline PyArray_DTypeMeta* dtype_of(Type type) {
+  switch (type) {
+    case Type::float16: return &PyArray_HalfDType;
+    case Type::float32: return &PyArray_FloatDType;
+    case Type::float64: return &PyArray_DoubleDType;
+    default: return nullptr;
+  }
+}
+
+// The type that data of a dtype is stored as; a user-defined dtype whose scalars are called bfloat16 is one, whoever brings it.
+inline std::optional<Type> type_of(const PyArray_DTypeMeta* dtype) {
+  for (const Type type : {Type::float16, Type::float32, Type::float64})
+    if (dtype == dtype_of(type)) return type;
+  if (!PyTypeNum_ISUSERDEF(dtype->type_num) || dtype->scalar_type == nullptr) return std::nullopt;
+  const std::string_view name = dtype->scalar_type->tp_name;
+  if (name.substr(name.rfind('.') + 1) == "bfloat16") return Type::bfloat16;
+  return std::nullopt;
+}
+inline std::optional<Type> type_of(PyArrayObject* array) { return type_of(NPY_DTYPE(PyArray_DESCR(array))); }
 
 // A new reference as an object, or the Python error that is set as an exception.
 inline pybind11::object checked(PyObject* result) {

@@ -9,13 +9,18 @@
 namespace numact {
 
 #define NUMACT_RECORD(type, name, forward32, backward32, any64, cost, parameters, ...) \
-  {name, cost, parameters, __VA_ARGS__},
-inline constexpr Record elementwise_records[] = {NUMACT_ELEMENTWISE(NUMACT_RECORD)};
+  {name, cost, 1, parameters, __VA_ARGS__},
+#define NUMACT_GATED_RECORD(type, name, forward32, backward32, any64, cost) {name, cost, 2, 0, {}},
+inline constexpr Record elementwise_records[] = {NUMACT_ELEMENTWISE(NUMACT_RECORD) NUMACT_GATED(NUMACT_GATED_RECORD)};
 #undef NUMACT_RECORD
+#undef NUMACT_GATED_RECORD
 
-#define NUMACT_ROW_NAME(name) name,
-inline constexpr const char* row_names[] = {NUMACT_ROWS(NUMACT_ROW_NAME)};
-#undef NUMACT_ROW_NAME
+struct RowRecord {
+  const char *name, *kind;
+};
+#define NUMACT_ROW_RECORD(name, kind) {name, kind},
+inline constexpr RowRecord row_records[] = {NUMACT_ROWS(NUMACT_ROW_RECORD)};
+#undef NUMACT_ROW_RECORD
 
 // One of the levels this CPU can run.
 inline const Table& level_table(const std::string& name) {

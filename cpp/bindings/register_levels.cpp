@@ -35,7 +35,7 @@ void choose_isa(const std::string& name) {
   throw py::value_error("'" + name + "' is not an ISA level this build and CPU can run; valid: " + valid);
 }
 
-// (name, ((parameter, default or None, domain, domain from output), ...)) in the order of the catalogue.
+// (name, kind, ((parameter, default or None, domain, domain from output), ...)) in the order of the catalogue.
 py::list catalogue() {
   py::list result;
   for (const Record& record : elementwise_records) {
@@ -47,9 +47,9 @@ py::list catalogue() {
       parameters.append(
           py::make_tuple(p.name, fallback, domain_name(p.domain), domain_name(p.domain_from_output)));
     }
-    result.append(py::make_tuple(record.name, py::tuple(parameters)));
+    result.append(py::make_tuple(record.name, record.arrays == 2 ? "gated" : "elementwise", py::tuple(parameters)));
   }
-  for (const char* name : row_names) result.append(py::make_tuple(name, py::tuple()));
+  for (const RowRecord& record : row_records) result.append(py::make_tuple(record.name, record.kind, py::tuple()));
   return result;
 }
 
@@ -59,7 +59,7 @@ void register_levels(py::module_& m) {
   m.def("available_isas", available_isas, "ISA levels this build and CPU can run, best last.");
   m.def("isa", [] { return std::string(active_table().name); }, "The ISA level in use.");
   m.def("choose_isa", choose_isa, py::arg("name"), "Before the first use of a kernel: the ISA level to use.");
-  m.def("catalogue", catalogue, "Name and parameters of every activation.");
+  m.def("catalogue", catalogue, "Name, kind and parameters of every activation.");
 }
 
 }  // namespace numact

@@ -62,15 +62,16 @@ void walk(PyObject* const (&arrays)[3], const bool (&written)[3], int pieces, co
   } while (next(iterator.get()));
 }
 
-bool is_float32(const py::object& array) {
-  return PyArray_TYPE(reinterpret_cast<PyArrayObject*>(array.ptr())) == NPY_FLOAT32;
+int type_index(const py::object& array) {
+  const std::optional<Type> type = type_of(reinterpret_cast<PyArrayObject*>(array.ptr()));
+  if (!type) throw py::type_error("arrays of floating-point numbers are needed");
+  return static_cast<int>(*type);
 }
 
 // x: the first piece; the others lie piece_stride bytes further each.
 void maxout(const std::string& level, const py::object& x, ptrdiff_t piece_stride, int pieces, const py::object& y,
             const py::object& which) {
-  const Table& table = level_table(level);
-  const auto kernel = is_float32(x) ? table.maxout32 : table.maxout64;
+  const auto kernel = level_table(level).maxout[type_index(x)];
   walk({x.ptr(), y.ptr(), which.ptr()}, {false, true, true}, pieces,
        [&](char* const* p, const npy_intp* s, npy_intp n) {
          kernel({p[0], s[0], piece_stride, pieces, p[1], s[1], p[2], s[2]}, n);
@@ -79,8 +80,7 @@ void maxout(const std::string& level, const py::object& x, ptrdiff_t piece_strid
 
 void maxout_backward(const std::string& level, const py::object& dy, const py::object& which, int pieces,
                      const py::object& dx, ptrdiff_t piece_stride) {
-  const Table& table = level_table(level);
-  const auto kernel = is_float32(dy) ? table.maxout_backward32 : table.maxout_backward64;
+  const auto kernel = level_table(level).maxout_backward[type_index(dy)];
   walk({dy.ptr(), which.ptr(), dx.ptr()}, {false, false, true}, pieces,
        [&](char* const* p, const npy_intp* s, npy_intp n) {
          kernel({p[0], s[0], p[1], s[1], pieces, p[2], s[2], piece_stride}, n);

@@ -97,7 +97,8 @@ struct Layout {
 
 struct Task {
   const Layout* layout;
-  ParameterGradientRun run;
+  const ParameterGradientKernel* kernel;
+  ParameterGradientWalk walk;
   npy_intp range;
   std::vector<NpyIter*> iterators;
   std::vector<std::vector<Sum>> sums;
@@ -122,7 +123,7 @@ void run_range(void* argument, ptrdiff_t index) {
       const npy_intp offset = position % layout.row;
       if (position / layout.row != row) place = layout.place_of_row(row = position / layout.row);
       const npy_intp n = std::min({left, layout.row - offset, stage_length - staged});
-      task.run(moved, strides, stage + staged, rests + staged, n);
+      task.walk(*task.kernel, moved, strides, stage + staged, rests + staged, n);
       for (int i = 0; i < 4; ++i) moved[i] += n * strides[i];
       position += n;
       left -= n;
@@ -140,13 +141,12 @@ void run_range(void* argument, ptrdiff_t index) {
   if (staged > 0) sums[place].add(sum_of(stage, rests, staged));
 }
 
-const ParameterGradientKernel& find_kernel(const std::string& level, const std::string& name, bool precise, int type) {
-  const Table& table = level_table(level);
-  const Type data = type == NPY_FLOAT32 ? Type::float32 : Type::float64;
+const ParameterGradientKernel& find_kernel(const Table& table, const std::string& name, bool precise, Type data) {
+  const Type computed = data == Type::float64 ? Type::float64 : Type::float32;
   const Tier tier = precise && data == Type::float32 ? Tier::precise : Tier::standard;
   for (int k = 0; k < table.parameter_gradient_count; ++k) {
     const ParameterGradientKernel& kernel = table.parameter_gradients[k];
-    if (kernel.run != nullptr && kernel.tier == tier && kernel.data == data &&
+    if (kernel.exists() && kernel.tier == tier && kernel.computed == computed &&
         name == elementwise_records[kernel.record].name)
       return kernel;
   }
@@ -161,7 +161,10 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
     if (!PyArray_Check(each.ptr())) throw py::type_error("arrays are needed");
   const FpScope scope;  // NumPy casts to its buffers already while the iterators are set up
   auto* const out = reinterpret_cast<PyArrayObject*>(dx.ptr());
-  const ParameterGradientKernel& kernel = find_kernel(level, name, precise, PyArray_TYPE(out));
+  const std::optional<Type> data_type = type_of(out);
+  if (!data_type) throw py::type_error("arrays of floating-point numbers are needed");
+  const Table& table = level_table(level);
+  const ParameterGradientKernel& kernel = find_kernel(table, name, precise, *data_type);
   const Layout layout(out, reinterpret_cast<PyArrayObject*>(parameter.ptr()));
 
   py::object result = checked(PyArray_ZEROS(1, const_cast<npy_intp*>(&layout.parameter_size), NPY_FLOAT64, 0));
@@ -195,7 +198,7 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
       release);
   if (!whole) throw py::error_already_set();
 
-  Task task{&layout, kernel.run, range, {}, {}};
+  Task task{&layout, &kernel, table.parameter_gradient_walk[static_cast<int>(*data_type)], range, {}, {}};
   std::vector<std::unique_ptr<NpyIter, decltype(release)>> owned;
   for (npy_intp k = 0; k < count; ++k) {
     owned.emplace_back(k == 0 ? nullptr : NpyIter_Copy(whole.get()), release);

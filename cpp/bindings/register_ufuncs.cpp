@@ -1,7 +1,8 @@
 // The elementwise kernels as NumPy ufuncs, and the call front end of those with parameters.
 //
-// A ufunc is made without loops; float32 and float64 loops are added as array methods, and one promoter sends every other
-// combination of dtypes to them: the arrays promote together as NumPy does, parameters never count.
+// A ufunc is made without loops; loops for float16, float32 and float64 are added as array methods, and one promoter sends
+// every other combination of dtypes to them: the arrays promote together as NumPy does, parameters never count. The loop for
+// bfloat16, a dtype that another package brings, is added when the promoter first meets it.
 #include "numpy_api.hpp"
 
 #include <algorithm>
@@ -23,18 +24,18 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-constexpr int most_operands = 3 + most_parameters;
-
-ptrdiff_t size_of(Type type) { return type == Type::float32 ? 4 : 8; }
-PyArray_DTypeMeta* dtype_of(Type type) { return type == Type::float32 ? &PyArray_FloatDType : &PyArray_DoubleDType; }
+constexpr int most_operands = 5 + most_parameters;
 
 // ---- the loop NumPy calls ----
 
 struct Loop {
-  ElementwiseRun run;
-  int inputs;
+  const ElementwiseKernel* kernel;
+  ElementwiseWalk walk;
+  int inputs, operands;
   ptrdiff_t sizes[most_operands];
   double cost;
+
+  void run(char* const* data, const ptrdiff_t* strides, ptrdiff_t n) const { walk(*kernel, data, strides, n); }
 };
 
 struct Job {
@@ -50,15 +51,15 @@ void run_chunk(void* argument, ptrdiff_t chunk) {
   const Job& job = *static_cast<const Job*>(argument);
   const ptrdiff_t begin = chunk * chunk_length;
   char* moved[most_operands];
-  for (int i = 0; i <= job.loop->inputs; ++i) moved[i] = job.operands[i] + begin * job.strides[i];
+  for (int i = 0; i < job.loop->operands; ++i) moved[i] = job.operands[i] + begin * job.strides[i];
   job.loop->run(moved, job.strides, std::min(chunk_length, job.n - begin));
 }
 
-// Whether writing the output may change an input that is read later: reduce, accumulate and at hand the output in as an
+// Whether writing an output may change an input that is read later: reduce, accumulate and at hand the output in as an
 // input at another offset or with stride 0. The same memory element by element is fine, and so are interleaved arrays.
-bool feeds_back(const Loop& loop, char* const* operands, const npy_intp* strides, ptrdiff_t n) {
-  const char* const out = operands[loop.inputs];
-  const ptrdiff_t out_stride = strides[loop.inputs], out_size = loop.sizes[loop.inputs], last = n - 1;
+bool feeds_back(const Loop& loop, int output, char* const* operands, const npy_intp* strides, ptrdiff_t n) {
+  const char* const out = operands[output];
+  const ptrdiff_t out_stride = strides[output], out_size = loop.sizes[output], last = n - 1;
   for (int i = 0; i < loop.inputs; ++i) {
     const ptrdiff_t stride = strides[i], distance = operands[i] - out;
     if (stride == out_stride && stride != 0) {
@@ -77,12 +78,15 @@ bool feeds_back(const Loop& loop, char* const* operands, const npy_intp* strides
 
 int run_loop(const Loop& loop, char* const* operands, ptrdiff_t n, const npy_intp* strides) {
   const FpScope scope;
-  if (n > 1 && feeds_back(loop, operands, strides, n)) {
+  bool one_by_one = false;
+  for (int k = loop.inputs; k < loop.operands && n > 1; ++k)
+    one_by_one = one_by_one || feeds_back(loop, k, operands, strides, n);
+  if (one_by_one) {
     char* moved[most_operands];
-    for (int i = 0; i <= loop.inputs; ++i) moved[i] = operands[i];
+    for (int i = 0; i < loop.operands; ++i) moved[i] = operands[i];
     for (ptrdiff_t k = 0; k < n; ++k) {
       loop.run(moved, strides, 1);
-      for (int i = 0; i <= loop.inputs; ++i) moved[i] += strides[i];
+      for (int i = 0; i < loop.operands; ++i) moved[i] += strides[i];
     }
     return 0;
   }
@@ -97,7 +101,7 @@ int run_loop(const Loop& loop, char* const* operands, ptrdiff_t n, const npy_int
 }
 
 // NumPy gives a loop no data of its own, so each has a C function of its own that knows its place in this array.
-constexpr size_t most_loops = 1024;
+constexpr size_t most_loops = 2048;
 std::array<Loop, most_loops> loops;
 size_t loops_used = 0;
 
@@ -114,9 +118,17 @@ constexpr auto numbered_loops = make_numbered_loops(std::make_index_sequence<mos
 
 // ---- promotion ----
 
+// What a ufunc computes: one function of the catalogue at one level and in one tier.
 struct Shape {
-  int arrays, parameters;
+  const Table* table;
+  int record;
+  Direction direction;
   bool precise;
+  int arrays, parameters, outputs;
+  const PyArray_DTypeMeta* bfloat16 = nullptr;  // for which a loop was added
+
+  int inputs() const { return arrays + parameters; }
+  int operands() const { return inputs() + outputs; }
 };
 // make_ufunc keeps its ufuncs alive as long as the process: an address never stands for another one.
 std::unordered_map<const PyObject*, Shape>& shapes() {
@@ -131,21 +143,68 @@ bool is_weak(const PyArray_DTypeMeta* dtype) {
 int refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {
   const PyTypeObject* const scalar = dtype->scalar_type;  // abstract dtypes have none
   PyErr_Format(PyExc_TypeError,
-               "%s: no loop for arrays of %s; expected float32, float64, integers or bool (which give float64)",
+               "%s: no loop for arrays of %s; expected float16, bfloat16, float32, float64, integers or bool (which give "
+               "float64)",
                reinterpret_cast<const PyUFuncObject*>(ufunc)->name,
                (scalar != nullptr ? scalar : reinterpret_cast<const PyTypeObject*>(dtype))->tp_name);
   return -1;
 }
 
+// The loop for data of one dtype. float32 has a kernel in each tier; the others of the precise tier are the standard ones.
+// NumPy finds a loop by its dtypes: NULL where there is none to add.
+const ElementwiseKernel* find_kernel(const Shape& shape, Type data) {
+  const Type computed = data == Type::float64 ? Type::float64 : Type::float32;
+  const Tier tier = shape.precise && data == Type::float32 ? Tier::precise : Tier::standard;
+  for (int k = 0; k < shape.table->elementwise_count; ++k) {
+    const ElementwiseKernel& kernel = shape.table->elementwise[k];
+    if (kernel.exists() && kernel.record == shape.record && kernel.direction == shape.direction && kernel.tier == tier &&
+        kernel.computed == computed)
+      return &kernel;
+  }
+  return nullptr;
+}
+
+// The place of a kernel's loop for data of one dtype; the same kernel is not entered twice.
+size_t place_of(const Shape& shape, const ElementwiseKernel& kernel, Type data) {
+  const ElementwiseWalk walk = shape.table->elementwise_walk[static_cast<int>(data)];
+  for (size_t place = 0; place < loops_used; ++place)
+    if (loops[place].kernel == &kernel && loops[place].walk == walk) return place;
+  if (loops_used == most_loops) throw std::runtime_error("numact: more loops than most_loops");
+  Loop& loop = loops[loops_used];
+  loop = {&kernel, walk, shape.inputs(), shape.operands(), {}, elementwise_records[kernel.record].cost};
+  for (int i = 0; i < loop.operands; ++i)
+    loop.sizes[i] = size_of(i >= shape.arrays && i < loop.inputs ? kernel.parameter : data);
+  return loops_used++;
+}
+
+void add_loop(PyObject* ufunc, const Shape& shape, Type data, PyArray_DTypeMeta* dtype) {
+  const ElementwiseKernel& kernel = *find_kernel(shape, data);
+  PyArray_DTypeMeta* dtypes[most_operands];
+  for (int i = 0; i < shape.operands(); ++i)
+    dtypes[i] = i >= shape.arrays && i < shape.inputs() ? dtype_of(kernel.parameter) : dtype;
+  PyType_Slot slots[] = {{NPY_METH_strided_loop, reinterpret_cast<void*>(numbered_loops[place_of(shape, kernel, data)])},
+                         {0, nullptr}};
+  PyArrayMethod_Spec spec = {elementwise_records[kernel.record].name,
+                             shape.inputs(),
+                             shape.outputs,
+                             NPY_NO_CASTING,
+                             NPY_METH_NO_FLOATINGPOINT_ERRORS,
+                             dtypes,
+                             slots};
+  check(PyUFunc_AddLoopFromSpec(ufunc, &spec));
+}
+
 // dtype= or a signature decides; else the arrays promote together, Python scalars among them weak; integers and bool give
-// float64. Parameters follow: float32 for float32, float64 for float64 and in the precise tier.
+// float64. Parameters follow: float32 for halves and float32, float64 for float64 and in the precise tier.
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
             PyArray_DTypeMeta* result[]) {
-  const Shape shape = shapes().at(ufunc);
-  const int inputs = shape.arrays + shape.parameters;
+  Shape& shape = shapes().at(ufunc);
+  const int inputs = shape.inputs();
+  PyArray_DTypeMeta* asked = signature[inputs];
+  for (int i = inputs; i < shape.operands() && asked == nullptr; ++i) asked = signature[i];
   py::object common;
-  if (signature[inputs] != nullptr) common = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(signature[inputs]));
-  for (int i = 0; i < shape.arrays && signature[inputs] == nullptr; ++i) {
+  if (asked != nullptr) common = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(asked));
+  for (int i = 0; i < shape.arrays && asked == nullptr; ++i) {
     PyArray_DTypeMeta* dtype = signature[i] != nullptr ? signature[i] : given[i];
     if (dtype == nullptr) dtype = given[1];  // reduce and accumulate without out: the array is the second operand
     if (is_weak(dtype)) continue;
@@ -159,10 +218,20 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
   }
   PyArray_DTypeMeta* data = common ? reinterpret_cast<PyArray_DTypeMeta*>(common.ptr()) : &PyArray_DoubleDType;
   const bool integral = PyTypeNum_ISINTEGER(data->type_num) || PyTypeNum_ISBOOL(data->type_num);
-  if (integral && signature[inputs] == nullptr) data = &PyArray_DoubleDType;
-  if (data != &PyArray_FloatDType && data != &PyArray_DoubleDType) return refuse(ufunc, data);
-  PyArray_DTypeMeta* parameter = shape.precise ? &PyArray_DoubleDType : data;
-  for (int i = 0; i <= inputs; ++i) {
+  if (integral && asked == nullptr) data = &PyArray_DoubleDType;
+  const std::optional<Type> type = type_of(data);
+  if (!type) return refuse(ufunc, data);
+  if (*type == Type::bfloat16 && shape.bfloat16 != data) {
+    try {
+      add_loop(ufunc, shape, *type, data);
+      shape.bfloat16 = data;
+    } catch (py::error_already_set& error) {
+      error.restore();
+      return -1;
+    }
+  }
+  PyArray_DTypeMeta* const parameter = dtype_of(find_kernel(shape, *type)->parameter);
+  for (int i = 0; i < shape.operands(); ++i) {
     result[i] = i >= shape.arrays && i < inputs ? parameter : data;
     Py_INCREF(result[i]);
   }
@@ -175,38 +244,16 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
 const char* kept(const std::string& text) { return (new std::string(text))->c_str(); }
 
 py::object make_ufunc(const std::string& name, const std::string& doc, const Shape& shape) {
-  const int inputs = shape.arrays + shape.parameters;
-  py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, inputs, 1, PyUFunc_None, kept(name),
-                                                     kept(doc), 0));
+  py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, shape.inputs(), shape.outputs,
+                                                     PyUFunc_None, kept(name), kept(doc), 0));
   shapes().emplace(ufunc.inc_ref().ptr(), shape);
-  py::tuple dtypes(static_cast<size_t>(inputs) + 1);
-  for (int i = 0; i <= inputs; ++i) dtypes[static_cast<size_t>(i)] = py::none();
+  for (const Type type : {Type::float16, Type::float32, Type::float64})
+    add_loop(ufunc.ptr(), shape, type, dtype_of(type));
+  py::tuple dtypes(static_cast<size_t>(shape.operands()));
+  for (size_t i = 0; i < dtypes.size(); ++i) dtypes[i] = py::none();
   const py::object promoter = checked(PyCapsule_New(reinterpret_cast<void*>(promote), "numpy._ufunc_promoter", nullptr));
   check(PyUFunc_AddPromoter(ufunc.ptr(), dtypes.ptr(), promoter.ptr()));
   return ufunc;
-}
-
-void add_loop(const py::object& ufunc, const ElementwiseKernel& kernel) {
-  if (loops_used == most_loops) throw std::runtime_error("numact: more loops than most_loops");
-  const int inputs = kernel.arrays + kernel.parameters;
-  Loop& loop = loops[loops_used];
-  loop = {kernel.run, inputs, {}, elementwise_records[kernel.record].cost};
-  PyArray_DTypeMeta* dtypes[most_operands];
-  for (int i = 0; i <= inputs; ++i) {
-    const Type type = i >= kernel.arrays && i < inputs ? kernel.parameter : kernel.data;
-    dtypes[i] = dtype_of(type);
-    loop.sizes[i] = size_of(type);
-  }
-  PyType_Slot slots[] = {{NPY_METH_strided_loop, reinterpret_cast<void*>(numbered_loops[loops_used])}, {0, nullptr}};
-  PyArrayMethod_Spec spec = {elementwise_records[kernel.record].name,
-                             inputs,
-                             1,
-                             NPY_NO_CASTING,
-                             NPY_METH_NO_FLOATINGPOINT_ERRORS,
-                             dtypes,
-                             slots};
-  check(PyUFunc_AddLoopFromSpec(ufunc.ptr(), &spec));
-  ++loops_used;
 }
 
 // ---- functions with parameters ----
@@ -221,7 +268,7 @@ struct FrontEnd {
   bool from_output;
   PyObject* names[most_parameters];
   PyObject* defaults[most_parameters];    // Python floats; nullptr: required
-  PyObject* defaults32[most_parameters];  // 0-d arrays of the dtype that the kernel for float32 data wants
+  PyObject* defaults32[most_parameters];  // 0-d arrays
   PyObject* defaults64[most_parameters];
 };
 
@@ -288,7 +335,7 @@ PyObject* zero_dimensional(int type, double value) {
 PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
   const FrontEnd& front = **static_cast<FrontEnd**>(PyModule_GetState(self));
   const Shape& shape = front.shape;
-  const int inputs = shape.arrays + shape.parameters;
+  const int inputs = shape.inputs();
   if (nargs < shape.arrays) {
     PyErr_Format(PyExc_TypeError, "%s() takes %d positional-only array%s, got %zd positional arguments",
                  front.definition.ml_name, shape.arrays, shape.arrays == 1 ? "" : "s", nargs);
@@ -326,20 +373,21 @@ PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs
   }
   if (rest) rest = checked(PyList_AsTuple(rest.ptr()));
 
-  // The dtype the arrays have in common when they are plain float32 or float64 arrays.
+  // The dtype the arrays have in common when they are plain arrays.
   int type = NPY_NOTYPE;
   for (int i = 0; i < shape.arrays; ++i) {
     const int each = PyArray_CheckExact(args[i]) ? PyArray_TYPE(reinterpret_cast<PyArrayObject*>(args[i])) : NPY_NOTYPE;
     type = i == 0 || each == type ? each : NPY_NOTYPE;
   }
-  const bool plain = type == NPY_FLOAT32 || type == NPY_FLOAT64;
+  const bool plain = type == NPY_FLOAT16 || type == NPY_FLOAT32 || type == NPY_FLOAT64;
+  const int wanted = type == NPY_FLOAT64 || (type == NPY_FLOAT32 && shape.precise) ? NPY_FLOAT64 : NPY_FLOAT32;
 
   for (int i = 0; i < shape.arrays; ++i) passed.push_back(args[i]);
   py::object converted[most_parameters];
   for (int j = 0; j < shape.parameters; ++j) {
     PyObject* value = values[j];
     if (value == nullptr) {
-      value = !plain ? front.defaults[j] : type == NPY_FLOAT32 ? front.defaults32[j] : front.defaults64[j];
+      value = !plain ? front.defaults[j] : wanted == NPY_FLOAT32 ? front.defaults32[j] : front.defaults64[j];
       if (value == nullptr) {
         PyErr_Format(PyExc_TypeError, "%s() missing required argument '%s'", front.definition.ml_name,
                      front.record->parameter[j].name);
@@ -348,7 +396,6 @@ PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs
     } else {
       if (check_domain(front, j, value) < 0) return nullptr;
       if (plain && PyFloat_Check(value)) {  // np.float64 is one
-        const int wanted = shape.precise ? NPY_FLOAT64 : type;
         value = zero_dimensional(wanted, PyFloat_AS_DOUBLE(value));
         if (value == nullptr) return nullptr;
         converted[j] = py::reinterpret_steal<py::object>(value);
@@ -394,7 +441,7 @@ py::object make_front_end(const std::string& name, const std::string& doc, const
     signature += std::string(", ") + parameter.name;
     if (std::isnan(parameter.fallback)) continue;
     front->defaults[j] = checked(PyFloat_FromDouble(parameter.fallback)).release().ptr();
-    front->defaults32[j] = checked(zero_dimensional(shape.precise ? NPY_FLOAT64 : NPY_FLOAT32, parameter.fallback)).release().ptr();
+    front->defaults32[j] = checked(zero_dimensional(NPY_FLOAT32, parameter.fallback)).release().ptr();
     front->defaults64[j] = checked(zero_dimensional(NPY_FLOAT64, parameter.fallback)).release().ptr();
     signature += "=" + std::string(py::repr(py::float_(parameter.fallback)));
   }
@@ -422,23 +469,19 @@ py::tuple make_functions(const std::string& level, bool precise, const py::dict&
   py::dict ufuncs, functions;
   for (int k = 0; k < table.elementwise_count; ++k) {
     const ElementwiseKernel& kernel = table.elementwise[k];
-    // The precise tier has its own float32; its float64 is the standard one.
-    const bool wanted = precise ? kernel.tier == Tier::precise || kernel.data == Type::float64 : kernel.tier == Tier::standard;
-    if (kernel.run == nullptr || !wanted) continue;
+    if (!kernel.exists() || kernel.tier != Tier::standard || kernel.computed != Type::float32) continue;
     const Record& record = elementwise_records[kernel.record];
     const std::string name = std::string(record.name) + suffix(kernel.direction);
     const py::str key(name);
-    if (!ufuncs.contains(key)) {
-      const Shape shape{kernel.arrays, kernel.parameters, precise};
-      const std::string doc = docs.contains(key) ? std::string(py::str(docs[key])) : std::string();
-      ufuncs[key] = make_ufunc(name, doc, shape);
-      if (kernel.parameters == 0)
-        functions[key] = ufuncs[key];
-      else
-        functions[key] = make_front_end(name, doc, ufuncs[key], shape, record,
-                                        kernel.direction == Direction::backward_from_output, module);
-    }
-    add_loop(ufuncs[key], kernel);
+    const Shape shape{&table,        kernel.record,     kernel.direction, precise,
+                      kernel.arrays, kernel.parameters, kernel.outputs,   nullptr};
+    const std::string doc = docs.contains(key) ? std::string(py::str(docs[key])) : std::string();
+    ufuncs[key] = make_ufunc(name, doc, shape);
+    if (kernel.parameters == 0)
+      functions[key] = ufuncs[key];
+    else
+      functions[key] = make_front_end(name, doc, ufuncs[key], shape, record,
+                                      kernel.direction == Direction::backward_from_output, module);
   }
   return py::make_tuple(ufuncs, functions);
 }

@@ -1,5 +1,5 @@
-// One activation over arrays. On contiguous memory a plain vector loop; the tail and every other layout go through tiles.
-// Without contraction all ways give the same bits.
+// One activation over arrays. The vector loops run on contiguous memory of the type they compute with; walks bring every
+// layout and storage type there. Without contraction all ways give the same bits.
 #pragma once
 #include "../catalogue.hpp"
 #include "../levels/table.hpp"
@@ -18,83 +18,112 @@ struct MakeIndices<0, I...> {
   using type = Indices<I...>;
 };
 
-// y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P.
+constexpr int most_arrays = 3, most_outputs = 2;
+
+// Tells the compiler that there is no tail.
+template <class T>
+NUMACT_LANE void expect_whole_lines(ptrdiff_t n) {
+  if (n % (64 / ptrdiff_t(sizeof(T))) != 0) __builtin_unreachable();
+}
+
+// y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P. The backward of two arrays, gate and
+// value, has two outputs.
 template <class F, class A, Direction direction, class T, class P, int arrays, int parameters>
 struct Elementwise {
-  static_assert(parameters <= most_parameters);
+  static_assert(parameters <= most_parameters && arrays <= most_arrays);
   using word = typename A::word;
   using Arrays = typename MakeIndices<arrays>::type;
   using Parameters = typename MakeIndices<parameters>::type;
+  static constexpr int outputs = arrays == 3 ? 2 : 1;
 
+  // The words are loaded before anything is stored: an output may be the memory of an input.
   template <class... Words>
-  NUMACT_LANE static T apply(Words... words) {
-    if constexpr (direction == Direction::forward) return T(F::template forward<A>(words...));
-    if constexpr (direction == Direction::backward) return T(F::template backward<A>(words...));
-    if constexpr (direction == Direction::backward_from_output) return T(F::template backward_from_output<A>(words...));
+  NUMACT_LANE static void apply(T* const* y, ptrdiff_t i, Words... words) {
+    if constexpr (outputs == 2) {
+      y[0][i] = T(F::template backward_gate<A>(words...));
+      y[1][i] = T(F::template backward_value<A>(words...));
+    } else if constexpr (direction == Direction::forward) {
+      y[0][i] = T(F::template forward<A>(words...));
+    } else if constexpr (direction == Direction::backward) {
+      y[0][i] = T(F::template backward<A>(words...));
+    } else {
+      y[0][i] = T(F::template backward_from_output<A>(words...));
+    }
   }
 
-  // Parameters are one value for all (fixed) or a stream each.
   template <bool fixed, int... I, int... J>
-  __attribute__((noinline)) static void loop(const T* const* x, const P* const* p, T* y, ptrdiff_t n, Indices<I...>,
-                                             Indices<J...>) {
-    const T* const source[] = {x[I]...};
-    [[maybe_unused]] const P* const stream[] = {p[J]..., nullptr};
-    [[maybe_unused]] const word value[] = {word(*p[J])..., word(0)};
+  __attribute__((noinline)) static void loop(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n,
+                                             Indices<I...>, Indices<J...>) {
+    const T* const source[] = {static_cast<const T*>(x[I])...};
+    [[maybe_unused]] const P* const stream[] = {static_cast<const P*>(p[J])..., nullptr};
+    [[maybe_unused]] const word value[] = {word(*static_cast<const P*>(p[J]))..., word(0)};
+    T* const target[] = {static_cast<T*>(y[0]), outputs == 2 ? static_cast<T*>(y[1]) : nullptr};
+    expect_whole_lines<T>(n);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i)
-      y[i] = apply(word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
+      apply(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
   }
-  static void row([[maybe_unused]] bool fixed, const T* const* x, const P* const* p, T* y, ptrdiff_t n) {
-    if constexpr (parameters > 0)
-      if (!fixed) return loop<false>(x, p, y, n, Arrays{}, Parameters{});
-    loop<true>(x, p, y, n, Arrays{}, Parameters{});
+  template <bool fixed>
+  static void row(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n) {
+    loop<fixed>(x, p, y, n, Arrays{}, Parameters{});
   }
+};
 
-  static void tile(char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
-    T x_buffer[arrays][tile_length], y_buffer[tile_length];
-    P p_buffer[parameters + 1][tile_length];
-    const T* x[arrays];
-    const P* p[parameters + 1];
+// A kernel that computes with T over data that is stored as S.
+template <class S, class T>
+struct ElementwiseWalker {
+  static constexpr ptrdiff_t line = padded<T>(1);
+
+  static void tile(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+    T x_buffer[most_arrays][tile_length], y_buffer[most_outputs][tile_length];
+    double p_buffer[most_parameters][tile_length];
+    const void *x[most_arrays], *p[most_parameters];
+    void* y[most_outputs];
     const ptrdiff_t whole = padded<T>(n);
-    for (int i = 0; i < arrays; ++i) x[i] = contiguous(operands[i], strides[i], x_buffer[i], n, whole);
     bool fixed = true;
-    for (int j = 0; j < parameters; ++j) fixed &= strides[arrays + j] == 0;
-    for (int j = 0; j < parameters; ++j) {
-      const char* from = operands[arrays + j];
-      p[j] = fixed ? reinterpret_cast<const P*>(from) : contiguous(from, strides[arrays + j], p_buffer[j], n, whole);
+    for (int j = 0; j < kernel.parameters; ++j) fixed &= strides[kernel.arrays + j] == 0;
+    for (int i = 0; i < kernel.arrays; ++i) x[i] = contiguous<S>(operands[i], strides[i], x_buffer[i], n, whole);
+    operands += kernel.arrays, strides += kernel.arrays;
+    for (int j = 0; j < kernel.parameters; ++j) {
+      if (fixed)
+        p[j] = operands[j];
+      else if (kernel.parameter == Type::float64)
+        p[j] = contiguous<double>(operands[j], strides[j], p_buffer[j], n, whole);
+      else
+        p[j] = contiguous<float>(operands[j], strides[j], reinterpret_cast<float*>(p_buffer[j]), n, whole);
     }
-    char* const out = operands[arrays + parameters];
-    const ptrdiff_t out_stride = strides[arrays + parameters];
-    const bool direct = out_stride == ptrdiff_t(sizeof(T)) && n == whole;
-    T* const y = direct ? reinterpret_cast<T*>(out) : y_buffer;
-    row(fixed, x, p, y, whole);
-    if (!direct) scatter(y, out, out_stride, n);
+    operands += kernel.parameters, strides += kernel.parameters;
+    for (int k = 0; k < kernel.outputs; ++k) y[k] = target<S>(operands[k], strides[k], y_buffer[k], n, whole);
+    (fixed ? kernel.fixed : kernel.streams)(x, p, y, whole);
+    for (int k = 0; k < kernel.outputs; ++k) store<S>(static_cast<const T*>(y[k]), operands[k], strides[k], n);
   }
 
-  static void run(char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
-    constexpr int count = arrays + parameters + 1;
-    ptrdiff_t done = 0;
-    bool plain = strides[count - 1] == ptrdiff_t(sizeof(T));
-    for (int i = 0; i < arrays; ++i) plain &= strides[i] == ptrdiff_t(sizeof(T));
-    bool fixed = true, streams = true;
-    for (int j = arrays; j < arrays + parameters; ++j) {
+  // How many of the n elements the loop can do where they are.
+  static ptrdiff_t direct(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+    const int first_output = kernel.arrays + kernel.parameters;
+    bool plain = same<S, T> && n >= line, fixed = true, streams = true;
+    for (int i = 0; i < kernel.arrays; ++i) plain &= strides[i] == ptrdiff_t(sizeof(T));
+    for (int k = 0; k < kernel.outputs; ++k) plain &= strides[first_output + k] == ptrdiff_t(sizeof(T));
+    for (int j = kernel.arrays; j < first_output; ++j) {
       fixed &= strides[j] == 0;
-      streams &= strides[j] == ptrdiff_t(sizeof(P));
+      streams &= strides[j] == (kernel.parameter == Type::float64 ? 8 : 4);
     }
-    if (plain && (fixed || streams) && n >= padded<T>(1)) {
-      const T* x[arrays];
-      const P* p[parameters + 1];
-      for (int i = 0; i < arrays; ++i) x[i] = reinterpret_cast<const T*>(operands[i]);
-      for (int j = 0; j < parameters; ++j) p[j] = reinterpret_cast<const P*>(operands[arrays + j]);
-      done = n / padded<T>(1) * padded<T>(1);
-      T* const y = reinterpret_cast<T*>(operands[count - 1]);
-      row(fixed, x, p, y, done);
-    }
+    if (!plain || !(fixed || streams)) return 0;
+    const ptrdiff_t whole = n / line * line;
+    (fixed ? kernel.fixed : kernel.streams)(reinterpret_cast<const void* const*>(operands),
+                                            reinterpret_cast<const void* const*>(operands + kernel.arrays),
+                                            reinterpret_cast<void* const*>(operands + first_output), whole);
+    return whole;
+  }
+
+  static void walk(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+    const int count = kernel.arrays + kernel.parameters + kernel.outputs;
+    ptrdiff_t done = direct(kernel, operands, strides, n);
     while (done < n) {
-      char* moved[count];
+      char* moved[most_arrays + most_parameters + most_outputs];
       for (int i = 0; i < count; ++i) moved[i] = operands[i] + done * strides[i];
       const ptrdiff_t m = n - done < tile_length ? n - done : tile_length;
-      tile(moved, strides, m);
+      tile(kernel, moved, strides, m);
       done += m;
     }
   }
@@ -107,7 +136,7 @@ struct ParameterGradient {
   using word = typename A::word;
 
   // A Pair may not be a variable of a simd loop: it would stay in memory, and the loop scalar.
-  NUMACT_LANE static void store(typename B::number each, double* term, [[maybe_unused]] double* rest) {
+  NUMACT_LANE static void store_term(typename B::number each, double* term, [[maybe_unused]] double* rest) {
     *term = rounded(each);
     if constexpr (B::paired) *rest = each.lo;
   }
@@ -115,49 +144,57 @@ struct ParameterGradient {
   __attribute__((noinline)) static void term_loop(const T* dy, const T* x, const P* p, double* term, double* rest,
                                                   ptrdiff_t n) {
     const P value = *p;
+    expect_whole_lines<T>(n);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i)
-      store(F::template parameter_term<B>(double(dy[i]), double(x[i]), double(fixed ? value : p[i])), term + i, rest + i);
+      store_term(F::template parameter_term<B>(double(dy[i]), double(x[i]), double(fixed ? value : p[i])), term + i,
+                 rest + i);
   }
   template <bool fixed>
   __attribute__((noinline)) static void loop(const T* dy, const T* x, const P* p, T* dx, ptrdiff_t n) {
     const P value = *p;
+    expect_whole_lines<T>(n);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i)
       dx[i] = T(F::template backward<A>(word(dy[i]), word(x[i]), word(fixed ? value : p[i])));
   }
   // Terms first: dx may be the memory of x or dy.
   template <bool fixed>
-  static void row(const T* dy, const T* x, const P* p, T* dx, double* term, double* rest, ptrdiff_t n) {
-    term_loop<fixed>(dy, x, p, term, rest, n);
-    loop<fixed>(dy, x, p, dx, n);
-  }
-
-  static void run(char* const* operands, const ptrdiff_t* strides, double* terms, double* rests, ptrdiff_t n) {
-    T dy_buffer[tile_length], x_buffer[tile_length], dx_buffer[tile_length];
-    P p_buffer[tile_length];
-    double term_buffer[tile_length], rest_buffer[tile_length];
-    for (ptrdiff_t done = 0; done < n; done += tile_length) {
-      const ptrdiff_t m = n - done < tile_length ? n - done : tile_length, whole = padded<T>(m);
-      const char* const p = operands[2] + done * strides[2];
-      char* const out = operands[3] + done * strides[3];
-      const T* const dy = contiguous(operands[0] + done * strides[0], strides[0], dy_buffer, m, whole);
-      const T* const x = contiguous(operands[1] + done * strides[1], strides[1], x_buffer, m, whole);
-      const bool direct = strides[3] == ptrdiff_t(sizeof(T)) && m == whole;
-      T* const dx = direct ? reinterpret_cast<T*>(out) : dx_buffer;
-      double* const term = m == whole ? terms + done : term_buffer;
-      double* const rest = m == whole ? rests + done : rest_buffer;
-      if (strides[2] == 0)
-        row<true>(dy, x, reinterpret_cast<const P*>(p), dx, term, rest, whole);
-      else
-        row<false>(dy, x, contiguous(p, strides[2], p_buffer, m, whole), dx, term, rest, whole);
-      if (!direct) scatter(dx, out, strides[3], m);
-      if (m == whole) continue;
-      scatter(term, reinterpret_cast<char*>(terms + done), sizeof(double), m);
-      if constexpr (B::paired) scatter(rest, reinterpret_cast<char*>(rests + done), sizeof(double), m);
-    }
+  static void row(const void* dy, const void* x, const void* p, void* dx, double* term, double* rest, ptrdiff_t n) {
+    const auto* const gradient = static_cast<const T*>(dy);
+    const auto* const input = static_cast<const T*>(x);
+    const auto* const parameter = static_cast<const P*>(p);
+    term_loop<fixed>(gradient, input, parameter, term, rest, n);
+    loop<fixed>(gradient, input, parameter, static_cast<T*>(dx), n);
   }
 };
+
+template <class S, class T>
+void walk_parameter_gradient(const ParameterGradientKernel& kernel, char* const* operands, const ptrdiff_t* strides,
+                             double* terms, double* rests, ptrdiff_t n) {
+  T dy_buffer[tile_length], x_buffer[tile_length], dx_buffer[tile_length];
+  double p_buffer[tile_length], term_buffer[tile_length], rest_buffer[tile_length];
+  for (ptrdiff_t done = 0; done < n; done += tile_length) {
+    const ptrdiff_t m = n - done < tile_length ? n - done : tile_length, whole = padded<T>(m);
+    const char* const from = operands[2] + done * strides[2];
+    char* const out = operands[3] + done * strides[3];
+    const T* const dy = contiguous<S>(operands[0] + done * strides[0], strides[0], dy_buffer, m, whole);
+    const T* const x = contiguous<S>(operands[1] + done * strides[1], strides[1], x_buffer, m, whole);
+    const void* p = from;
+    if (strides[2] != 0 && kernel.parameter == Type::float64)
+      p = contiguous<double>(from, strides[2], p_buffer, m, whole);
+    else if (strides[2] != 0)
+      p = contiguous<float>(from, strides[2], reinterpret_cast<float*>(p_buffer), m, whole);
+    T* const dx = target<S>(out, strides[3], dx_buffer, m, whole);
+    double* const term = m == whole ? terms + done : term_buffer;
+    double* const rest = m == whole ? rests + done : rest_buffer;
+    (strides[2] == 0 ? kernel.fixed : kernel.streams)(dy, x, p, dx, term, rest, whole);
+    store<S>(dx, out, strides[3], m);
+    if (m == whole) continue;
+    scatter(term, reinterpret_cast<char*>(terms + done), sizeof(double), m);
+    if (kernel.computed == Type::float64) scatter(rest, reinterpret_cast<char*>(rests + done), sizeof(double), m);
+  }
+}
 
 }  // namespace
 }  // namespace numact

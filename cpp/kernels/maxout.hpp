@@ -6,7 +6,8 @@
 namespace numact {
 namespace {
 
-template <class T>
+// Stored as S, compared as T.
+template <class S, class T>
 struct Maxout {
   using Index = T;  // as wide as the data and comparable at every level
 
@@ -26,13 +27,13 @@ struct Maxout {
     for (ptrdiff_t done = 0; done < n; done += tile_length) {
       const ptrdiff_t m = n - done < tile_length ? n - done : tile_length, whole = padded<T>(m);
       const char* x = row.x + done * row.x_stride;
-      gather(x, row.x_stride, best, m);
-      for (ptrdiff_t i = m; i < whole; ++i) best[i] = 0;
+      const T* const first = contiguous<S>(x, row.x_stride, buffer, m, whole);
+      for (ptrdiff_t i = 0; i < whole; ++i) best[i] = first[i];
       for (ptrdiff_t i = 0; i < whole; ++i) which[i] = 0;
       for (int piece = 1; piece < row.pieces; ++piece)
-        take_larger(best, which, contiguous(x + piece * row.piece_stride, row.x_stride, buffer, m, whole), Index(piece),
+        take_larger(best, which, contiguous<S>(x + piece * row.piece_stride, row.x_stride, buffer, m, whole), Index(piece),
                     whole);
-      scatter(best, row.y + done * row.y_stride, row.y_stride, m);
+      store<S>(best, row.y + done * row.y_stride, row.y_stride, m);
       char* to = row.which + done * row.which_stride;
       for (ptrdiff_t i = 0; i < m; ++i) *reinterpret_cast<uint8_t*>(to + i * row.which_stride) = uint8_t(which[i]);
     }
@@ -54,10 +55,10 @@ struct Maxout {
       const char* from = row.which + done * row.which_stride;
       for (ptrdiff_t i = 0; i < whole; ++i)
         which[i] = Index(*reinterpret_cast<const uint8_t*>(from + (i < m ? i : m - 1) * row.which_stride));
-      const T* dy = contiguous(row.dy + done * row.dy_stride, row.dy_stride, dy_buffer, m, whole);
+      const T* dy = contiguous<S>(row.dy + done * row.dy_stride, row.dy_stride, dy_buffer, m, whole);
       for (int piece = 0; piece < row.pieces; ++piece) {
         keep_where(dy, which, dx, Index(piece), whole);
-        scatter(dx, row.dx + done * row.dx_stride + piece * row.piece_stride, row.dx_stride, m);
+        store<S>(dx, row.dx + done * row.dx_stride + piece * row.piece_stride, row.dx_stride, m);
       }
     }
   }

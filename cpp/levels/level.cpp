@@ -34,35 +34,45 @@ constexpr bool has_parameter_gradient(...) {
   return false;
 }
 
-// A record's kernels that do not exist have no run.
-template <class F, class A, Direction direction, class T, class P, int parameters>
+// A record's kernels that do not exist have no loops.
+template <class F, class A, Direction direction, class T, class P, int inputs, int parameters>
 constexpr ElementwiseKernel elementwise(int record, Tier tier) {
-  constexpr int arrays = direction == Direction::forward ? 1 : 2;
-  ElementwiseRun run = nullptr;
-  if constexpr (direction != Direction::backward_from_output || has_from_output<F>(0))
-    run = Elementwise<F, A, direction, T, P, arrays, parameters>::run;
-  return {record, direction, tier, type_of<T>, type_of<P>, arrays, parameters, run};
+  constexpr int arrays = inputs + (direction == Direction::forward ? 0 : 1);
+  using Loops = Elementwise<F, A, direction, T, P, arrays, parameters>;
+  ElementwiseRow fixed = nullptr, streams = nullptr;
+  if constexpr (direction != Direction::backward_from_output || has_from_output<F>(0)) {
+    fixed = Loops::template row<true>;
+    if constexpr (parameters > 0) streams = Loops::template row<false>;
+  }
+  return {record, direction, tier, type_of<T>, type_of<P>, arrays, parameters, Loops::outputs, fixed, streams};
 }
 template <class F, class A, class B, class T, class P>
 constexpr ParameterGradientKernel parameter_gradient(int record, Tier tier) {
-  ParameterGradientRun run = nullptr;
-  if constexpr (has_parameter_gradient<F>(0)) run = ParameterGradient<F, A, B, T, P>::run;
-  return {record, tier, type_of<T>, type_of<P>, run};
+  ParameterGradientRow fixed = nullptr, streams = nullptr;
+  if constexpr (has_parameter_gradient<F>(0)) {
+    fixed = ParameterGradient<F, A, B, T, P>::template row<true>;
+    streams = ParameterGradient<F, A, B, T, P>::template row<false>;
+  }
+  return {record, tier, type_of<T>, type_of<P>, fixed, streams};
 }
 
 #define NUMACT_INDEX(type, ...) index_of_##type,
-enum { NUMACT_ELEMENTWISE(NUMACT_INDEX) };
+enum { NUMACT_ELEMENTWISE(NUMACT_INDEX) NUMACT_GATED(NUMACT_INDEX) };
 
-#define NUMACT_DIRECTION(F, A32, A64, parameters, direction)                                                 \
-  elementwise<F, A32, direction, float, float, parameters>(index_of_##F, Tier::standard),                    \
-      elementwise<F, A64, direction, double, double, parameters>(index_of_##F, Tier::standard),              \
-      elementwise<F, Portable, direction, float, double, parameters>(index_of_##F, Tier::precise),
+#define NUMACT_DIRECTION(F, A32, A64, inputs, parameters, direction)                                         \
+  elementwise<F, A32, direction, float, float, inputs, parameters>(index_of_##F, Tier::standard),            \
+      elementwise<F, A64, direction, double, double, inputs, parameters>(index_of_##F, Tier::standard),      \
+      elementwise<F, Portable, direction, float, double, inputs, parameters>(index_of_##F, Tier::precise),
 
-#define NUMACT_KERNELS(F, name, forward32, backward32, any64, cost, parameters, ...)     \
-  NUMACT_DIRECTION(F, forward32, any64, parameters, Direction::forward)                  \
-  NUMACT_DIRECTION(F, backward32, any64, parameters, Direction::backward)                \
-  NUMACT_DIRECTION(F, backward32, any64, parameters, Direction::backward_from_output)
-constexpr ElementwiseKernel elementwise_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_KERNELS)};
+#define NUMACT_KERNELS(F, name, forward32, backward32, any64, cost, parameters, ...) \
+  NUMACT_DIRECTION(F, forward32, any64, 1, parameters, Direction::forward)           \
+  NUMACT_DIRECTION(F, backward32, any64, 1, parameters, Direction::backward)         \
+  NUMACT_DIRECTION(F, backward32, any64, 1, parameters, Direction::backward_from_output)
+#define NUMACT_GATED_KERNELS(F, name, forward32, backward32, any64, cost) \
+  NUMACT_DIRECTION(F, forward32, any64, 2, 0, Direction::forward)         \
+  NUMACT_DIRECTION(F, backward32, any64, 2, 0, Direction::backward)
+constexpr ElementwiseKernel elementwise_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_KERNELS)
+                                                         NUMACT_GATED(NUMACT_GATED_KERNELS)};
 
 #define NUMACT_PARAMETER_KERNELS(F, name, forward32, backward32, any64, cost, parameters, ...)                       \
   parameter_gradient<F, backward32, Wide, float, float>(index_of_##F, Tier::standard),                               \
@@ -83,10 +93,14 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                   count(elementwise_kernels),
                                   parameter_gradient_kernels,
                                   count(parameter_gradient_kernels),
-                                  Maxout<float>::forward,
-                                  Maxout<double>::forward,
-                                  Maxout<float>::backward,
-                                  Maxout<double>::backward,
+                                  {ElementwiseWalker<float, float>::walk, ElementwiseWalker<double, double>::walk,
+                                   ElementwiseWalker<Half, float>::walk, ElementwiseWalker<Bfloat16, float>::walk},
+                                  {walk_parameter_gradient<float, float>, walk_parameter_gradient<double, double>,
+                                   walk_parameter_gradient<Half, float>, walk_parameter_gradient<Bfloat16, float>},
+                                  {Maxout<float, float>::forward, Maxout<double, double>::forward,
+                                   Maxout<Half, float>::forward, Maxout<Bfloat16, float>::forward},
+                                  {Maxout<float, float>::backward, Maxout<double, double>::backward,
+                                   Maxout<Half, float>::backward, Maxout<Bfloat16, float>::backward},
                                   sgd_row<float>,
                                   sgd_row<double>,
                                   square_sum<float>,

@@ -8,31 +8,42 @@
 namespace numact {
 
 enum class Direction : uint8_t { forward, backward, backward_from_output };
-enum class Type : uint8_t { float32, float64 };
+enum class Type : uint8_t { float32, float64, float16, bfloat16 };
+constexpr int type_count = 4;
 enum class Tier : uint8_t { standard, precise };
 
-// Operands in the order arrays, parameters, output; strides in bytes.
-using ElementwiseRun = void (*)(char* const* operands, const ptrdiff_t* strides, ptrdiff_t n);
+// A loop over contiguous memory of the type it computes with; n fills whole cache lines.
+using ElementwiseRow = void (*)(const void* const* arrays, const void* const* parameters, void* const* outputs, ptrdiff_t n);
 
 struct ElementwiseKernel {
   int record;  // index in the catalogue
   Direction direction;
   Tier tier;
-  Type data, parameter;
-  int arrays, parameters;
-  ElementwiseRun run;
+  Type computed, parameter;
+  int arrays, parameters, outputs;
+  ElementwiseRow fixed, streams;  // parameters are one value for all, or a stream each
+
+  bool exists() const { return fixed != nullptr; }
 };
 
-// dx, and each element's term of the parameter's gradient. Operands dy, x, parameter, dx. Only kernels for float64 data write
-// the rests: what the terms' rounding left out.
-using ParameterGradientRun = void (*)(char* const* operands, const ptrdiff_t* strides, double* terms, double* rests,
-                                      ptrdiff_t n);
+// A kernel over memory of any layout; operands in the order arrays, parameters, outputs; strides in bytes.
+using ElementwiseWalk = void (*)(const ElementwiseKernel&, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n);
+
+// dx, and each element's term of the parameter's gradient. Only kernels that compute with float64 write the rests: what the
+// terms' rounding left out.
+using ParameterGradientRow = void (*)(const void* dy, const void* x, const void* parameter, void* dx, double* terms,
+                                      double* rests, ptrdiff_t n);
 struct ParameterGradientKernel {
   int record;
   Tier tier;
-  Type data, parameter;
-  ParameterGradientRun run;
+  Type computed, parameter;
+  ParameterGradientRow fixed, streams;
+
+  bool exists() const { return fixed != nullptr; }
 };
+// Operands dy, x, parameter, dx.
+using ParameterGradientWalk = void (*)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides,
+                                       double* terms, double* rests, ptrdiff_t n);
 
 // y = max over `pieces` inputs `piece_stride` apart, `which` the first that attains it.
 struct MaxoutRow {
@@ -61,10 +72,11 @@ struct Table {
   int elementwise_count;
   const ParameterGradientKernel* parameter_gradients;
   int parameter_gradient_count;
-  void (*maxout32)(const MaxoutRow&, ptrdiff_t n);
-  void (*maxout64)(const MaxoutRow&, ptrdiff_t n);
-  void (*maxout_backward32)(const MaxoutBackwardRow&, ptrdiff_t n);
-  void (*maxout_backward64)(const MaxoutBackwardRow&, ptrdiff_t n);
+  // By the type that the data is stored as.
+  ElementwiseWalk elementwise_walk[type_count];
+  ParameterGradientWalk parameter_gradient_walk[type_count];
+  void (*maxout[type_count])(const MaxoutRow&, ptrdiff_t n);
+  void (*maxout_backward[type_count])(const MaxoutBackwardRow&, ptrdiff_t n);
   SgdRow<float> sgd32;
   SgdRow<double> sgd64;
   SquareSum<float> square_sum32;

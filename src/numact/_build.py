@@ -10,12 +10,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, cast
 
 from ._descriptions import DESCRIPTIONS, Saturation
 from ._docstrings import SUFFIXES, docstring
 from ._functions import maxout_functions, parameter_backward
 from ._runtime import _native
+
+Kind = Literal["elementwise", "gated", "axis", "random"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Activation:
     Attributes
     ----------
     name : str
+    kind : {"elementwise", "gated", "axis", "random"}
+        Elementwise functions of one array; of two arrays, gate and value; functions along an axis; rrelu.
     forward, backward : callable
         The public functions.
     backward_from_output : callable or None
@@ -68,6 +72,7 @@ class Activation:
     """
 
     name: str
+    kind: Kind
     forward: Callable[..., Any]
     backward: Callable[..., Any]
     backward_from_output: Callable[..., Any] | None
@@ -109,14 +114,26 @@ def parameters_of() -> dict[str, tuple[Parameter, ...]]:
     """Names of the catalogue in its order, each with its parameters."""
     return {
         name: tuple(Parameter(p, default, domain) for p, default, domain, _ in parameters)
-        for name, parameters in _native.catalogue()
+        for name, _, parameters in _native.catalogue()
     }
+
+
+def kinds() -> dict[str, Kind]:
+    """The kind of every activation, by name."""
+    return {name: cast(Kind, kind) for name, kind, _ in _native.catalogue()}
 
 
 def docstrings() -> dict[str, str]:
     """The docstring of every public function, by name."""
+    kind_by_name = kinds()
     return {
-        name + suffix: docstring(name, suffix, DESCRIPTIONS[name], {p.name: p.default for p in parameters})
+        name + suffix: docstring(
+            name,
+            suffix,
+            DESCRIPTIONS[name],
+            {p.name: p.default for p in parameters},
+            gated=kind_by_name[name] == "gated",
+        )
         for name, parameters in parameters_of().items()
         for suffix in SUFFIXES
         if suffix in DESCRIPTIONS[name].examples
@@ -148,9 +165,10 @@ _UFUNC_KEYWORDS = [
 ]
 
 
-def _ufunc_signature(name: str, parameters: tuple[Parameter, ...]) -> inspect.Signature:
+def _ufunc_signature(name: str, kind: Kind, parameters: tuple[Parameter, ...]) -> inspect.Signature:
     """The signature of a ufunc with our names for the operands in place of x1, x2, ..."""
-    data = {"": ["x"], "_backward": ["dy", "x"], "_backward_from_output": ["dy", "y"]}
+    inputs = ["gate", "value"] if kind == "gated" else ["x"]
+    data = {"": inputs, "_backward": ["dy", *inputs], "_backward_from_output": ["dy", "y"]}
     suffix = name[name.find("_backward") :] if "_backward" in name else ""
     names = [*data[suffix], *(p.name for p in parameters)]
     return inspect.Signature([*(_Parameter(each, _Parameter.POSITIONAL_ONLY) for each in names), *_UFUNC_KEYWORDS])
@@ -158,7 +176,7 @@ def _ufunc_signature(name: str, parameters: tuple[Parameter, ...]) -> inspect.Si
 
 def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Ufuncs and public functions of one tier at one ISA level, both by name."""
-    docs, parameters_by_name = docstrings(), parameters_of()
+    docs, parameters_by_name, kind_by_name = docstrings(), parameters_of(), kinds()
     ufuncs, functions = _native.make_functions(level, precise, docs, module)
     for name, parameters in parameters_by_name.items():
         if not DESCRIPTIONS[name].learned:
@@ -172,7 +190,8 @@ def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[s
         try:
             ufunc.__module__ = module if functions[name] is ufunc else f"{module}.ufuncs"
             ufunc.__qualname__ = name
-            ufunc.__signature__ = _ufunc_signature(name, parameters_by_name[name.partition("_backward")[0]])
+            activation = name.partition("_backward")[0]
+            ufunc.__signature__ = _ufunc_signature(name, kind_by_name[activation], parameters_by_name[activation])
         except AttributeError:  # NumPy before 2.1: ufuncs have no attributes of their own
             break
     return ufuncs, functions
@@ -181,12 +200,16 @@ def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[s
 def records(functions: Mapping[str, Any]) -> Mapping[str, Activation]:
     """The catalogue over the public functions of the standard tier."""
     result = {}
+    kind_by_name = kinds()
     for name, parameters in parameters_of().items():
-        description = DESCRIPTIONS[name]
-        forward = ("y", "which") if name == "maxout" else ("y",)
-        backward = ("dx", f"d{parameters[0].name}") if description.learned else ("dx",)
+        description, kind = DESCRIPTIONS[name], kind_by_name[name]
+        forward: tuple[str, ...] = ("y", "which") if name == "maxout" else ("y",)
+        backward: tuple[str, ...] = ("dx", f"d{parameters[0].name}") if description.learned else ("dx",)
+        if kind == "gated":
+            backward = ("dgate", "dvalue")
         result[name] = Activation(
             name=name,
+            kind=kind,
             forward=functions[name],
             backward=functions[f"{name}_backward"],
             backward_from_output=functions.get(f"{name}_backward_from_output"),

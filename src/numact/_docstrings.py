@@ -9,12 +9,15 @@ from ._descriptions import Description
 
 SUFFIXES = ("", "_backward", "_backward_from_output")
 
-_DATA = "any shape and layout; float32 or float64, integers and bool are taken as float64."
+_DATA = (
+    "any shape and layout; float16, bfloat16 (of ml_dtypes), float32 or float64, integers and bool are taken as "
+    "float64."
+)
 _OUT = ("out : ndarray, optional", "Where to write the result.")
 _TWO_OUT = ("out : tuple of two ndarrays, optional", "Where to write the results, or None in their place.")
 _KEYWORDS = ("**kwargs", "Every other keyword of a ufunc: where, casting, order, dtype, subok, signature.")
 _AXIS = ("axis : int, default -1", "The axis of the pieces.")
-_WRONG_KIND = ("TypeError", "If the data is of another kind: complex, longdouble, float16, object, text.")
+_WRONG_KIND = ("TypeError", "If the data is of another kind: complex, longdouble, object, text.")
 
 Entry = tuple[str, str]
 
@@ -66,7 +69,9 @@ def _maxout(suffix: str, description: Description) -> str:
     return _join(summary, equation, remarks, sections, description, description.examples[suffix])
 
 
-def docstring(name: str, suffix: str, description: Description, defaults: dict[str, float | None]) -> str:
+def docstring(
+    name: str, suffix: str, description: Description, defaults: dict[str, float | None], *, gated: bool = False
+) -> str:
     """The docstring of ``name + suffix``; `defaults` holds the activation's parameters and their defaults.
 
     A backward that returns the gradient of a learned parameter too is told from ``description.learned``.
@@ -74,12 +79,14 @@ def docstring(name: str, suffix: str, description: Description, defaults: dict[s
     if name == "maxout":
         return _maxout(suffix, description)
     learned = description.learned and suffix == "_backward"
+    arrays = ["gate", "value"] if gated else ["x"]
     if suffix == "":
         summary, equation = f"{description.summary}.", description.plain
         remarks = [description.kink, description.remarks]
     elif suffix == "_backward":
-        summary = f"Gradient of `{name}` with respect to its input{' and its parameter' if learned else ''}."
-        equation = f"dx = dy * {name}'(x)\n{description.plain_derivative}"
+        of = "gate and its value" if gated else f"input{' and its parameter' if learned else ''}"
+        summary = f"Gradient of `{name}` with respect to its {of}."
+        equation = description.plain_derivative if gated else f"dx = dy * {name}'(x)\n{description.plain_derivative}"
         remarks = [description.kink, "Accurate in saturation too; `dy` multiplies the derivative as IEEE numbers do."]
         if learned:
             remarks.append(
@@ -94,17 +101,18 @@ def docstring(name: str, suffix: str, description: Description, defaults: dict[s
     from_output = suffix == "_backward_from_output"
     parameters: list[Entry] = []
     if suffix != "":
-        parameters.append(("dy : array_like", "Gradient of the output, broadcast against the other array."))
-    parameters.append(
-        (f"{'y' if from_output else 'x'} : array_like", f"{'Output' if from_output else 'Input'} of {_DATA}")
-    )
+        parameters.append(("dy : array_like", "Gradient of the output, broadcast against the other arrays."))
+    for array in ["y"] if from_output else arrays:
+        parameters.append((f"{array} : array_like", f"{'Output' if from_output else 'Input'} of {_DATA}"))
     for parameter, default in defaults.items():
         head = f"{parameter} : array_like" + ("" if default is None else f", default {default:g}")
         rule = "" if learned else " A scalar, or an array that broadcasts; it never changes the dtype of the result."
         parameters.append((head, description.parameters[parameter] + rule))
-    parameters += [_TWO_OUT] if learned else [_OUT, _KEYWORDS]
+    two = suffix == "_backward" and (learned or gated)
+    parameters += ([_TWO_OUT] if two else [_OUT]) + ([] if learned else [_KEYWORDS])
 
-    returns = [(f"{'y' if suffix == '' else 'dx'} : ndarray or scalar", "Of the data's dtype and shape.")]
+    results = ["y"] if suffix == "" else [f"d{array}" for array in arrays]
+    returns = [(f"{each} : ndarray or scalar", "Of the data's dtype and shape.") for each in results]
     if learned:
         (parameter,) = defaults
         returns.append((f"d{parameter} : ndarray or scalar", f"Of the data's dtype and the shape of `{parameter}`."))

@@ -21,14 +21,16 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
         raise TypeError(f"{name}: the mask of a masked array would be lost; pass its .data or .filled()")
     arrays = [np.asarray(a) for a in data]
     weak = [type(a) in (int, float) for a in data]
-    dtype = np.result_type(*(a if w else b for a, b, w in zip(data, arrays, weak, strict=True)))
+    strong = [array.dtype for array, w in zip(arrays, weak, strict=True) if not w]
+    dtype = np.result_type(*strong) if strong else np.dtype(np.float64)
     if dtype.kind in "biu":
         dtype = np.dtype(np.float64)
     elif dtype.kind == "f":
         dtype = dtype.newbyteorder("=")
-    if dtype not in (np.float32, np.float64):
+    if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
         raise TypeError(
-            f"{name}: no loop for arrays of {dtype}; expected float32, float64, integers or bool (which give float64)"
+            f"{name}: no loop for arrays of {dtype}; expected float16, bfloat16, float32, float64, integers or bool "
+            "(which give float64)"
         )
     return [np.asarray(a, dtype) if w else b for a, b, w in zip(data, arrays, weak, strict=True)], dtype
 
@@ -81,7 +83,7 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
     def backward(dy: ArrayLike, x: ArrayLike, parameter: ArrayLike, out: Any) -> tuple[Any, Any]:
         (dy_array, x_array), dtype = _as_data(function, dy, x)
         value = np.asarray(parameter, np.float64 if type(parameter) is int else None)
-        wide = dtype == np.float64 or precise
+        wide = dtype == np.float64 or (precise and dtype == np.float32)
         if not np.can_cast(value.dtype, np.float64, "same_kind"):
             raise TypeError(f"{function}: {parameter_name} must be real numbers, not {value.dtype}")
         if value.ndim == 0 and np.isnan(float(value)):
