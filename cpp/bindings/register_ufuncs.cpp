@@ -16,6 +16,7 @@
 
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
+#include "grid.hpp"
 #include "records.hpp"
 #include "register.hpp"
 
@@ -24,7 +25,7 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-constexpr int most_operands = 5 + most_parameters;
+constexpr int most_outputs = 2, most_operands = 3 + most_parameters + most_outputs;
 
 // ---- the loop NumPy calls ----
 
@@ -125,6 +126,7 @@ struct Shape {
   Direction direction;
   bool precise;
   int arrays, parameters, outputs;
+  const Loop* loops[type_count] = {};           // by the type of the data, once they were added
   const PyArray_DTypeMeta* bfloat16 = nullptr;  // for which a loop was added
 
   int inputs() const { return arrays + parameters; }
@@ -150,18 +152,17 @@ int refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {
   return -1;
 }
 
-// The loop for data of one dtype. float32 has a kernel in each tier; the others of the precise tier are the standard ones.
-// NumPy finds a loop by its dtypes: NULL where there is none to add.
-const ElementwiseKernel* find_kernel(const Shape& shape, Type data) {
+// The kernel for data of one type. float32 has one in each tier; the others of the precise tier are the standard ones.
+const ElementwiseKernel& find_kernel(const Shape& shape, Type data) {
   const Type computed = data == Type::float64 ? Type::float64 : Type::float32;
   const Tier tier = shape.precise && data == Type::float32 ? Tier::precise : Tier::standard;
   for (int k = 0; k < shape.table->elementwise_count; ++k) {
     const ElementwiseKernel& kernel = shape.table->elementwise[k];
     if (kernel.exists() && kernel.record == shape.record && kernel.direction == shape.direction && kernel.tier == tier &&
         kernel.computed == computed)
-      return &kernel;
+      return kernel;
   }
-  return nullptr;
+  throw std::runtime_error("numact: a kernel is missing");
 }
 
 // The place of a kernel's loop for data of one dtype; the same kernel is not entered twice.
@@ -177,13 +178,13 @@ size_t place_of(const Shape& shape, const ElementwiseKernel& kernel, Type data) 
   return loops_used++;
 }
 
-void add_loop(PyObject* ufunc, const Shape& shape, Type data, PyArray_DTypeMeta* dtype) {
-  const ElementwiseKernel& kernel = *find_kernel(shape, data);
+void add_loop(PyObject* ufunc, Shape& shape, Type data, PyArray_DTypeMeta* dtype) {
+  const ElementwiseKernel& kernel = find_kernel(shape, data);
+  const size_t place = place_of(shape, kernel, data);
   PyArray_DTypeMeta* dtypes[most_operands];
   for (int i = 0; i < shape.operands(); ++i)
     dtypes[i] = i >= shape.arrays && i < shape.inputs() ? dtype_of(kernel.parameter) : dtype;
-  PyType_Slot slots[] = {{NPY_METH_strided_loop, reinterpret_cast<void*>(numbered_loops[place_of(shape, kernel, data)])},
-                         {0, nullptr}};
+  PyType_Slot slots[] = {{NPY_METH_strided_loop, reinterpret_cast<void*>(numbered_loops[place])}, {0, nullptr}};
   PyArrayMethod_Spec spec = {elementwise_records[kernel.record].name,
                              shape.inputs(),
                              shape.outputs,
@@ -192,6 +193,7 @@ void add_loop(PyObject* ufunc, const Shape& shape, Type data, PyArray_DTypeMeta*
                              dtypes,
                              slots};
   check(PyUFunc_AddLoopFromSpec(ufunc, &spec));
+  shape.loops[static_cast<int>(data)] = &loops[place];
 }
 
 // dtype= or a signature decides; else the arrays promote together, Python scalars among them weak; integers and bool give
@@ -230,7 +232,7 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
       return -1;
     }
   }
-  PyArray_DTypeMeta* const parameter = dtype_of(find_kernel(shape, *type)->parameter);
+  PyArray_DTypeMeta* const parameter = dtype_of(shape.loops[static_cast<int>(*type)]->kernel->parameter);
   for (int i = 0; i < shape.operands(); ++i) {
     result[i] = i >= shape.arrays && i < inputs ? parameter : data;
     Py_INCREF(result[i]);
@@ -238,17 +240,153 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
   return 0;
 }
 
+// ---- arrays made of rows ----
+
+// NumPy copies what it cannot walk as one run of elements, such as the halves of a packed array, through buffers, and never
+// hands out more of it than they hold. A ufunc therefore first looks whether its operands are plain arrays of long rows.
+
+constexpr ptrdiff_t shortest_row = 64, fewest_elements = 1024;
+
+struct GridJob {
+  const Loop* loop;
+  const Grid* grid;
+  ptrdiff_t rows, rows_per_chunk;
+};
+
+void run_rows(void* argument, ptrdiff_t chunk) {
+  const GridJob& job = *static_cast<const GridJob*>(argument);
+  const FpScope scope;
+  char* pointers[Grid::most_arrays];
+  const ptrdiff_t begin = chunk * job.rows_per_chunk, end = std::min(job.rows, begin + job.rows_per_chunk);
+  for (ptrdiff_t row = begin; row < end; ++row) {
+    job.grid->row(row, pointers);
+    job.loop->run(pointers, job.grid->stride[0], job.grid->length[0]);
+  }
+}
+
+// The dtype and shape of a plain array, or nothing.
+bool is_plain(PyObject* object, PyArray_DTypeMeta* dtype, PyArrayObject* like) {
+  if (!PyArray_CheckExact(object)) return false;
+  auto* const array = reinterpret_cast<PyArrayObject*>(object);
+  return NPY_DTYPE(PyArray_DESCR(array)) == dtype && PyArray_ISBEHAVED_RO(array) && PyArray_SAMESHAPE(array, like);
+}
+
+// The result, or nothing where NumPy shall do it.
+py::object call_by_rows(const Shape& shape, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
+  if (nargs < shape.inputs() || !PyArray_CheckExact(args[0])) return {};
+  auto* const first = reinterpret_cast<PyArrayObject*>(args[0]);
+  if (PyArray_NDIM(first) < 2 || PyArray_SIZE(first) < fewest_elements) return {};
+  const std::optional<Type> type = type_of(first);
+  if (!type || *type == Type::bfloat16) return {};
+  PyArray_DTypeMeta* const dtype = dtype_of(*type);
+  const Loop& loop = *shape.loops[static_cast<int>(*type)];
+
+  PyArrayObject* operands[Grid::most_arrays];
+  bool one_run = true;
+  for (int i = 0; i < shape.arrays; ++i) {
+    if (!is_plain(args[i], dtype, first)) return {};
+    operands[i] = reinterpret_cast<PyArrayObject*>(args[i]);
+    one_run = one_run && PyArray_IS_C_CONTIGUOUS(operands[i]);
+  }
+  if (one_run && nargs == shape.inputs() && keywords == nullptr) return {};
+  char* parameters[most_parameters] = {};
+  for (int j = 0; j < shape.parameters; ++j) {
+    PyObject* const parameter = args[shape.arrays + j];
+    if (!PyArray_CheckExact(parameter) || !PyArray_IsZeroDim(parameter)) return {};
+    auto* const array = reinterpret_cast<PyArrayObject*>(parameter);
+    if (NPY_DTYPE(PyArray_DESCR(array)) != dtype_of(loop.kernel->parameter) || !PyArray_ISBEHAVED_RO(array)) return {};
+    parameters[j] = PyArray_BYTES(array);
+  }
+
+  PyObject* given[most_outputs] = {};
+  if (nargs > shape.inputs()) {
+    if (keywords != nullptr || nargs != shape.operands()) return {};
+    for (int k = 0; k < shape.outputs; ++k) given[k] = args[shape.inputs() + k];
+  } else if (keywords != nullptr) {
+    if (PyTuple_GET_SIZE(keywords) != 1 ||
+        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), "out") != 0)
+      return {};
+    PyObject* const out = args[nargs];
+    if (PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == shape.outputs)
+      for (int k = 0; k < shape.outputs; ++k) given[k] = PyTuple_GET_ITEM(out, k);
+    else if (shape.outputs == 1)
+      given[0] = out;
+    else
+      return {};
+  }
+  py::tuple results(static_cast<size_t>(shape.outputs));
+  for (int k = 0; k < shape.outputs; ++k) {
+    if (given[k] == nullptr) {
+      auto* const descr = PyArray_DESCR(first);
+      Py_INCREF(descr);
+      results[static_cast<size_t>(k)] =
+          checked(PyArray_NewLikeArray(first, NPY_KEEPORDER, descr, /*subok=*/0));
+    } else {
+      if (!is_plain(given[k], dtype, first) || !PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(given[k]))) return {};
+      results[static_cast<size_t>(k)] = py::reinterpret_borrow<py::object>(given[k]);
+    }
+  }
+
+  // Parameters are operands too, of stride 0.
+  const int inputs = shape.inputs();
+  for (int k = 0; k < shape.outputs; ++k)
+    operands[shape.arrays + k] = reinterpret_cast<PyArrayObject*>(results[static_cast<size_t>(k)].ptr());
+  Grid grid;
+  if (!grid.set(operands, shape.arrays + shape.outputs)) return {};
+  if (grid.axes < 2 || grid.length[0] < shortest_row) return {};
+  for (int k = shape.arrays; k < grid.arrays; ++k)
+    for (int i = 0; i < k; ++i)
+      if (!grid.same_or_apart(i, k, size_of(*type))) return {};
+  for (int k = shape.outputs - 1; k >= 0 && shape.parameters > 0; --k) {
+    grid.data[inputs + k] = grid.data[shape.arrays + k];
+    for (int i = 0; i < grid.axes; ++i) grid.stride[i][inputs + k] = grid.stride[i][shape.arrays + k];
+  }
+  for (int j = 0; j < shape.parameters; ++j) {
+    grid.data[shape.arrays + j] = parameters[j];
+    for (int i = 0; i < grid.axes; ++i) grid.stride[i][shape.arrays + j] = 0;
+  }
+  grid.arrays = shape.operands();
+
+  GridJob job{&loop, &grid, grid.rows(), std::max<ptrdiff_t>(1, chunk_length / grid.length[0])};
+  {
+    const py::gil_scoped_release released;
+    threads::run((job.rows + job.rows_per_chunk - 1) / job.rows_per_chunk,
+                 threads::worthwhile(double(PyArray_SIZE(first)) * loop.cost), run_rows, &job);
+  }
+  return shape.outputs == 1 ? py::object(results[0]) : py::object(std::move(results));
+}
+
+vectorcallfunc numpy_call = nullptr;  // of every ufunc
+
+PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
+  try {
+    py::object result = call_by_rows(shapes().at(self), args, PyVectorcall_NARGS(nargs), keywords);
+    if (result) return result.release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+    return nullptr;
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    return nullptr;
+  }
+  return numpy_call(self, args, nargs, keywords);
+}
+
 // ---- construction ----
 
 // NumPy and Python keep pointers to names and docstrings for as long as the objects live: for ever.
 const char* kept(const std::string& text) { return (new std::string(text))->c_str(); }
 
-py::object make_ufunc(const std::string& name, const std::string& doc, const Shape& shape) {
+py::object make_ufunc(const std::string& name, const std::string& doc, const Shape& described) {
+  Shape shape = described;
   py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, shape.inputs(), shape.outputs,
                                                      PyUFunc_None, kept(name), kept(doc), 0));
-  shapes().emplace(ufunc.inc_ref().ptr(), shape);
+  vectorcallfunc& call = reinterpret_cast<PyUFuncObject*>(ufunc.ptr())->vectorcall;
+  numpy_call = call;
+  call = call_ufunc;
   for (const Type type : {Type::float16, Type::float32, Type::float64})
     add_loop(ufunc.ptr(), shape, type, dtype_of(type));
+  shapes().emplace(ufunc.inc_ref().ptr(), shape);
   py::tuple dtypes(static_cast<size_t>(shape.operands()));
   for (size_t i = 0; i < dtypes.size(); ++i) dtypes[i] = py::none();
   const py::object promoter = checked(PyCapsule_New(reinterpret_cast<void*>(promote), "numpy._ufunc_promoter", nullptr));
@@ -474,7 +612,7 @@ py::tuple make_functions(const std::string& level, bool precise, const py::dict&
     const std::string name = std::string(record.name) + suffix(kernel.direction);
     const py::str key(name);
     const Shape shape{&table,        kernel.record,     kernel.direction, precise,
-                      kernel.arrays, kernel.parameters, kernel.outputs,   nullptr};
+                      kernel.arrays, kernel.parameters, kernel.outputs,   {},               nullptr};
     const std::string doc = docs.contains(key) ? std::string(py::str(docs[key])) : std::string();
     ufuncs[key] = make_ufunc(name, doc, shape);
     if (kernel.parameters == 0)

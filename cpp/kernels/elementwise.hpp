@@ -98,22 +98,34 @@ struct ElementwiseWalker {
     for (int k = 0; k < kernel.outputs; ++k) store<S>(static_cast<const T*>(y[k]), operands[k], strides[k], n);
   }
 
-  // How many of the n elements the loop can do where they are.
+  static void loop(const ElementwiseKernel& kernel, bool fixed, char* const* operands, ptrdiff_t n) {
+    (fixed ? kernel.fixed : kernel.streams)(
+        reinterpret_cast<const void* const*>(operands), reinterpret_cast<const void* const*>(operands + kernel.arrays),
+        reinterpret_cast<void* const*>(operands + kernel.arrays + kernel.parameters), n);
+  }
+
+  // How many of the n elements the loop can do where they are. Where no output is the memory of an input, the tail is done
+  // with the elements in front of it once more.
   static ptrdiff_t direct(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
     const int first_output = kernel.arrays + kernel.parameters;
-    bool plain = same<S, T> && n >= line, fixed = true, streams = true;
+    bool plain = same<S, T> && n >= line, fixed = true, streams = true, apart = true;
     for (int i = 0; i < kernel.arrays; ++i) plain &= strides[i] == ptrdiff_t(sizeof(T));
-    for (int k = 0; k < kernel.outputs; ++k) plain &= strides[first_output + k] == ptrdiff_t(sizeof(T));
+    for (int k = first_output; k < first_output + kernel.outputs; ++k) {
+      plain &= strides[k] == ptrdiff_t(sizeof(T));
+      for (int i = 0; i < first_output; ++i) apart &= operands[i] != operands[k];
+    }
     for (int j = kernel.arrays; j < first_output; ++j) {
       fixed &= strides[j] == 0;
       streams &= strides[j] == (kernel.parameter == Type::float64 ? 8 : 4);
     }
     if (!plain || !(fixed || streams)) return 0;
     const ptrdiff_t whole = n / line * line;
-    (fixed ? kernel.fixed : kernel.streams)(reinterpret_cast<const void* const*>(operands),
-                                            reinterpret_cast<const void* const*>(operands + kernel.arrays),
-                                            reinterpret_cast<void* const*>(operands + first_output), whole);
-    return whole;
+    loop(kernel, fixed, operands, whole);
+    if (whole == n || !apart) return whole;
+    char* last[most_arrays + most_parameters + most_outputs];
+    for (int i = 0; i < first_output + kernel.outputs; ++i) last[i] = operands[i] + (n - line) * strides[i];
+    loop(kernel, fixed, last, line);
+    return n;
   }
 
   static void walk(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {

@@ -1,0 +1,82 @@
+// Arrays of one shape as rows: axes sorted by the strides of the first array and merged where all arrays allow it.
+#pragma once
+#include "numpy_api.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace numact {
+
+struct Grid {
+  static constexpr int most_arrays = 8, most_axes = 16;
+
+  int arrays = 0, axes = 0;
+  ptrdiff_t length[most_axes];
+  ptrdiff_t stride[most_axes][most_arrays];
+  char* data[most_arrays];
+
+  // False for more axes than it has room for.
+  bool set(PyArrayObject* const* all, int count) {
+    arrays = count;
+    const int dimensions = PyArray_NDIM(all[0]);
+    if (dimensions > most_axes) return false;
+    int order[most_axes];
+    for (int i = 0; i < dimensions; ++i) order[i] = i;
+    std::stable_sort(order, order + dimensions, [&](int a, int b) {
+      return std::abs(PyArray_STRIDE(all[0], a)) > std::abs(PyArray_STRIDE(all[0], b));
+    });
+    for (int k = 0; k < arrays; ++k) data[k] = PyArray_BYTES(all[k]);
+    axes = 0;
+    for (int i = dimensions - 1; i >= 0; --i) {  // innermost first, merged into the axis before where it continues that
+      const ptrdiff_t n = PyArray_DIM(all[0], order[i]);
+      bool continues = axes > 0;
+      for (int k = 0; k < arrays && continues; ++k)
+        continues = PyArray_STRIDE(all[k], order[i]) == stride[axes - 1][k] * length[axes - 1];
+      if (continues) {
+        length[axes - 1] *= n;
+        continue;
+      }
+      if (n == 1) continue;
+      length[axes] = n;
+      for (int k = 0; k < arrays; ++k) stride[axes][k] = PyArray_STRIDE(all[k], order[i]);
+      ++axes;
+    }
+    return true;
+  }
+
+  ptrdiff_t rows() const {
+    ptrdiff_t count = 1;
+    for (int i = 1; i < axes; ++i) count *= length[i];
+    return count;
+  }
+  void row(ptrdiff_t index, char** pointers) const {
+    for (int k = 0; k < arrays; ++k) pointers[k] = data[k];
+    for (int i = 1; i < axes; ++i) {
+      const ptrdiff_t at = index % length[i];
+      index /= length[i];
+      for (int k = 0; k < arrays; ++k) pointers[k] += at * stride[i][k];
+    }
+  }
+
+  // Whether two arrays are the same memory element by element, or certainly have no byte in common.
+  bool same_or_apart(int a, int b, ptrdiff_t size) const {
+    bool equal_strides = true;
+    ptrdiff_t low[2] = {0, 0}, high[2] = {size, size};
+    for (int i = 0; i < axes; ++i) {
+      equal_strides = equal_strides && stride[i][a] == stride[i][b];
+      for (int k = 0; k < 2; ++k) {
+        const ptrdiff_t extent = (length[i] - 1) * stride[i][k == 0 ? a : b];
+        (extent < 0 ? low : high)[k] += extent;
+      }
+    }
+    const ptrdiff_t distance = data[b] - data[a];
+    if (low[1] + distance >= high[0] || low[0] >= high[1] + distance) return true;
+    if (!equal_strides || axes != 2 || stride[0][a] != size) return equal_strides && distance == 0;
+    // Rows of equal length and distance: side by side, as the halves of one packed array are.
+    const ptrdiff_t step = std::abs(stride[1][a]), bytes = length[0] * size;
+    const ptrdiff_t offset = ((distance % step) + step) % step;
+    return distance == 0 || (offset >= bytes && step - offset >= bytes);
+  }
+};
+
+}  // namespace numact
