@@ -100,7 +100,7 @@ def test_what_rows_cannot_take_goes_to_numpy(rng):
         na.tanh(x, out=locked)
     with pytest.raises(ValueError, match="shape"):
         na.tanh(x, out=np.empty((ROWS + 1, LENGTH), np.float32))
-    with pytest.raises(TypeError, match="ndarray|array"):
+    with pytest.raises(TypeError, match="array"):
         na.tanh(x, out=[1.0])
     with pytest.raises(TypeError):
         na.tanh(x, out=np.empty(x.shape, np.int32))
