@@ -48,7 +48,18 @@ def _cases():
         )
 
 
+def _gated_cases():
+    """The functions of gate and value; the backward of each has two outputs."""
+    for name, record in na.activations.items():
+        if record.kind == "gated":
+            yield Case(name=name, activation=name, suffix="", record=record, arrays=2, parameters=0)
+            yield Case(
+                name=f"{name}_backward", activation=name, suffix="_backward", record=record, arrays=3, parameters=0
+            )
+
+
 CASES = list(_cases())
+GATED = list(_gated_cases())
 BY_NAME = {case.name: case for case in CASES}
 WITH_PARAMETERS = [case for case in CASES if case.parameters]
 TWO_INPUTS = [case for case in CASES if case.arrays + case.parameters == 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import support
-from support import CASES, assert_same_bits
+from support import CASES, GATED, assert_same_bits
 
 import numact as na
 
@@ -34,7 +34,7 @@ def views(rng, dtype, count):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + GATED, ids=str)
 def test_rows(case, dtype, rng):
     ufunc = getattr(na.ufuncs, case.name)
     outputs = ufunc.nout
@@ -60,7 +60,7 @@ def test_rows(case, dtype, rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + GATED, ids=str)
 def test_outputs_over_inputs(case, dtype, rng):
     """In place, over another input's half, and shifted by a row or an element."""
     ufunc = getattr(na.ufuncs, case.name)

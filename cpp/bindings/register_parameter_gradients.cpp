@@ -170,9 +170,9 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
   py::object result = checked(PyArray_ZEROS(1, const_cast<npy_intp*>(&layout.parameter_size), NPY_FLOAT64, 0));
   if (layout.size == 0) return result;
 
-  // At most 64 ranges, and no more memory for their sums than a fraction of the data's.
+  // At most 64 ranges, and no more than half a byte for their sums per element of the data.
   const npy_intp ranges =
-      std::clamp<npy_intp>(std::min(layout.size >> 15, layout.size / (8 * layout.parameter_size + 1)), 1, 64);
+      std::clamp<npy_intp>(std::min(layout.size >> 15, layout.size / (32 * layout.parameter_size + 1)), 1, 64);
   const npy_intp unit = layout.summed ? stage_length : layout.row;
   npy_intp range = (layout.size + ranges - 1) / ranges;
   range = std::max<npy_intp>(1, (range + unit - 1) / unit * unit);
