@@ -22,7 +22,7 @@ PACKED = {
         r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\b(?:cmeq|shll2?)\b\s+v\d+\.(?:4s|2d)"
     ),
 }
-LOOP = re.compile(r"::(?:\w*loop<|take_larger|keep_where|plain\(|with_velocity)")
+LOOP = re.compile(r"::(?:\w*loop<|take_larger|keep_where|plain\(|with_velocity|take_edits)")
 
 
 def functions(path: Path) -> dict[str, list[str]]:

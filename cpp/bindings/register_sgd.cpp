@@ -6,15 +6,18 @@
 #include "register.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -34,10 +37,13 @@ constexpr npy_intp direct_length = 64;    // contiguous stretches shorter than t
 
 PyArrayObject* array(const py::handle& object) { return reinterpret_cast<PyArrayObject*>(object.ptr()); }
 
+bool is_half(Type type) { return type == Type::float16 || type == Type::bfloat16; }
+
 // ---- Layouts -------------------------------------------------------------------------------------------------------
 
-// The elements of up to three arrays of one shape, in one common order.
+// The elements of up to four arrays of one shape, in one common order. Arrays other than the first may be missing.
 struct Walk {
+  static constexpr int most = 4;
   struct Operand {
     char* data = nullptr;
     bool swapped = false;
@@ -46,51 +52,62 @@ struct Walk {
   bool plain = true;    // all contiguous: element i is data[i]
   bool direct = false;  // contiguous along the innermost axis
   std::vector<npy_intp> shape;
-  Operand operands[3];
+  Operand operands[most];
 
   // The order is that of the indices (C order), or the one that suits the first array's memory.
-  void prepare(int count, PyArrayObject* const* arrays, bool index_order) {
+  void prepare(std::initializer_list<PyArrayObject*> arrays, bool index_order) {
+    const auto each = [&](const auto& visit) {
+      Operand* operand = operands;
+      for (PyArrayObject* const a : arrays) {
+        if (a != nullptr) visit(*operand, a);
+        ++operand;
+      }
+    };
     bool usable = true, c_order = true, f_order = !index_order;
-    for (int k = 0; k < count; ++k) {
-      operands[k].data = PyArray_BYTES(arrays[k]);
-      operands[k].swapped = PyArray_ISBYTESWAPPED(arrays[k]);
-      usable = usable && PyArray_ISALIGNED(arrays[k]) && !operands[k].swapped;
-      c_order = c_order && PyArray_IS_C_CONTIGUOUS(arrays[k]);
-      f_order = f_order && PyArray_IS_F_CONTIGUOUS(arrays[k]);
-    }
+    each([&](Operand& operand, PyArrayObject* a) {
+      operand.data = PyArray_BYTES(a);
+      operand.swapped = PyArray_ISBYTESWAPPED(a);
+      usable = usable && PyArray_ISALIGNED(a) && !operand.swapped;
+      c_order = c_order && PyArray_IS_C_CONTIGUOUS(a);
+      f_order = f_order && PyArray_IS_F_CONTIGUOUS(a);
+    });
     plain = usable && (c_order || f_order);
     if (plain) return;
 
+    PyArrayObject* const first = *arrays.begin();
     std::vector<int> axes;
-    for (int axis = 0; axis < PyArray_NDIM(arrays[0]); ++axis)
-      if (PyArray_DIM(arrays[0], axis) != 1) axes.push_back(axis);
+    for (int axis = 0; axis < PyArray_NDIM(first); ++axis)
+      if (PyArray_DIM(first, axis) != 1) axes.push_back(axis);
     if (!index_order)
-      std::stable_sort(axes.begin(), axes.end(), [first = arrays[0]](int a, int b) {
+      std::stable_sort(axes.begin(), axes.end(), [first](int a, int b) {
         return std::abs(PyArray_STRIDE(first, a)) > std::abs(PyArray_STRIDE(first, b));
       });
     // An axis that all arrays step over as if it were part of the one before is joined to it.
     shape.assign(1, 1);
-    for (int k = 0; k < count; ++k) operands[k].strides.assign(1, 0);
+    each([](Operand& operand, PyArrayObject*) { operand.strides.assign(1, 0); });
     for (const int axis : axes) {
-      const npy_intp length = PyArray_DIM(arrays[0], axis);
+      const npy_intp length = PyArray_DIM(first, axis);
       bool joins = true;
-      for (int k = 0; k < count; ++k)
-        joins = joins && operands[k].strides.back() == length * PyArray_STRIDE(arrays[k], axis);
+      each([&](Operand& operand, PyArrayObject* a) {
+        joins = joins && operand.strides.back() == length * PyArray_STRIDE(a, axis);
+      });
       if (joins || shape.back() == 1) {
         shape.back() *= length;
-        for (int k = 0; k < count; ++k) operands[k].strides.back() = PyArray_STRIDE(arrays[k], axis);
+        each([axis](Operand& operand, PyArrayObject* a) { operand.strides.back() = PyArray_STRIDE(a, axis); });
       } else {
         shape.push_back(length);
-        for (int k = 0; k < count; ++k) operands[k].strides.push_back(PyArray_STRIDE(arrays[k], axis));
+        each([axis](Operand& operand, PyArrayObject* a) { operand.strides.push_back(PyArray_STRIDE(a, axis)); });
       }
     }
     direct = usable && shape.back() >= direct_length;
-    for (int k = 0; k < count; ++k) direct = direct && operands[k].strides.back() == PyArray_ITEMSIZE(arrays[k]);
+    each([this](Operand& operand, PyArrayObject* a) {
+      direct = direct && operand.strides.back() == PyArray_ITEMSIZE(a);
+    });
   }
 
   // Calls stretch(address, stride, count) for each piece along the innermost axis of the elements [begin, begin + n).
   template <class Stretch>
-  void along(int operand, npy_intp begin, npy_intp n, Stretch&& stretch) const {
+  void along(std::size_t operand, npy_intp begin, npy_intp n, Stretch&& stretch) const {
     const std::vector<npy_intp>& strides = operands[operand].strides;
     npy_intp at[NPY_MAXDIMS] = {};
     char* address = operands[operand].data;
@@ -114,14 +131,16 @@ struct Walk {
   }
 
   template <class T>
-  void gather(int operand, npy_intp begin, npy_intp n, T* tile) const {
+  void gather(std::size_t operand, npy_intp begin, npy_intp n, T* tile) const {
+    if (operands[operand].data == nullptr) return;
     const bool swapped = operands[operand].swapped;
     along(operand, begin, n, [&tile, swapped](const char* address, npy_intp stride, npy_intp count) {
       for (npy_intp i = 0; i < count; ++i) *tile++ = in_order<T>(address + i * stride, swapped);
     });
   }
   template <class T>
-  void scatter(int operand, npy_intp begin, npy_intp n, const T* tile) const {
+  void scatter(std::size_t operand, npy_intp begin, npy_intp n, const T* tile) const {
+    if (operands[operand].data == nullptr) return;
     const bool swapped = operands[operand].swapped;
     along(operand, begin, n, [&tile, swapped](char* address, npy_intp stride, npy_intp count) {
       for (npy_intp i = 0; i < count; ++i, ++tile) {
@@ -131,21 +150,50 @@ struct Walk {
     });
   }
   template <class T>
-  T* pointer(int operand, npy_intp i) const {
+  T* pointer(std::size_t operand, npy_intp i) const {
+    if (operands[operand].data == nullptr) return nullptr;
     if (plain) return reinterpret_cast<T*>(operands[operand].data) + i;
     T* result = nullptr;
     along(operand, i, 1, [&result](char* address, npy_intp, npy_intp) { result = reinterpret_cast<T*>(address); });
     return result;
   }
 
+  // Calls row(pointers, count) over the elements [begin, end): on the arrays themselves where they are contiguous, else on
+  // tiles. T: the element of each array, const where it is only read; the pointer to a missing array is nullptr.
+  template <class... T, class Row>
+  void rows(npy_intp begin, npy_intp end, const Row& row) const {
+    rows<T...>(begin, end, row, std::index_sequence_for<T...>());
+  }
+
  private:
+  template <class... T, class Row, std::size_t... k>
+  void rows(npy_intp begin, npy_intp end, const Row& row, std::index_sequence<k...>) const {
+    if (plain || direct) {
+      for (npy_intp n; begin < end; begin += n) {
+        n = plain ? end - begin : std::min(end - begin, shape.back() - begin % shape.back());
+        row(pointer<T>(k, begin)..., n);
+      }
+      return;
+    }
+    std::tuple<std::array<std::remove_const_t<T>, tile_length>...> tiles;
+    for (npy_intp n; begin < end; begin += n) {
+      n = std::min(end - begin, tile_length);
+      (gather(k, begin, n, std::get<k>(tiles).data()), ...);
+      row((operands[k].data != nullptr ? std::get<k>(tiles).data() : nullptr)..., n);
+      ((std::is_const_v<T> ? void() : scatter(k, begin, n, std::get<k>(tiles).data())), ...);
+    }
+  }
+
   template <class T>
   static T in_order(const char* address, bool swapped) {
-    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    using Bits = std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                                    std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
     Bits bits;
     std::memcpy(&bits, address, sizeof bits);
     if (swapped) {
-      if constexpr (sizeof(T) == 4)
+      if constexpr (sizeof(T) == 2)
+        bits = __builtin_bswap16(bits);
+      else if constexpr (sizeof(T) == 4)
         bits = __builtin_bswap32(bits);
       else
         bits = __builtin_bswap64(bits);
@@ -233,10 +281,13 @@ bool same_shape(PyArrayObject* a, PyArrayObject* b) {
          std::equal(PyArray_DIMS(a), PyArray_DIMS(a) + PyArray_NDIM(a), PyArray_DIMS(b));
 }
 
-void check_matches(PyArrayObject* a, const std::string& name, PyArrayObject* param, const std::string& param_name) {
-  if (PyArray_TYPE(a) != PyArray_TYPE(param))
-    throw py::type_error(name + " has dtype " + dtype_name(a) + ", but " + param_name + " has dtype " +
-                         dtype_name(param) + ": convert it with .astype");
+[[noreturn]] void refuse_dtype(PyArrayObject* a, const std::string& name, PyArrayObject* param,
+                               const std::string& param_name, const char* advice) {
+  throw py::type_error(name + " has dtype " + dtype_name(a) + ", but " + param_name + " has dtype " +
+                       dtype_name(param) + advice);
+}
+
+void check_shape(PyArrayObject* a, const std::string& name, PyArrayObject* param, const std::string& param_name) {
   if (!same_shape(a, param))
     throw py::value_error(name + " has shape " + shape_text(a) + ", but " + param_name + " has shape " +
                           shape_text(param) + ": nothing is broadcast");
@@ -255,7 +306,7 @@ py::tuple items(const py::object& sequence, const char* name) {
 
 class Sgd {
  public:
-  Sgd(const py::object& params, const py::object& velocities, const std::vector<double>& lr,
+  Sgd(const py::object& params, const py::object& velocities, const py::object& masters, const std::vector<double>& lr,
       const std::vector<double>& weight_decay, double momentum, double dampening, bool nesterov, bool maximize,
       std::optional<double> max_norm, bool skip_nonfinite, bool single)
       : dampening_(dampening), maximize_(maximize), max_norm_(max_norm), skip_nonfinite_(skip_nonfinite),
@@ -268,10 +319,13 @@ class Sgd {
       started = items(velocities, "velocities");
       check_length(started->size(), "velocities");
     }
+    const py::tuple kept = items(masters, "masters");
+    check_length(kept.size(), "masters");
     begins_.push_back(0);
     for (std::size_t i = 0; i < segments_.size(); ++i) {
       take_param(given[i], i);
       if (started) take_velocity((*started)[i], i);
+      take_master(kept[i], i);
       segments_[i].step = {0, momentum, 1, weight_decay[i], 1, nesterov};
       check_fits(momentum, "momentum", i);
       check_fits(dampening, "dampening", i);
@@ -297,6 +351,13 @@ class Sgd {
     return result;
   }
 
+  // Masters by array; None where the parameter is float32 or float64.
+  py::list masters() const {
+    py::list result;
+    for (const Segment& s : segments_) result.append(s.master ? s.master : py::none());
+    return result;
+  }
+
   py::object last_norm() const { return last_norm_ ? py::cast(*last_norm_) : py::none(); }
 
   bool step(const py::object& grads) {
@@ -313,13 +374,17 @@ class Sgd {
       if (s.skipped) continue;
       PyArrayObject* const grad = array(given[i]);
       check_gradient(given[i], i);
-      PyArrayObject* arrays[3] = {array(s.param), grad, s.velocity ? array(s.velocity) : nullptr};
-      s.update.prepare(s.velocity ? 3 : 2, arrays, false);
-      if (needs_norm) s.squares.prepare(1, &grad, true);
+      s.grad_type = *type_of(grad);
+      s.update.prepare({array(s.param), grad, array(s.velocity), array(s.master)}, false);
+      if (needs_norm) s.squares.prepare({grad}, true);
       s.step.undampened = s.started ? 1 - dampening_ : 1;
-      const double streams = s.velocity ? 5 : 3;  // what is read, and what is written
-      work += static_cast<double>(s.size) * streams *
-              (s.update.plain ? ns_per_byte * static_cast<double>(PyArray_ITEMSIZE(grad)) : ns_gathered);
+      double bytes = static_cast<double>(PyArray_ITEMSIZE(grad)), streams = 1;
+      for (const py::object& updated : {s.param, s.velocity, s.master})
+        if (updated) {
+          bytes += 2 * static_cast<double>(PyArray_ITEMSIZE(array(updated)));  // read and written
+          streams += 2;
+        }
+      work += static_cast<double>(s.size) * (s.update.plain ? ns_per_byte * bytes : ns_gathered * streams);
     }
     const int team = threads::worthwhile(work);
 
@@ -367,13 +432,15 @@ class Sgd {
   };
 
   struct Segment {
-    py::object param, velocity;
+    py::object param, velocity, master;
     Fixed fixed;
     npy_intp size = 0;
-    bool is_double = false, started = false;
+    Type type{};
+    bool started = false;
     SgdStep<double> step{};
     // of the step being made
     bool skipped = false;
+    Type grad_type{};
     Walk update, squares;
   };
 
@@ -402,40 +469,68 @@ class Sgd {
   }
 
   void check_fits(double value, const char* option, std::size_t i) const {
-    if (!segments_[i].is_double && std::abs(value) > static_cast<double>(std::numeric_limits<float>::max()))
+    if (segments_[i].type != Type::float64 && std::abs(value) > static_cast<double>(std::numeric_limits<float>::max()))
       throw py::value_error(std::string(option) + "=" + text(py::float_(value)) + " is too large for " +
-                            label("param", i) + ", which is float32");
+                            label("param", i) + ", whose step is computed in float32");
   }
 
   void take_param(const py::object& param, std::size_t i) {
     const std::string name = label("param", i);
     check_is_array(param, name);
     PyArrayObject* const a = array(param);
-    if (PyArray_TYPE(a) != NPY_FLOAT && PyArray_TYPE(a) != NPY_DOUBLE)
-      throw py::type_error(name + " has dtype " + dtype_name(a) + ", but the step is made for float32 and float64: " +
-                           "keep the parameter in one of them");
+    const std::optional<Type> type = type_of(a);
+    if (!type)
+      throw py::type_error(name + " has dtype " + dtype_name(a) + ", but the step is made for float16, bfloat16, " +
+                           "float32 and float64: keep the parameter in one of them");
     check_is_writable(a, name);
     Segment& s = segments_[i];
     s.param = param;
     s.fixed = Fixed(a);
     s.size = PyArray_SIZE(a);
-    s.is_double = PyArray_TYPE(a) == NPY_DOUBLE;
+    s.type = *type;
     begins_.push_back(begins_.back() + s.size);
+  }
+
+  // A velocity or master that was handed in: of the parameter's dtype, beside half precision float32.
+  void check_kept(const py::handle& object, const std::string& name, std::size_t i) const {
+    const Segment& s = segments_[i];
+    check_is_array(object, name);
+    if (type_of(array(object)) != (is_half(s.type) ? Type::float32 : s.type))
+      refuse_dtype(array(object), name, array(s.param), label("param", i),
+                   is_half(s.type) ? ", beside which it is kept in float32: convert it with .astype"
+                                    : ": convert it with .astype");
+    check_shape(array(object), name, array(s.param), label("param", i));
+    check_is_writable(array(object), name);
+  }
+
+  // Arrays of an earlier state are named as they are in it.
+  std::string state_label(const char* one, const char* many, std::size_t i) const {
+    return single_ ? one : std::string(many) + "[" + std::to_string(i) + "]";
   }
 
   void take_velocity(const py::object& velocity, std::size_t i) {
     Segment& s = segments_[i];
     s.started = !velocity.is_none();
     if (s.started) {
-      // Velocities of an earlier state are named as they are in it.
-      const std::string name = single_ ? "velocity" : "velocities[" + std::to_string(i) + "]";
-      check_is_array(velocity, name);
-      check_matches(array(velocity), name, array(s.param), label("param", i));
-      check_is_writable(array(velocity), name);
+      check_kept(velocity, state_label("velocity", "velocities", i), i);
       s.velocity = velocity;
     } else {
-      const py::object native = s.param.attr("dtype").attr("newbyteorder")("=");
-      s.velocity = py::module_::import("numpy").attr("zeros_like")(s.param, native, "K", false);
+      const py::object dtype = is_half(s.type) ? py::str("float32") : s.param.attr("dtype").attr("newbyteorder")("=");
+      s.velocity = py::module_::import("numpy").attr("zeros_like")(s.param, dtype, "K", false);
+    }
+  }
+
+  void take_master(const py::object& master, std::size_t i) {
+    Segment& s = segments_[i];
+    const std::string name = state_label("master", "masters", i);
+    if (!master.is_none()) {
+      if (!is_half(s.type))
+        throw py::type_error(name + " belongs to a half-precision parameter, but " + label("param", i) + " has dtype " +
+                             dtype_name(array(s.param)) + ": leave it out");
+      check_kept(master, name, i);
+      s.master = master;
+    } else if (is_half(s.type) && !single_) {
+      s.master = s.param.attr("astype")("float32", py::arg("subok") = false);
     }
   }
 
@@ -449,6 +544,8 @@ class Sgd {
       add(segments_[i].param, label("param", i));
       if (const py::object& velocity = segments_[i].velocity)
         add(velocity, single_ ? "velocity" : "the velocity of " + label("param", i));
+      if (const py::object& master = segments_[i].master)
+        add(master, single_ ? "master" : "the master of " + label("param", i));
     }
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
     std::uintptr_t reach = 0;
@@ -468,8 +565,11 @@ class Sgd {
       throw py::value_error(label("param", i) + " was resized, reshaped or made read-only since it was handed over");
     if (!PyArray_CheckExact(object.ptr())) check_is_array(object, label("grad", i));
     PyArrayObject* const grad = array(object);
-    if (PyArray_TYPE(grad) != PyArray_TYPE(param) || !same_shape(grad, param))
-      check_matches(grad, label("grad", i), param, label("param", i));
+    const std::optional<Type> type = type_of(grad);
+    if (type != s.type && !(is_half(s.type) && type == Type::float32))
+      refuse_dtype(grad, label("grad", i), param, label("param", i),
+                   is_half(s.type) ? ": convert it to that or float32 with .astype" : ": convert it with .astype");
+    if (!same_shape(grad, param)) check_shape(grad, label("grad", i), param, label("param", i));
 
     std::uintptr_t low, high;
     find_bounds(grad, low, high);
@@ -500,36 +600,42 @@ class Sgd {
   }
 
   void update_part(const Segment& s, npy_intp begin, npy_intp end, npy_intp) {
-    if (s.is_double)
-      update(active_table().sgd64, s, begin, end);
+    const Table& table = active_table();
+    if (s.type == Type::float64)
+      update(table.sgd64, s, begin, end);
+    else if (s.type == Type::float32)
+      update(table.sgd32, s, begin, end);
     else
-      update(active_table().sgd32, s, begin, end);
+      update_half(s.type == Type::float16 ? table.sgd_float16 : table.sgd_bfloat16, s, begin, end);
+  }
+
+  template <class T>
+  static SgdStep<T> step_in(const SgdStep<double>& step) {
+    return {static_cast<T>(step.learning_rate), static_cast<T>(step.momentum),       static_cast<T>(step.undampened),
+            static_cast<T>(step.weight_decay),  static_cast<T>(step.gradient_scale), step.nesterov};
   }
 
   template <class T>
   static void update(SgdRow<T> row, const Segment& s, npy_intp begin, npy_intp end) {
-    const SgdStep<T> step = {static_cast<T>(s.step.learning_rate), static_cast<T>(s.step.momentum),
-                             static_cast<T>(s.step.undampened),    static_cast<T>(s.step.weight_decay),
-                             static_cast<T>(s.step.gradient_scale), s.step.nesterov};
-    const Walk& walk = s.update;
-    const bool moves = static_cast<bool>(s.velocity);
-    if (walk.plain || walk.direct) {
-      for (npy_intp n; begin < end; begin += n) {
-        n = walk.plain ? end - begin : std::min(end - begin, walk.shape.back() - begin % walk.shape.back());
-        row(step, walk.pointer<T>(0, begin), walk.pointer<T>(1, begin), moves ? walk.pointer<T>(2, begin) : nullptr, n);
-      }
-      return;
-    }
-    T param[tile_length], grad[tile_length], velocity[tile_length];
-    for (npy_intp n; begin < end; begin += n) {
-      n = std::min(end - begin, tile_length);
-      walk.gather(0, begin, n, param);
-      walk.gather(1, begin, n, grad);
-      if (moves) walk.gather(2, begin, n, velocity);
-      row(step, param, grad, moves ? velocity : nullptr, n);
-      walk.scatter(0, begin, n, param);
-      if (moves) walk.scatter(2, begin, n, velocity);
-    }
+    const SgdStep<T> step = step_in<T>(s.step);
+    s.update.rows<T, const T, T>(begin, end, [&](T* param, const T* grad, T* velocity, npy_intp n) {
+      row(step, param, grad, velocity, n);
+    });
+  }
+
+  static void update_half(SgdHalfRow row, const Segment& s, npy_intp begin, npy_intp end) {
+    using Half = std::uint16_t;
+    const SgdStep<float> step = step_in<float>(s.step);
+    if (is_half(s.grad_type))
+      s.update.rows<Half, const Half, float, float>(
+          begin, end, [&](Half* param, const Half* grad, float* velocity, float* master, npy_intp n) {
+            row(step, param, grad, nullptr, velocity, master, n);
+          });
+    else
+      s.update.rows<Half, const float, float, float>(
+          begin, end, [&](Half* param, const float* grad, float* velocity, float* master, npy_intp n) {
+            row(step, param, nullptr, grad, velocity, master, n);
+          });
   }
 
   struct SquareSums {
@@ -538,10 +644,14 @@ class Sgd {
 
   void square_part(const Segment& s, npy_intp begin, npy_intp end, npy_intp chunk) {
     double* const lane = square_sums_[static_cast<std::size_t>(chunk)].lane;
-    if (s.is_double)
-      add_squares(active_table().square_sum64, s.squares, begin, end, lane);
+    const Table& table = active_table();
+    if (s.grad_type == Type::float64)
+      add_squares(table.square_sum64, s.squares, begin, end, lane);
+    else if (s.grad_type == Type::float32)
+      add_squares(table.square_sum32, s.squares, begin, end, lane);
     else
-      add_squares(active_table().square_sum32, s.squares, begin, end, lane);
+      add_squares(s.grad_type == Type::float16 ? table.square_sum_float16 : table.square_sum_bfloat16, s.squares,
+                  begin, end, lane);
   }
 
   // Which lane an element is added to depends on its place in the array, in C order, and not on the memory layout.
@@ -601,14 +711,15 @@ class Sgd {
 
 void register_sgd(py::module_& m) {
   py::class_<Sgd>(m, "_Sgd")
-      .def(py::init<const py::object&, const py::object&, const std::vector<double>&, const std::vector<double>&,
-                    double, double, bool, bool, std::optional<double>, bool, bool>(),
-           py::arg("params"), py::arg("velocities"), py::kw_only(), py::arg("lr"), py::arg("weight_decay"),
-           py::arg("momentum"), py::arg("dampening"), py::arg("nesterov"), py::arg("maximize"), py::arg("max_norm"),
-           py::arg("skip_nonfinite"), py::arg("single"))
+      .def(py::init<const py::object&, const py::object&, const py::object&, const std::vector<double>&,
+                    const std::vector<double>&, double, double, bool, bool, std::optional<double>, bool, bool>(),
+           py::arg("params"), py::arg("velocities"), py::arg("masters"), py::kw_only(), py::arg("lr"),
+           py::arg("weight_decay"), py::arg("momentum"), py::arg("dampening"), py::arg("nesterov"),
+           py::arg("maximize"), py::arg("max_norm"), py::arg("skip_nonfinite"), py::arg("single"))
       .def("step", &Sgd::step, py::arg("grads"))
       .def("set_learning_rates", &Sgd::set_learning_rates, py::arg("rates"))
       .def("velocities", &Sgd::velocities)
+      .def("masters", &Sgd::masters)
       .def_property_readonly("last_norm", &Sgd::last_norm);
 }
 

@@ -1,8 +1,8 @@
 // The SGD step with momentum in one pass (Polyak 1964; Nesterov's form after Sutskever et al. 2013), and the sum of
 // squares that clipping by the global norm needs.
 #pragma once
-#include "../lanes/arithmetic.hpp"
 #include "sgd_step.hpp"
+#include "tile.hpp"
 
 namespace numact {
 namespace {
@@ -70,6 +70,46 @@ void square_sum(const T* x, ptrdiff_t n, double scale, double* partial) {
   }
   for (int k = 0; k < square_sum_lanes; ++k) partial[k] = sum[k];
 }
+
+// The step of a half-precision parameter, H, is the float32 step of its master, tile by tile, and its rounding.
+template <class H>
+struct SgdHalf {
+  static_assert(tile_length % square_sum_lanes == 0, "tiles of one array continue each other's partial sums");
+
+  // A stored half that is no longer the rounding of its master was edited, and the master takes its value.
+  __attribute__((noinline)) static void take_edits(const H* param, float* master, ptrdiff_t n) {
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; ++i)
+      master[i] = select(narrowed(master[i], H{}) == param[i], master[i], widened(param[i]));
+  }
+
+  static void row(const SgdStep<float>& step, uint16_t* param_bits, const uint16_t* half_grad, const float* grad,
+                  float* velocity, float* master, ptrdiff_t n) {
+    float grad_tile[tile_length], master_tile[tile_length];
+    for (ptrdiff_t i = 0; i < n; i += tile_length) {
+      const ptrdiff_t length = n - i < tile_length ? n - i : tile_length;
+      H* const param = reinterpret_cast<H*>(param_bits) + i;
+      float* const exact = master != nullptr ? master + i : master_tile;
+      if (master != nullptr)
+        take_edits(param, exact, length);
+      else
+        widen_loop(param, exact, length);
+      if (half_grad != nullptr) widen_loop(reinterpret_cast<const H*>(half_grad) + i, grad_tile, length);
+      sgd_row(step, exact, half_grad != nullptr ? grad_tile : grad + i, velocity != nullptr ? velocity + i : nullptr,
+              length);
+      narrow_loop(exact, param, length);
+    }
+  }
+
+  static void add_squares(const uint16_t* x, ptrdiff_t n, double scale, double* partial) {
+    float tile[tile_length];
+    for (ptrdiff_t i = 0; i < n; i += tile_length) {
+      const ptrdiff_t length = n - i < tile_length ? n - i : tile_length;
+      widen_loop(reinterpret_cast<const H*>(x) + i, tile, length);
+      square_sum(tile, length, scale, partial);
+    }
+  }
+};
 
 }  // namespace
 }  // namespace numact

@@ -103,7 +103,11 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                    Maxout<Half, float>::backward, Maxout<Bfloat16, float>::backward},
                                   sgd_row<float>,
                                   sgd_row<double>,
+                                  SgdHalf<Half>::row,
+                                  SgdHalf<Bfloat16>::row,
                                   square_sum<float>,
-                                  square_sum<double>};
+                                  square_sum<double>,
+                                  SgdHalf<Half>::add_squares,
+                                  SgdHalf<Bfloat16>::add_squares};
 
 }  // namespace numact

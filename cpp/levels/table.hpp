@@ -79,8 +79,12 @@ struct Table {
   void (*maxout_backward[type_count])(const MaxoutBackwardRow&, ptrdiff_t n);
   SgdRow<float> sgd32;
   SgdRow<double> sgd64;
+  SgdHalfRow sgd_float16;
+  SgdHalfRow sgd_bfloat16;
   SquareSum<float> square_sum32;
   SquareSum<double> square_sum64;
+  SquareSum<uint16_t> square_sum_float16;
+  SquareSum<uint16_t> square_sum_bfloat16;
 };
 
 // The levels this CPU can run, best last, and the one chosen at import.

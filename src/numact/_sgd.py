@@ -14,7 +14,7 @@ from ._runtime import _native
 
 __all__ = ["SGD", "sgd_step"]
 
-_Array = NDArray[np.floating[Any]]
+_Array = NDArray[np.generic]  # bfloat16 of ml_dtypes is no np.floating
 
 
 def _number(name: str, value: object, least: float = 0.0) -> float:
@@ -81,12 +81,21 @@ def _checked_options(
 
 
 def _native_sgd(
-    params: tuple[_Array, ...], velocities: Sequence[_Array | None], options: dict[str, Any], single: bool
+    params: tuple[_Array, ...],
+    velocities: Sequence[_Array | None],
+    masters: Sequence[_Array | None],
+    options: dict[str, Any],
+    single: bool,
 ) -> Any:
-    """Return the native optimizer, which checks the arrays; a velocity of None starts at the first step."""
+    """Return the native optimizer, which checks the arrays.
+
+    A velocity of None starts at the first step. A master of None starts as the half-precision parameter's value; with
+    `single` there is none then.
+    """
     return _native._Sgd(
         params,
         velocities if options["momentum"] > 0 else None,
+        masters,
         single=single,
         **{
             **options,
@@ -94,6 +103,10 @@ def _native_sgd(
             "weight_decay": _each(options["weight_decay"], len(params)),
         },
     )
+
+
+def _copies(arrays: Iterable[Any]) -> list[Any]:
+    return [a.copy() if isinstance(a, np.ndarray) else a for a in arrays]
 
 
 def sgd_step(
@@ -107,7 +120,7 @@ def sgd_step(
     weight_decay: float = 0.0,
     nesterov: bool = False,
     maximize: bool = False,
-    master: None = None,
+    master: _Array | None = None,
 ) -> None:
     r"""Make one step of stochastic gradient descent on an array, in place and in one pass.
 
@@ -119,15 +132,20 @@ def sgd_step(
 
     with the learning rate :math:`\eta`, momentum :math:`\mu`, dampening :math:`\tau` and weight decay :math:`\lambda`.
     With momentum 0 there is no velocity, and :math:`g` takes the place of :math:`v`. With weight decay 0 nothing is
-    added to the gradient, not even where `param` is infinite. All arithmetic is done in the dtype of `param`.
+    added to the gradient, not even where `param` is infinite. All arithmetic is done in the dtype of `param`, for half
+    precision in float32.
+
+    A half-precision parameter is the rounding (to nearest, ties to even) of a `master` in float32, which takes the
+    step: updates far smaller than the spacing of the halves add up in it. Where the stored half is not the rounding of
+    its master, it was edited since, and the master takes its value first.
 
     Parameters
     ----------
-    param : ndarray of float32 or float64, any shape, strides and byte order
+    param : ndarray of float16, bfloat16 (of ml_dtypes), float32 or float64, any shape, strides and byte order
         The parameter, updated in place.
-    grad : ndarray of the same shape and dtype
+    grad : ndarray of the same shape and dtype; beside half precision also of float32
         The gradient of the loss with respect to `param`. It may not share memory with the other arrays.
-    velocity : ndarray of the same shape and dtype, optional
+    velocity : ndarray of the same shape and dtype, beside half precision of float32, optional
         The velocity, updated in place; needed if `momentum` is above 0, else left alone. Start with zeros (and, to
         step as PyTorch does, with dampening 0 in the first step, which `SGD` takes care of).
     lr : float, at least 0
@@ -142,13 +160,16 @@ def sgd_step(
         Step along the velocity that the next step will have; needs momentum and no dampening.
     maximize : bool
         Go up the gradient instead of down.
-    master : None
-        Belongs to half-precision parameters, which are not supported yet.
+    master : ndarray of float32 and the same shape, optional
+        The master of a half-precision `param`, updated in place. Start with ``param.astype(np.float32)``. Without it
+        the step starts from `param` itself and is rounded into it once, and an update of less than half the spacing of
+        the halves is lost, as in PyTorch.
 
     Raises
     ------
     TypeError
-        If an array is not an ndarray of the right dtype, is masked, or is to be updated but read-only.
+        If an array is not an ndarray of the right dtype, is masked, or is to be updated but read-only; if there is a
+        master, but `param` is float32 or float64.
     ValueError
         If shapes differ, arrays share memory, or a number lies outside its domain. Nothing has been written then.
 
@@ -171,9 +192,16 @@ def sgd_step(
     >>> na.sgd_step(weight, np.array([1.0, -1.0]), velocity, lr=0.5, momentum=0.5)
     >>> weight
     array([0.5, 2.5])
+
+    A float16 at 1 moves by no less than 2**-11; the master remembers smaller updates:
+
+    >>> weight = np.ones(1, np.float16)
+    >>> master = weight.astype(np.float32)
+    >>> for _ in range(1000):
+    ...     na.sgd_step(weight, np.ones_like(weight), lr=1e-4, master=master)
+    >>> weight
+    array([0.9], dtype=float16)
     """
-    if master is not None:
-        raise TypeError("master belongs to half-precision parameters; leave it out for float32 and float64")
     options = _checked_options(
         1,
         lr=_finite("lr", lr),
@@ -186,8 +214,11 @@ def sgd_step(
         skip_nonfinite=False,
     )
     if velocity is None and options["momentum"] > 0:
-        raise ValueError(f"momentum={options['momentum']} needs a velocity: start with np.zeros_like(param)")
-    _native_sgd((param,), (velocity,), options, single=True).step((grad,))
+        raise ValueError(
+            f"momentum={options['momentum']} needs a velocity: "
+            "start with np.zeros_like(param), in float32 for half precision"
+        )
+    _native_sgd((param,), (velocity,), (master,), options, single=True).step((grad,))
 
 
 class SGD:
@@ -207,8 +238,9 @@ class SGD:
 
     Parameters
     ----------
-    params : list of ndarray of float32 or float64, any shapes, strides and byte orders
-        The parameters. They are kept, and may neither share memory nor be resized.
+    params : list of ndarray, of float16, bfloat16 (of ml_dtypes), float32 or float64, any shapes, strides, byte orders
+        The parameters. They are kept, and may neither share memory nor be resized. A half-precision parameter gets a
+        velocity and a master in float32, as `sgd_step` describes them.
     lr : float, or list with one for each array, at least 0
         Learning rate; may be changed between steps by assigning to `lr`.
     momentum : float, at least 0
@@ -298,7 +330,8 @@ class SGD:
             max_norm=max_norm,
             skip_nonfinite=skip_nonfinite,
         )
-        self._native = _native_sgd(self._params, (None,) * len(self._params), self._options, single=False)
+        nothing = (None,) * len(self._params)
+        self._native = _native_sgd(self._params, nothing, nothing, self._options, single=False)
 
     def step(self, grads: Iterable[_Array | None]) -> bool:
         """Update every parameter by its gradient.
@@ -306,8 +339,8 @@ class SGD:
         Parameters
         ----------
         grads : list of ndarray or None
-            One for each parameter, of its shape and dtype, sharing memory with no parameter. Where it is None the
-            parameter and its velocity are left as they are.
+            One for each parameter, of its shape and dtype (beside half precision also float32), sharing memory with no
+            parameter. Where it is None the parameter, its velocity and its master are left as they are.
 
         Returns
         -------
@@ -339,25 +372,27 @@ class SGD:
         return norm
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the options and copies of the velocities, as a plain dict.
+        """Return the options and copies of the velocities and masters, as a plain dict.
 
         Returns
         -------
         dict
-            The arguments of the constructor by name, without `params`, and ``"velocities"``: a list with an array for
-            each parameter, or None where no step has been made or there is no momentum.
+            The arguments of the constructor by name, without `params`; ``"velocities"``: a list with an array for each
+            parameter, or None where no step has been made or there is no momentum; ``"masters"``: a list with a float32
+            array for each half-precision parameter, and None for the others.
         """
         state = {name: list(value) if isinstance(value, tuple) else value for name, value in self._options.items()}
         velocities = self._native.velocities() if self._options["momentum"] > 0 else [None] * len(self._params)
-        return {**state, "velocities": [None if v is None else v.copy() for v in velocities]}
+        return {**state, "velocities": _copies(velocities), "masters": _copies(self._native.masters())}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take options and velocities from a dict that `state_dict` returned.
+        """Take options, velocities and masters from a dict that `state_dict` returned.
 
         Parameters
         ----------
         state : dict
-            Its arrays are copied.
+            Its arrays are copied. ``"masters"`` may be missing, or be None for a half-precision parameter: its master
+            starts as its value then. Where a parameter is not the rounding of its master, the parameter counts.
 
         Raises
         ------
@@ -366,21 +401,21 @@ class SGD:
         """
         if not isinstance(state, dict):
             raise TypeError(f"state must be a dict, not {type(state).__name__}")
-        expected = {*self._options, "velocities"}
+        expected = {*self._options, "velocities", "masters"}
+        state = {"masters": [None] * len(self._params), **state}
         if state.keys() != expected:
             raise ValueError(
                 f"state lacks the keys {sorted(expected - state.keys())} "
                 f"and has the unknown keys {sorted(state.keys() - expected, key=str)}"
             )
-        velocities = [v.copy() if isinstance(v, np.ndarray) else v for v in state["velocities"]]
-        options = _checked_options(
-            len(self._params), **{name: value for name, value in state.items() if name != "velocities"}
-        )
-        if len(velocities) != len(self._params):
-            raise ValueError(f"state has {len(velocities)} velocities for {len(self._params)} params")
+        options = _checked_options(len(self._params), **{name: state[name] for name in self._options})
+        velocities, masters = _copies(state["velocities"]), _copies(state["masters"])
+        for name, arrays in (("velocities", velocities), ("masters", masters)):
+            if len(arrays) != len(self._params):
+                raise ValueError(f"state has {len(arrays)} {name} for {len(self._params)} params")
         if options["momentum"] == 0 and any(v is not None for v in velocities):
             raise ValueError("state has velocities, but its momentum is 0")
-        self._native = _native_sgd(self._params, velocities, options, single=False)
+        self._native = _native_sgd(self._params, velocities, masters, options, single=False)
         self._options = options
 
     def __repr__(self) -> str:

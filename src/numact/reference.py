@@ -347,11 +347,19 @@ def sgd_step(
     weight_decay: float = 0.0,
     nesterov: bool = False,
     maximize: bool = False,
+    master: Array | None = None,
 ) -> None:
     """In place: g = +-grad + weight_decay param; v = momentum v + (1 - dampening) g; param -= lr v.
 
-    Nesterov steps by g + momentum v instead of v. With momentum 0 there is no velocity: param -= lr g.
+    Nesterov steps by g + momentum v instead of v. With momentum 0 there is no velocity: param -= lr g. A half-precision
+    param is the rounding of its master, which takes the step; where it is not, it was edited and the master takes its
+    value.
     """
+    stored = param
+    if master is not None:
+        edited = master.astype(param.dtype).view(np.uint16) != param.view(np.uint16)
+        master[edited] = param[edited]
+        param, grad = master, grad.astype(master.dtype)
     step = -grad if maximize else grad
     if weight_decay != 0:
         step = step + weight_decay * param
@@ -361,3 +369,5 @@ def sgd_step(
         velocity[...] = momentum * velocity + (1 - dampening) * step
         step = step + momentum * velocity if nesterov else velocity
     param -= lr * step
+    if master is not None:
+        stored[...] = master
