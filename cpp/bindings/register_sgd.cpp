@@ -43,7 +43,6 @@ bool is_half(Type type) { return type == Type::float16 || type == Type::bfloat16
 
 // The elements of up to four arrays of one shape, in one common order. Arrays other than the first may be missing.
 struct Walk {
-  static constexpr int most = 4;
   struct Operand {
     char* data = nullptr;
     bool swapped = false;
@@ -52,7 +51,7 @@ struct Walk {
   bool plain = true;    // all contiguous: element i is data[i]
   bool direct = false;  // contiguous along the innermost axis
   std::vector<npy_intp> shape;
-  Operand operands[most];
+  Operand operands[4];
 
   // The order is that of the indices (C order), or the one that suits the first array's memory.
   void prepare(std::initializer_list<PyArrayObject*> arrays, bool index_order) {
