@@ -5,8 +5,8 @@
 
 namespace numact {
 
-// What a scalar parameter may be; NaN never.
-enum class Domain { any, positive, nonnegative };
+// What a scalar parameter may be; NaN never. The last two compare it with the parameter before it.
+enum class Domain { any, positive, nonnegative, at_least_previous, at_most_previous };
 
 struct ParameterRecord {
   const char* name;
@@ -30,13 +30,25 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
 // The arithmetics are those of lanes/arithmetic.hpp: the faster that holds the bound.
 #define NUMACT_ELEMENTWISE(X)                                                                                      \
   X(Relu, "relu", Single, Single, Wide, 0.1, 0, {})                                                                \
+  X(Relu6, "relu6", Single, Single, Wide, 0.1, 0, {})                                                              \
+  X(SquaredRelu, "squared_relu", Single, Single, Wide, 0.1, 0, {})                                                 \
   X(LeakyRelu, "leaky_relu", Single, Single, Wide, 0.1, 1,                                                         \
     {{"negative_slope", 0.01, Domain::any, Domain::nonnegative}})                                                  \
   X(Prelu, "prelu", Single, Single, Wide, 0.1, 1, {{"weight", required, Domain::any, Domain::any}})                \
+  X(Threshold, "threshold", Single, Single, Wide, 0.1, 2,                                                          \
+    {{"threshold", 1.0, Domain::any, Domain::any}, {"value", 0.0, Domain::any, Domain::at_most_previous}})         \
+  X(HardShrink, "hard_shrink", Single, Single, Wide, 0.1, 1,                                                       \
+    {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                    \
+  X(SoftShrink, "soft_shrink", Single, Single, Wide, 0.1, 1,                                                       \
+    {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                    \
   X(Elu, "elu", Single, Wide, Double, 0.6, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})                  \
   X(Selu, "selu", Single, Wide, Double, 0.6, 0, {})                                                                \
   X(Sigmoid, "sigmoid", Single, Wide, Double, 1.0, 0, {})                                                          \
+  X(HardSigmoid, "hard_sigmoid", Single, Single, Wide, 0.2, 0, {})                                                 \
   X(Tanh, "tanh", Single, Wide, Double, 1.0, 0, {})                                                                \
+  X(HardTanh, "hard_tanh", Single, Single, Wide, 0.1, 2,                                                           \
+    {{"min_val", -1.0, Domain::any, Domain::any},                                                                  \
+     {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                      \
   X(Silu, "silu", Wide, Wide, Double, 1.0, 0, {})                                                                \
   X(Swish, "swish", Wide, Wide, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})
 

@@ -20,13 +20,17 @@ pytestmark = pytest.mark.skipif(np.finfo(LONG).nmant < 63, reason="needs an exte
 PARAMETERS = {
     "leaky_relu": (0.01, -2.0),
     "prelu": (0.25,),
+    "threshold": ((1.0, 0.0), (-0.7, -2.3)),
+    "hard_shrink": (0.5, 1.7, 0.0),
+    "soft_shrink": (0.5, 1.7, 0.0),
     "elu": (1.0, 0.7, 3.0),
+    "hard_tanh": ((-1.0, 1.0), (-0.7, 3.3)),
     "swish": (1.0, 1.702, -0.3, 0.0),
 }
 CASES = [
     (name, parameter)
     for name, record in na.activations.items()
-    if record.returns[0] == ("y",)
+    if record.kind == "elementwise"
     for parameter in PARAMETERS.get(name, (None,))
 ]
 SWISH_ROOT = -1.2784645427610738  # of 1 + e^t + t
@@ -43,12 +47,11 @@ def functions(level: str, tier: str) -> dict:
     return _build.make(level, tier == "precise", "numact")[0]
 
 
-def arguments(parameter: float | None, dtype: str, tier: str) -> tuple[tuple, tuple]:
-    """The parameter as passed, and as the exact value is defined with: cast."""
-    if parameter is None:
-        return (), ()
-    cast = np.float64(parameter) if dtype == "d" or tier == "precise" else np.float32(parameter)
-    return (parameter,), (cast.astype(LONG),)
+def arguments(parameter: float | tuple[float, ...] | None, dtype: str, tier: str) -> tuple[tuple, tuple]:
+    """The parameters as passed, and as the exact value is defined with: cast."""
+    given = () if parameter is None else parameter if isinstance(parameter, tuple) else (parameter,)
+    kind = np.float64 if dtype == "d" or tier == "precise" else np.float32
+    return given, tuple(LONG(kind(each)) for each in given)
 
 
 def inputs(dtype: str, seed: int = 0) -> np.ndarray:
@@ -98,7 +101,7 @@ def test_backward(name, parameter, level, tier, dtype):
 @pytest.mark.parametrize(("name", "parameter"), [c for c in CASES if na.activations[c[0]].backward_from_output])
 def test_backward_from_output(name, parameter, level, tier, dtype):
     """As accurate as any backward for the output that it is given."""
-    if parameter is not None and parameter < 0:
+    if isinstance(parameter, float) and parameter < 0:
         pytest.skip("the output does not tell the input's side")
     rng = np.random.default_rng(3)
     x = np.concatenate([everyday(rng, dtype, 5_000)])
@@ -117,7 +120,7 @@ def test_precise_is_the_same_at_every_level(name, direction):
     if direction and getattr(na.activations[name], "backward" + direction.removeprefix("_backward")) is None:
         pytest.skip("no such function")
     x, dy = inputs("f", 4), np.float32(1.7)
-    parameters = PARAMETERS.get(name, ())[:1]
+    parameters, _ = arguments(PARAMETERS.get(name, (None,))[0], "f", "precise")
     operands = (x, *parameters) if direction == "" else (dy, x, *parameters)
     results = [functions(level, "precise")[name + direction](*operands) for level in na.available_isas()]
     for result in results[1:]:

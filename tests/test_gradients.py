@@ -13,19 +13,33 @@ BACKWARD = [case for case in CASES if case.suffix == "_backward"]
 PARAMETERS = {
     "leaky_relu": (0.01, 0.5, -0.25),
     "prelu": (0.25, -0.5, 1.5),
+    "threshold": ((1.0, 0.0), (-0.75, -2.5)),
+    "hard_shrink": (0.5, 1.75),
+    "soft_shrink": (0.5, 1.75),
     "elu": (1.0, 0.25, 3.0),
+    "hard_tanh": ((-1.0, 1.0), (-0.75, 3.5)),
     "swish": (1.0, 0.5, -2.0, 0.0),
+}
+# Where a function has a kink besides 0.
+KINKS = {
+    "relu6": lambda: [6],
+    "threshold": lambda threshold, value: [threshold],
+    "hard_shrink": lambda lambd: [-lambd, lambd],
+    "soft_shrink": lambda lambd: [-lambd, lambd],
+    "hard_sigmoid": lambda: [-3, 3],
+    "hard_tanh": lambda min_val, max_val: [min_val, max_val],
 }
 
 
 def parameters_of(case):
-    return [[value] for value in PARAMETERS[case.activation]] if case.parameters else [[]]
+    given = PARAMETERS[case.activation] if case.parameters else [()]
+    return [list(each) if isinstance(each, tuple) else [each] for each in given]
 
 
-def points(rng):
-    """Away from the kink at 0 by more than a step of the difference."""
+def points(rng, kinks=()):
+    """Away from the kinks by more than a step of the difference."""
     x = np.concatenate([rng.normal(scale=3, size=300), rng.uniform(-20, 20, 200)])
-    return x[np.abs(x) > 1e-2]
+    return x[np.all([np.abs(x - kink) > 1e-2 for kink in (0, *kinks)], axis=0)]
 
 
 def difference(f, x, step):
@@ -46,10 +60,10 @@ def assert_close(got, expected, limit, label, *inputs):
 @pytest.mark.parametrize("case", BACKWARD, ids=str)
 def test_central_differences(built, case, rng):
     """Steps of 2e-3: truncation below 1e-10, rounding below 1e-12."""
-    x = points(rng)
-    dy = rng.normal(size=x.size)
     forward, backward = built.ufuncs[case.activation], built.ufuncs[case.name]
     for parameters in parameters_of(case):
+        x = points(rng, KINKS.get(case.activation, lambda *_: ())(*parameters))
+        dy = rng.normal(size=x.size)
         expected = dy * difference(lambda x: forward(x, *parameters), x, 2e-3)  # noqa: B023
         got = backward(dy, x, *parameters)
         assert_close(got, expected, 1e-9 * np.abs(dy), f"{case.name}{parameters} {built.level} {built.tier}", dy, x)
@@ -90,7 +104,7 @@ def test_from_output_agrees_with_from_input(built, dtype, case, rng):
     dy = rng.normal(size=x.size).astype(dtype)
     eps = np.finfo(dtype).eps
     for parameters in parameters_of(case):
-        if parameters and parameters[0] < 0:
+        if len(parameters) == 1 and parameters[0] < 0:
             continue
         y = built.ufuncs[case.activation](x, *parameters)
         got = built.ufuncs[case.name](dy, y, *parameters)
@@ -108,7 +122,7 @@ def test_from_output_is_its_formula(built, dtype, case, rng):
     dy = rng.normal(size=500).astype(dtype)
     eps = np.finfo(dtype).eps
     for parameters in parameters_of(case):
-        if parameters and parameters[0] < 0:
+        if len(parameters) == 1 and parameters[0] < 0:
             continue
         cast = [np.array(each, support.parameter_dtype(dtype, built.tier)) for each in parameters]
         got = built.ufuncs[case.name](dy, y, *cast)

@@ -20,6 +20,15 @@ UNARY = [
     ("leaky_relu", (0.01,)),
     ("leaky_relu", (-0.5,)),
     ("prelu", (0.25,)),
+    ("relu6", ()),
+    ("squared_relu", ()),
+    ("threshold", (1.0, 0.0)),
+    ("threshold", (-0.5, -3.0)),
+    ("hard_shrink", (0.5,)),
+    ("soft_shrink", (0.5,)),
+    ("hard_sigmoid", ()),
+    ("hard_tanh", (-1.0, 1.0)),
+    ("hard_tanh", (-0.3, np.inf)),
     ("elu", (1.0,)),
     ("elu", (0.3,)),
     ("selu", ()),
@@ -67,7 +76,7 @@ def test_has_every_activation():
 @pytest.mark.parametrize(("name", "parameters"), UNARY)
 def test_derivative_is_that_of_the_forward_function(name, parameters):
     x = np.concatenate([np.linspace(-12, 12, 397), [-40, 40]]).astype(LONG)
-    x = x[np.abs(x) > 1e-3]  # away from the kinks
+    x = x[np.all([np.abs(x - kink) > 1e-3 for kink in (-3, -1, -0.5, -0.3, 0, 0.5, 1, 3, 6)], axis=0)]
     h = LONG(1e-6)
     expected = (forward(name, x + h, *parameters) - forward(name, x - h, *parameters)) / (2 * h)
     np.testing.assert_allclose(backward(name, np.ones_like(x), x, *parameters), expected, rtol=1e-8, atol=1e-10)
@@ -122,6 +131,13 @@ LIMITS = [  # name, parameters, f(-inf), f(inf), f'(-inf), f'(inf)
     ("leaky_relu", (0.5,), -np.inf, np.inf, 0.5, 1.0),
     ("leaky_relu", (0.0,), -0.0, np.inf, 0.0, 1.0),
     ("prelu", (-0.5,), np.inf, np.inf, -0.5, 1.0),
+    ("relu6", (), 0.0, 6.0, 0.0, 0.0),
+    ("squared_relu", (), 0.0, np.inf, 0.0, np.inf),
+    ("threshold", (1.0, -2.0), -2.0, np.inf, 0.0, 1.0),
+    ("hard_shrink", (0.5,), -np.inf, np.inf, 1.0, 1.0),
+    ("soft_shrink", (np.inf,), -0.0, 0.0, 0.0, 0.0),
+    ("hard_sigmoid", (), 0.0, 1.0, 0.0, 0.0),
+    ("hard_tanh", (-1.0, np.inf), -1.0, np.inf, 0.0, 0.0),
     ("elu", (2.0,), -2.0, np.inf, 0.0, 1.0),
     ("silu", (), -0.0, np.inf, -0.0, 1.0),
     ("swish", (3.0,), -0.0, np.inf, -0.0, 1.0),
@@ -155,10 +171,30 @@ def test_nan_gives_nan(name, parameters):
         ("selu", (), 1.0507009873554804934 * 1.6732632423543772848),
     ],
 )
-def test_value_and_gradient_at_the_kink(name, parameters, slope):
+def test_value_and_gradient_at_the_kink_at_0(name, parameters, slope):
     x = np.array([-0.0, 0.0])
     same(forward(name, x, *parameters), x)
     np.testing.assert_array_equal(backward(name, np.ones(2), x, *parameters), slope)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "kinks", "values"),
+    [
+        ("relu6", (), [0, 6], [0, 6]),
+        ("threshold", (1.0, -2.0), [1], [-2]),
+        ("hard_shrink", (0.5,), [-0.5, 0.5], [-0.0, 0.0]),
+        ("soft_shrink", (0.5,), [-0.5, 0.5], [-0.0, 0.0]),
+        ("hard_sigmoid", (), [-3, 3], [0, 1]),
+        ("hard_tanh", (-0.5, 2.0), [-0.5, 2], [-0.5, 2]),
+    ],
+)
+def test_other_kinks(name, parameters, kinks, values):
+    """The derivative is 0 there; the next numbers outside and inside have that of their side."""
+    x = np.array(kinks, np.float64)
+    same(forward(name, x, *parameters), np.array(values, np.float64))
+    same(backward(name, np.ones(len(x)), x, *parameters), np.zeros(len(x)))
+    below, above = (backward(name, np.ones(len(x)), np.nextafter(x, to), *parameters) for to in (-np.inf, np.inf))
+    assert np.all((below == 0) != (above == 0))
 
 
 @pytest.mark.parametrize(("name", "parameters"), UNARY)

@@ -1,4 +1,6 @@
 // relu(x) = max(x, 0), relu'(0) = 0. relu(-0.0) = -0.0. Exact.
+// squared_relu(x) = relu(x)^2, derivative 2 relu(x). One rounding: 0.5 ulp; dy relu(x) is rounded before it is doubled, so
+// that nothing overflows where the result does not.
 #pragma once
 #include "../lanes/arithmetic.hpp"
 
@@ -9,6 +11,11 @@ namespace {
 template <class T>
 NUMACT_LANE T slope_at(T x, T left) {
   return x > 0 ? T(1) : (x <= 0 ? left : x);
+}
+// 1 where x is above `start`, 0 elsewhere, NaN where one of them is.
+template <class T>
+NUMACT_LANE T slope_above(T x, T start) {
+  return x > start ? T(1) : (x <= start ? T(0) : x + start);
 }
 
 struct Relu {
@@ -23,6 +30,18 @@ struct Relu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {
     return dy * slope_at(y, T(0));
+  }
+};
+
+struct SquaredRelu {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x) {
+    const T rectified = Relu::forward<A>(x);
+    return rectified * rectified;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x) {
+    return 2 * (dy * Relu::forward<A>(x));
   }
 };
 

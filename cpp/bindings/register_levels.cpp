@@ -14,10 +14,12 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-const char* domain_name(Domain domain) {
+std::string domain_name(Domain domain, const ParameterRecord& previous) {
   switch (domain) {
     case Domain::positive: return "positive";
     case Domain::nonnegative: return "nonnegative";
+    case Domain::at_least_previous: return std::string("at least ") + previous.name;
+    case Domain::at_most_previous: return std::string("at most ") + previous.name;
     default: return "any";
   }
 }
@@ -41,11 +43,11 @@ py::list catalogue() {
   for (const Record& record : elementwise_records) {
     py::list parameters;
     for (int j = 0; j < record.parameters; ++j) {
-      const ParameterRecord& p = record.parameter[j];
+      const ParameterRecord &p = record.parameter[j], &previous = record.parameter[j > 0 ? j - 1 : 0];
       py::object fallback = py::none();
       if (!std::isnan(p.fallback)) fallback = py::float_(p.fallback);
-      parameters.append(
-          py::make_tuple(p.name, fallback, domain_name(p.domain), domain_name(p.domain_from_output)));
+      parameters.append(py::make_tuple(p.name, fallback, domain_name(p.domain, previous),
+                                       domain_name(p.domain_from_output, previous)));
     }
     result.append(py::make_tuple(record.name, record.arrays == 2 ? "gated" : "elementwise", py::tuple(parameters)));
   }

@@ -410,18 +410,36 @@ struct FrontEnd {
   PyObject* defaults64[most_parameters];
 };
 
-const char* requirement(Domain domain) {
+bool within(double number, Domain domain, double previous) {
+  switch (domain) {
+    case Domain::positive: return number > 0;
+    case Domain::nonnegative: return number >= 0;
+    case Domain::at_least_previous: return !(number < previous) && !std::isnan(number);
+    case Domain::at_most_previous: return !(number > previous) && !std::isnan(number);
+    default: return !std::isnan(number);
+  }
+}
+
+std::string requirement(Domain domain, const char* previous_name, double previous) {
+  const auto compared = [&](const char* how) {
+    if (std::isnan(previous)) return std::string("a number, not NaN");
+    return std::string(how) + " " + previous_name + " (" + std::string(py::repr(py::float_(previous))) + ")";
+  };
   switch (domain) {
     case Domain::positive: return "greater than 0";
     case Domain::nonnegative: return "at least 0";
+    case Domain::at_least_previous: return compared("at least");
+    case Domain::at_most_previous: return compared("at most");
     default: return "a number, not NaN";
   }
 }
 
-// Scalars are checked against the domain; arrays follow the formula. -1 with an error set.
-int check_domain(const FrontEnd& front, int j, PyObject* value) {
+// Scalars are checked against the domain; arrays follow the formula. Leaves the scalar in numbers[j], NaN for an array:
+// the next parameter may have to be compared with it. -1 with an error set.
+int check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers) {
   const ParameterRecord& parameter = front.record->parameter[j];
-  double number;
+  double& number = numbers[j];
+  number = std::numeric_limits<double>::quiet_NaN();
   if (PyComplex_Check(value) || PyArray_IsScalar(value, ComplexFloating)) {
     const py::str text = py::repr(value);
     PyErr_Format(PyExc_TypeError, "%s: %s must be a real number, got %U", front.definition.ml_name, parameter.name,
@@ -441,13 +459,12 @@ int check_domain(const FrontEnd& front, int j, PyObject* value) {
     return 0;
   }
   const Domain domain = front.from_output ? parameter.domain_from_output : parameter.domain;
-  const bool valid = domain == Domain::positive      ? number > 0
-                     : domain == Domain::nonnegative ? number >= 0
-                                                     : !std::isnan(number);
-  if (valid) return 0;
+  const int before = j > 0 ? j - 1 : 0;
+  const double previous = j > 0 ? numbers[before] : std::numeric_limits<double>::quiet_NaN();
+  if (within(number, domain, previous)) return 0;
   const py::str text = py::repr(value);
   PyErr_Format(PyExc_ValueError, "%s: %s must be %s, got %U", front.definition.ml_name, parameter.name,
-               requirement(domain), text.ptr());
+               requirement(domain, front.record->parameter[before].name, previous).c_str(), text.ptr());
   return -1;
 }
 
@@ -522,22 +539,21 @@ PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs
 
   for (int i = 0; i < shape.arrays; ++i) passed.push_back(args[i]);
   py::object converted[most_parameters];
+  double numbers[most_parameters];
   for (int j = 0; j < shape.parameters; ++j) {
-    PyObject* value = values[j];
+    PyObject* value = values[j] != nullptr ? values[j] : front.defaults[j];
     if (value == nullptr) {
-      value = !plain ? front.defaults[j] : wanted == NPY_FLOAT32 ? front.defaults32[j] : front.defaults64[j];
-      if (value == nullptr) {
-        PyErr_Format(PyExc_TypeError, "%s() missing required argument '%s'", front.definition.ml_name,
-                     front.record->parameter[j].name);
-        return nullptr;
-      }
-    } else {
-      if (check_domain(front, j, value) < 0) return nullptr;
-      if (plain && PyFloat_Check(value)) {  // np.float64 is one
-        value = zero_dimensional(wanted, PyFloat_AS_DOUBLE(value));
-        if (value == nullptr) return nullptr;
-        converted[j] = py::reinterpret_steal<py::object>(value);
-      }
+      PyErr_Format(PyExc_TypeError, "%s() missing required argument '%s'", front.definition.ml_name,
+                   front.record->parameter[j].name);
+      return nullptr;
+    }
+    if (check_domain(front, j, value, numbers) < 0) return nullptr;
+    if (plain && values[j] == nullptr) {
+      value = wanted == NPY_FLOAT32 ? front.defaults32[j] : front.defaults64[j];
+    } else if (plain && PyFloat_Check(value)) {  // np.float64 is one
+      value = zero_dimensional(wanted, PyFloat_AS_DOUBLE(value));
+      if (value == nullptr) return nullptr;
+      converted[j] = py::reinterpret_steal<py::object>(value);
     }
     passed.push_back(value);
   }

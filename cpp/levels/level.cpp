@@ -1,11 +1,13 @@
 // Compiled once per ISA level, with that level's flags. Everything but the table is in anonymous namespaces: code of one
 // level must never be picked by the linker for another.
+#include "../activations/clip.hpp"
 #include "../activations/elu.hpp"
 #include "../activations/leaky_relu.hpp"
 #include "../activations/relu.hpp"
 #include "../activations/sigmoid.hpp"
 #include "../activations/swish.hpp"
 #include "../activations/tanh.hpp"
+#include "../activations/threshold.hpp"
 #include "../catalogue.hpp"
 #include "../kernels/elementwise.hpp"
 #include "../kernels/maxout.hpp"

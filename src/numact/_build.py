@@ -29,8 +29,9 @@ class Parameter:
     name : str
     default : float or None
         None where it must be given.
-    domain : {"any", "positive", "nonnegative"}
-        What a scalar may be; NaN never.
+    domain : str
+        What a scalar may be: "any", "positive", "nonnegative", or "at least" another parameter, which it names; NaN
+        never.
     """
 
     name: str

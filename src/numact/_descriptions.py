@@ -63,6 +63,45 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "_backward_from_output": ">>> na.relu_backward_from_output(1.0, np.array([0.0, 3.0]))\narray([0., 1.])",
             },
         ),
+        "relu6": Description(
+            summary="Rectified linear unit that ends at 6",
+            plain="relu6(x) = min(max(x, 0), 6)",
+            plain_derivative="relu6'(x) = 1 for 0 < x < 6, else 0",
+            formula=r"\min(\max(x, 0), 6)",
+            derivative=r"[0 < x < 6]",
+            output_range=(0.0, 6.0),
+            zero_centered=False,
+            saturates="both",
+            monotonic=True,
+            source="A. Krizhevsky, Convolutional Deep Belief Networks on CIFAR-10, 2010",
+            kink="relu6'(0) = relu6'(6) = 0; relu6(-0.0) is -0.0.",
+            remarks="Its outputs stay in a range that low-precision formats hold.",
+            from_output="Nothing is lost: the output tells the side of the input.",
+            examples={
+                "": ">>> na.relu6(np.array([-2.0, 3.0, 8.0]))\narray([0., 3., 6.])",
+                "_backward": ">>> na.relu6_backward(1.0, np.array([-2.0, 3.0, 8.0]))\narray([0., 1., 0.])",
+                "_backward_from_output": ">>> na.relu6_backward_from_output(1.0, np.array([0.0, 3.0, 6.0]))\n"
+                "array([0., 1., 0.])",
+            },
+        ),
+        "squared_relu": Description(
+            summary="Square of the rectified linear unit",
+            plain="squared_relu(x) = max(x, 0)^2",
+            plain_derivative="squared_relu'(x) = 2 * max(x, 0)",
+            formula=r"\max(x, 0)^2",
+            derivative=r"2 \max(x, 0)",
+            output_range=(0.0, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=True,
+            source="D. So, W. Manke, H. Liu, Z. Dai, N. Shazeer, Q. Le, Primer: Searching for Efficient Transformers "
+            "for Language Modeling, NeurIPS 2021",
+            remarks="No kink at 0: the derivative is continuous, and no exponential is needed for that.",
+            examples={
+                "": ">>> na.squared_relu(np.array([-2.0, 0.0, 3.0]))\narray([0., 0., 9.])",
+                "_backward": ">>> na.squared_relu_backward(1.0, np.array([-2.0, 0.0, 3.0]))\narray([0., 0., 6.])",
+            },
+        ),
         "leaky_relu": Description(
             summary="Leaky rectified linear unit",
             plain="leaky_relu(x) = x for x > 0, negative_slope * x elsewhere",
@@ -112,6 +151,77 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "_backward": ">>> x = np.array([[-2.0, 4.0], [-1.0, -1.0]])\n"
                 ">>> dx, dweight = na.prelu_backward(np.ones((2, 2)), x, np.array([0.5, 0.25]))\n"
                 ">>> dx\narray([[0.5 , 1.  ],\n       [0.5 , 0.25]])\n>>> dweight\narray([-3., -1.])",
+            },
+        ),
+        "threshold": Description(
+            summary="The identity above a threshold, a constant elsewhere",
+            plain="threshold(x) = x for x > threshold, value elsewhere",
+            plain_derivative="threshold'(x) = 1 for x > threshold, else 0",
+            formula=r"x\,[x > t] + v\,[x \le t]",
+            derivative=r"[x > t]",
+            output_range=(0.0, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=True,
+            source="K. Konda, R. Memisevic, D. Krueger, Zero-Bias Autoencoders and the Benefits of Co-Adapting "
+            "Features, ICLR 2015",
+            kink="threshold'(threshold) = 0.",
+            remarks="It jumps at the threshold unless `value` is equal to that; with both 0 it is relu.",
+            from_output="Nothing is lost where `value` is at most `threshold`; above, the output does not tell the "
+            "side of the input, and a scalar is a ValueError.",
+            parameters={
+                "threshold": "Where the identity starts, any number but NaN.",
+                "value": "The output up to there, any number but NaN.",
+            },
+            examples={
+                "": ">>> na.threshold(np.array([-2.0, 1.0, 3.0]), 1.0, -5.0)\narray([-5., -5.,  3.])",
+                "_backward": ">>> na.threshold_backward(1.0, np.array([-2.0, 1.0, 3.0]))\narray([0., 0., 1.])",
+                "_backward_from_output": ">>> na.threshold_backward_from_output(1.0, np.array([0.0, 3.0]))\n"
+                "array([0., 1.])",
+            },
+        ),
+        "hard_shrink": Description(
+            summary="Hard shrinkage: small inputs become 0",
+            plain="hard_shrink(x) = x for |x| > lambd, 0 elsewhere",
+            plain_derivative="hard_shrink'(x) = 1 for |x| > lambd, else 0",
+            formula=r"x\,[|x| > \lambda]",
+            derivative=r"[|x| > \lambda]",
+            output_range=(-inf, inf),
+            zero_centered=True,
+            saturates="no",
+            monotonic=True,
+            source="D. Donoho, I. Johnstone, Ideal Spatial Adaptation by Wavelet Shrinkage, Biometrika 81, 1994",
+            kink="The derivative at -lambd and lambd is 0; a zero has the sign of x.",
+            from_output="Nothing is lost: an output that is not 0 is the input.",
+            parameters={"lambd": "The largest size that becomes 0, at least 0."},
+            examples={
+                "": ">>> na.hard_shrink(np.array([-2.0, 0.25, 0.75]))\narray([-2.  ,  0.  ,  0.75])",
+                "_backward": ">>> na.hard_shrink_backward(1.0, np.array([-2.0, 0.25, 0.75]))\narray([1., 0., 1.])",
+                "_backward_from_output": ">>> na.hard_shrink_backward_from_output(1.0, np.array([-2.0, 0.0]))\n"
+                "array([1., 0.])",
+            },
+        ),
+        "soft_shrink": Description(
+            summary="Soft shrinkage: every input moves towards 0 and stops there",
+            plain="soft_shrink(x) = x - lambd for x > lambd, x + lambd for x < -lambd, 0 elsewhere",
+            plain_derivative="soft_shrink'(x) = 1 for |x| > lambd, else 0",
+            formula=r"\operatorname{sign}(x) \max(|x| - \lambda, 0)",
+            derivative=r"[|x| > \lambda]",
+            output_range=(-inf, inf),
+            zero_centered=True,
+            saturates="no",
+            monotonic=True,
+            source="D. Donoho, De-Noising by Soft-Thresholding, IEEE Transactions on Information Theory 41, 1995",
+            kink="The derivative at -lambd and lambd is 0; a zero has the sign of x.",
+            remarks="The proximal operator of lambd * |x|.",
+            from_output="Nothing is lost, unless x - lambd is below the smallest number of the data's dtype: the "
+            "output is 0 just where the derivative is.",
+            parameters={"lambd": "How far every input moves, at least 0."},
+            examples={
+                "": ">>> na.soft_shrink(np.array([-2.0, 0.25, 0.75]))\narray([-1.5 ,  0.  ,  0.25])",
+                "_backward": ">>> na.soft_shrink_backward(1.0, np.array([-2.0, 0.25, 0.75]))\narray([1., 0., 1.])",
+                "_backward_from_output": ">>> na.soft_shrink_backward_from_output(1.0, np.array([-1.5, 0.0]))\n"
+                "array([1., 0.])",
             },
         ),
         "elu": Description(
@@ -189,6 +299,27 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "array([0.25, 0.  ])",
             },
         ),
+        "hard_sigmoid": Description(
+            summary="Sigmoid of straight lines",
+            plain="hard_sigmoid(x) = min(max(x + 3, 0), 6) / 6",
+            plain_derivative="hard_sigmoid'(x) = 1/6 for -3 < x < 3, else 0",
+            formula=r"\frac{\min(\max(x + 3, 0), 6)}{6}",
+            derivative=r"\frac{1}{6}\,[-3 < x < 3]",
+            output_range=(0.0, 1.0),
+            zero_centered=False,
+            saturates="both",
+            monotonic=True,
+            source="A. Howard et al., Searching for MobileNetV3, ICCV 2019",
+            kink="hard_sigmoid'(-3) = hard_sigmoid'(3) = 0.",
+            remarks="The slope is 1/6, as in PyTorch and JAX; Keras before version 3 and ONNX have 0.2.",
+            from_output="Nothing is lost but next to 3, where an output may be rounded to 1: there the gradient is 0.",
+            examples={
+                "": ">>> na.hard_sigmoid(np.array([-4.0, 0.0, 1.5, 3.0]))\narray([0.  , 0.5 , 0.75, 1.  ])",
+                "_backward": ">>> na.hard_sigmoid_backward(6.0, np.array([-3.0, 0.0, 3.0]))\narray([0., 1., 0.])",
+                "_backward_from_output": ">>> na.hard_sigmoid_backward_from_output(6.0, np.array([0.0, 0.5, 1.0]))\n"
+                "array([0., 1., 0.])",
+            },
+        ),
         "tanh": Description(
             summary="Hyperbolic tangent",
             plain="tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x))",
@@ -209,6 +340,32 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "_backward": ">>> float(na.tanh_backward(1.0, 10.0))\n8.244614455767397e-09",
                 "_backward_from_output": ">>> na.tanh_backward_from_output(1.0, np.array([0.0, 0.5, 1.0]))\n"
                 "array([1.  , 0.75, 0.  ])",
+            },
+        ),
+        "hard_tanh": Description(
+            summary="The identity between two bounds",
+            plain="hard_tanh(x) = min(max(x, min_val), max_val)",
+            plain_derivative="hard_tanh'(x) = 1 for min_val < x < max_val, else 0",
+            formula=r"\min(\max(x, a), b)",
+            derivative=r"[a < x < b]",
+            output_range=(-1.0, 1.0),
+            zero_centered=True,
+            saturates="both",
+            monotonic=True,
+            source="R. Collobert, Large Scale Machine Learning, PhD thesis, Universite Paris VI, 2004",
+            kink="hard_tanh'(min_val) = hard_tanh'(max_val) = 0.",
+            from_output="Nothing is lost where the bounds are numbers of the data's dtype, as -1 and 1 are. Others "
+            "(0.7 for float16 data, or for float32 data in `numact.precise`) are rounded in the output, which may then "
+            "count as between them.",
+            parameters={
+                "min_val": "The lower bound, any number but NaN, -inf for none.",
+                "max_val": "The upper bound, at least `min_val`, inf for none; where arrays cross, the upper counts.",
+            },
+            examples={
+                "": ">>> na.hard_tanh(np.array([-2.0, 0.5, 3.0]), max_val=2.0)\narray([-1. ,  0.5,  2. ])",
+                "_backward": ">>> na.hard_tanh_backward(1.0, np.array([-1.0, 0.5, 3.0]))\narray([0., 1., 0.])",
+                "_backward_from_output": ">>> na.hard_tanh_backward_from_output(1.0, np.array([-1.0, 0.5, 1.0]))\n"
+                "array([0., 1., 0.])",
             },
         ),
         "silu": Description(

@@ -34,6 +34,11 @@ def _scaled(x: Array, factor: Array) -> Array:
     return np.asarray(factor * np.where((factor == 0) & np.isinf(x), np.copysign(1, x), x))
 
 
+def _step(x: Array, start: Array) -> Array:
+    """1 for x > start, 0 for x <= start, NaN where one of them is."""
+    return np.where(np.isnan(x) | np.isnan(start), np.nan, x > start).astype(np.result_type(x, start))
+
+
 def _summed(terms: Array, like: Array) -> Array:
     """Sum over the axes along which the parameter ``like`` was broadcast."""
     leading = tuple(range(terms.ndim - like.ndim))
@@ -77,6 +82,70 @@ def sigmoid_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
     """dy y (1 - y); 1 - y has lost its digits where y is close to 1."""
     dy, y = _floats(dy, y)
     return np.asarray(dy * (y * (1 - y)))
+
+
+# --- hard_sigmoid ---
+
+
+@_quiet
+def hard_sigmoid(x: ArrayLike) -> Array:
+    """min(max(x + 3, 0), 6) / 6."""
+    (x,) = _floats(x)
+    return np.asarray(hard_tanh(x + 3, 0, 6) / 6)
+
+
+@_quiet
+def hard_sigmoid_derivative(x: ArrayLike) -> Array:
+    """1/6 between -3 and 3, 0 at both and outside; NaN at NaN."""
+    return np.asarray(hard_tanh_derivative(x, -3, 3) / 6)
+
+
+@_quiet
+def hard_sigmoid_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy hard_sigmoid'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * hard_sigmoid_derivative(x)
+
+
+@_quiet
+def hard_sigmoid_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy / 6 where 0 < y < 1."""
+    dy, y = _floats(dy, y)
+    return np.asarray(dy * hard_tanh_derivative(y, 0, 1) / 6)
+
+
+# --- hard_tanh ---
+
+
+@_quiet
+def hard_tanh(x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
+    """min(max(x, min_val), max_val); keeps NaN, and x where it is equal to a bound."""
+    (x,) = _floats(x)
+    low, high = np.asarray(min_val, x.dtype), np.asarray(max_val, x.dtype)
+    raised = np.where(x >= low, x, np.maximum(x, low))
+    return np.where(raised <= high, raised, np.minimum(raised, high))
+
+
+@_quiet
+def hard_tanh_derivative(x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
+    """1 between min_val and max_val, 0 at both and outside; NaN at NaN."""
+    (x,) = _floats(x)
+    return np.asarray(_step(x, np.asarray(min_val, x.dtype)) * _step(np.asarray(max_val, x.dtype), x))
+
+
+@_quiet
+def hard_tanh_backward(dy: ArrayLike, x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
+    """dy hard_tanh'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * hard_tanh_derivative(x, min_val, max_val)
+
+
+@_quiet
+def hard_tanh_backward_from_output(
+    dy: ArrayLike, y: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0
+) -> Array:
+    """dy hard_tanh'(y): the output is equal to a bound exactly where the input is there or beyond."""
+    return hard_tanh_backward(dy, y, min_val, max_val)
 
 
 # --- tanh ---
@@ -141,6 +210,53 @@ def relu_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
     return relu_backward(dy, y)
 
 
+# --- relu6, squared_relu ---
+
+
+@_quiet
+def relu6(x: ArrayLike) -> Array:
+    """min(max(x, 0), 6); keeps NaN and -0.0."""
+    return hard_tanh(x, 0, 6)
+
+
+@_quiet
+def relu6_derivative(x: ArrayLike) -> Array:
+    """1 between 0 and 6, 0 at both and outside; NaN at NaN."""
+    return hard_tanh_derivative(x, 0, 6)
+
+
+@_quiet
+def relu6_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy relu6'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * relu6_derivative(x)
+
+
+@_quiet
+def relu6_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy relu6'(y): the output tells the side of the input, so nothing is lost."""
+    return relu6_backward(dy, y)
+
+
+@_quiet
+def squared_relu(x: ArrayLike) -> Array:
+    """relu(x)^2."""
+    return np.asarray(relu(x) ** 2)
+
+
+@_quiet
+def squared_relu_derivative(x: ArrayLike) -> Array:
+    """2 relu(x)."""
+    return np.asarray(2 * relu(x))
+
+
+@_quiet
+def squared_relu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """2 (dy relu(x)): doubled last, so that nothing overflows before the result does."""
+    dy, x = _floats(dy, x)
+    return np.asarray(2 * (dy * relu(x)))
+
+
 # --- leaky_relu ---
 
 
@@ -191,6 +307,88 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, weight: ArrayLike) -> tuple[Arra
     wide = np.result_type(x, np.float64)
     terms = dy.astype(wide) * np.where(x > 0, 0, x) * np.ones_like(weight)
     return leaky_relu_backward(dy, x, weight), _summed(terms, weight)
+
+
+# --- threshold ---
+
+
+@_quiet
+def threshold(x: ArrayLike, threshold: ArrayLike = 1.0, value: ArrayLike = 0.0) -> Array:
+    """x for x > threshold, else value; keeps NaN."""
+    (x,) = _floats(x)
+    return np.where(_step(x, np.asarray(threshold, x.dtype)) == 0, np.asarray(value, x.dtype), x)
+
+
+@_quiet
+def threshold_derivative(x: ArrayLike, threshold: ArrayLike = 1.0, value: ArrayLike = 0.0) -> Array:
+    """1 for x > threshold, else 0, also at the threshold; NaN at NaN."""
+    (x,) = _floats(x)
+    return _step(x, np.asarray(threshold, x.dtype))
+
+
+@_quiet
+def threshold_backward(dy: ArrayLike, x: ArrayLike, threshold: ArrayLike = 1.0, value: ArrayLike = 0.0) -> Array:
+    """dy threshold'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * threshold_derivative(x, threshold, value)
+
+
+@_quiet
+def threshold_backward_from_output(
+    dy: ArrayLike, y: ArrayLike, threshold: ArrayLike = 1.0, value: ArrayLike = 0.0
+) -> Array:
+    """dy threshold'(y): for value <= threshold, y > threshold exactly where x > threshold."""
+    return threshold_backward(dy, y, threshold, value)
+
+
+# --- hard_shrink, soft_shrink ---
+
+
+@_quiet
+def hard_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+    """x for |x| > lambd, else a zero of the sign of x; keeps NaN."""
+    (x,) = _floats(x)
+    return np.where(hard_shrink_derivative(x, lambd) == 0, np.copysign(0, x), x)
+
+
+@_quiet
+def hard_shrink_derivative(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+    """1 for |x| > lambd, else 0, also at -lambd and lambd; NaN at NaN."""
+    (x,) = _floats(x)
+    return _step(np.abs(x), np.asarray(lambd, x.dtype))
+
+
+@_quiet
+def hard_shrink_backward(dy: ArrayLike, x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+    """dy hard_shrink'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * hard_shrink_derivative(x, lambd)
+
+
+@_quiet
+def hard_shrink_backward_from_output(dy: ArrayLike, y: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+    """dy hard_shrink'(y): an output that is not 0 is the input."""
+    return hard_shrink_backward(dy, y, lambd)
+
+
+@_quiet
+def soft_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+    """sign(x) (|x| - lambd) for |x| > lambd, else a zero of the sign of x."""
+    (x,) = _floats(x)
+    lambd = np.asarray(lambd, x.dtype)
+    size = np.where(soft_shrink_derivative(x, lambd) == 0, 0, np.abs(x) - lambd)
+    return np.asarray(np.copysign(size, x))
+
+
+soft_shrink_derivative = hard_shrink_derivative
+soft_shrink_backward = hard_shrink_backward
+
+
+@_quiet
+def soft_shrink_backward_from_output(dy: ArrayLike, y: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+    """dy where y is not 0: it is 0 exactly where the derivative is."""
+    dy, y = _floats(dy, y)
+    return dy * _step(np.abs(y), np.zeros((), y.dtype))
 
 
 # --- elu ---

