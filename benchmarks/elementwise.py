@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import numact as na
-from numact.cli import CONTENDERS
+from numact.cli.demo import CONTENDERS
 
 SIZES = (8192, 1 << 20)
 PARAMETERS = {"prelu": (0.25,)}

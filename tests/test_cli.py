@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,10 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import numact as na
-from numact.cli import main
+from numact import _curves
+from numact.cli import main, plot
 
 NINE = ["sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "maxout", "swish"]
 SHORT = ["demo", "--no-benchmark", "--no-picture", "--epochs", "2"]
@@ -132,7 +135,7 @@ def test_missing_extra(absent, options, message, capsys, monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
     assert main(["demo", *options]) == 2
     assert capsys.readouterr().err == (
-        f"numact demo needs {message}; install with: python -m pip install 'numact[demo]'\n"
+        f"numact demo: needs {message}; install with: python -m pip install 'numact[demo]'\n"
     )
 
 
@@ -177,7 +180,7 @@ def test_no_command(capsys):
     assert "required: command" in capsys.readouterr().err
 
 
-def test_unwritable_picture_is_found_before_training(tmp_path, capsys):
+def test_unwritable_picture_is_found_before_the_work(tmp_path, capsys):
     (tmp_path / "file").touch()
     (tmp_path / "directory.png").mkdir()
     for path, reason in {
@@ -185,12 +188,11 @@ def test_unwritable_picture_is_found_before_training(tmp_path, capsys):
         "file/a.png": "Not a directory",
         "directory.png": "Is a directory",
     }.items():
-        with pytest.raises(SystemExit) as stop:
-            main(["demo", "-o", str(tmp_path / path)])
-        assert stop.value.code == 2
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.splitlines()[-1].endswith(f"argument -o/--output: cannot write {tmp_path / path}: {reason}")
+        for before in (["demo"], ["plot", "relu"]):
+            assert main([*before, "-o", str(tmp_path / path)]) == 2
+            out, err = capsys.readouterr()
+            assert out == ""
+            assert err == f"numact {before[0]}: cannot write {tmp_path / path}: {reason}\n"
     assert sorted(os.listdir(tmp_path)) == ["directory.png", "file"]
 
 
@@ -199,3 +201,134 @@ def test_example_runs():
     result = subprocess.run([sys.executable, "-W", "error", str(example)], capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr) == (0, "")
     assert float(re.findall(r"test accuracy ([\d.]+)%", result.stdout)[-1]) > 97
+
+
+def test_list(capsys):
+    assert main(["list"]) == 0
+    head, rule, *rows = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    starts = [0, *(match.end() for match in re.finditer(" +(?=-)", rule))]
+    columns = [slice(a, b) for a, b in zip(starts, [*starts[1:], None], strict=True)]
+    assert [head[column].strip() for column in columns][:3] == ["activation", "range", "zero-centred"]
+    for record, row in zip(na.activations.values(), rows, strict=True):
+        name, output_range, centred, saturates, monotonic, single, precise = (row[column].strip() for column in columns)
+        assert re.split(r"[(,=)] ?", name)[0] == record.name
+        assert all(parameter.name in name for parameter in record.parameters)
+        assert [float(end) for end in output_range.split(" ... ")] == pytest.approx(record.output_range, rel=1e-4)
+        assert (centred, saturates, monotonic) == (
+            "yes" if record.zero_centered else "no", record.saturates, "yes" if record.monotonic else "no"
+        )  # fmt: skip
+        for cell, tier in (single, "standard"), (precise, "precise"):
+            forward, backward = (float(bound) for bound in cell.split(" / "))
+            assert forward == record.max_ulp["float32", tier, "forward"]
+            assert backward == record.max_ulp["float32", tier, "backward"]
+
+
+def test_list_as_json(capsys):
+    assert main(["list", "--json"]) == 0
+
+    def no_constant(text):
+        raise AssertionError(f"{text} is not JSON")
+
+    records = json.loads(capsys.readouterr().out, parse_constant=no_constant)
+    assert [each["name"] for each in records] == list(na.activations)
+    for each, record in zip(records, na.activations.values(), strict=True):
+        assert each["formula"] == record.formula
+        assert [end for end in each["output_range"] if end is not None] == [
+            end for end in record.output_range if np.isfinite(end)
+        ]
+        bounds = {(row["dtype"], row["tier"], row["direction"]): row["bound"] for row in each["max_ulp"]}
+        assert bounds == record.max_ulp
+
+
+@pytest.mark.parametrize("name", list(na.activations))
+def test_info(name, capsys):
+    assert main(["info", name]) == 0
+    out = capsys.readouterr().out
+    record = na.activations[name]
+    text = " ".join(out.split())
+    for each in (record.formula, record.derivative, record.source, *(p.name for p in record.parameters)):
+        assert " ".join(each.split()) in text
+    assert all(len(line) <= 120 for line in out.splitlines())
+    assert all(f"{dtype} {tier}" in text for dtype, tier, _ in record.max_ulp)
+
+
+@pytest.mark.parametrize("command", ["info", "plot"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("sigmiod", "unknown activation 'sigmiod', did you mean sigmoid"), ("!", "'numact list' shows them all")],
+)
+def test_unknown_activation(command, name, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, name])
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_plot(tmp_path, suffix, capsys):
+    file = tmp_path / f"picture.{suffix}"
+    assert main(["plot", "relu", "tanh", "relu", "-o", str(file)]) == 0
+    assert capsys.readouterr().out == f"picture: {file}\n"
+    assert file.stat().st_size > 5_000
+
+
+def test_gallery():
+    """All activations: a panel each, rendered without a warning, nothing drawn across a jump."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    plot.fill(figure, list(na.activations))
+    figure.draw_without_rendering()
+    assert len(figure.axes) == len(na.activations)
+    for axes, record in zip(figure.axes, na.activations.values(), strict=True):
+        assert axes.get_title().startswith(f"{record.name}\n$")
+        for line in axes.lines[-2:]:
+            x, y = line.get_data()
+            assert np.isfinite(y).sum() > 700
+            steep = np.abs(np.diff(y)) > 100 * np.diff(x) + 1e-6
+            assert not steep.any(), f"{record.name}: a line of slope above 100 at {x[:-1][steep]}"
+
+
+def test_kinks_are_found():
+    found = {name: _curves.kinks(na.activations[name], na) for name in ("relu", "leaky_relu", "prelu", "selu", "elu")}
+    assert found == {"relu": [0], "leaky_relu": [0], "prelu": [0], "selu": [0], "elu": []}
+    assert _curves.kinks(na.activations["tanh"], na) == []
+    x = np.linspace(-5, 5, 1001)
+    assert _curves.jumps(lambda x: np.where(x > 1.25, x, 0.0) + (x >= -3), x) == [-3, 1.25]
+
+
+@pytest.mark.parametrize("backend", ["agg", "tkagg"])
+def test_plot_without_display(backend, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    call = [sys.executable, "-m", "numact", "plot", "relu"]
+    environment["MPLBACKEND"] = backend
+    result = subprocess.run(call, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == ("numact plot: there is no display to open a window on; write a picture with -o FILE\n")
+
+
+def test_plot_shows_a_window(monkeypatch):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    shown = []
+    plt.switch_backend("agg")
+    plt.close(plt.figure())
+    monkeypatch.setattr("matplotlib.backends.backend_agg.FigureCanvasAgg.required_interactive_framework", "any")
+    monkeypatch.setattr(plt, "show", lambda: shown.append(len(plt.gcf().axes)))
+    assert main(["plot", "relu", "tanh"]) == 0
+    plt.close("all")
+    assert shown == [2]
+
+
+def test_plot_without_matplotlib(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["plot", "relu"]) == 2
+    assert capsys.readouterr().err == (
+        "numact plot: needs matplotlib; install with: python -m pip install 'numact[plot]'\n"
+    )
+
+
+def test_list_needs_numpy_alone():
+    code = "import sys; from numact.cli import main; main(['list']); assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,17 +1,13 @@
-"""The command ``numact``: ``numact demo`` trains on handwritten digits, times the activations and draws a picture."""
+"""``numact demo``: trains on handwritten digits, times the activations and draws a picture."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import math
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +15,9 @@ from numpy.typing import NDArray
 
 import numact as na
 from numact import nn
+
+from ._common import CommandError, check_writable, picture, require
+from .plot import BLUE, ORANGE, draw
 
 Array = NDArray[Any]
 
@@ -112,10 +111,6 @@ class _History:
     test_accuracy: list[float]
 
 
-class _DemoError(Exception):
-    """A failure that one line explains to the user."""
-
-
 def _digits(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
     """Training images and labels, test images and labels: 80 to 20 % of each class, standardised."""
     from sklearn.datasets import load_digits
@@ -166,7 +161,7 @@ def _train(args: argparse.Namespace) -> _History:
                 logits = model.forward(x, training=True)
                 loss, dlogits = nn.softmax_cross_entropy(logits, labels)
                 if not math.isfinite(loss):
-                    raise _DemoError(f"the training diverged in epoch {epoch}; try a smaller --lr than {args.lr:g}")
+                    raise CommandError(f"the training diverged in epoch {epoch}; try a smaller --lr than {args.lr:g}")
                 # 3. Go backward to calculate the gradients.
                 model.backward(dlogits)
                 # 4. Update the parameters with the gradients.
@@ -227,41 +222,21 @@ def _benchmark(elements: int = 1 << 20) -> None:
 def _check_equal(name: str, ours: Any, theirs: Any) -> None:
     pairs = zip(ours, theirs, strict=True) if isinstance(ours, tuple) else [(ours, theirs)]
     if not all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in pairs):
-        raise _DemoError(f"numact and NumPy disagree on {name}; please report this")
-
-
-def _curve(name: str, x: Array) -> tuple[Array, Array]:
-    """The function and its derivative over ``x``; for maxout those of the larger of two lines."""
-    contender = _ACTIVATIONS[name]
-    if name == "maxout":
-        slopes = np.array([-0.3, 0.8])
-        y, which = na.maxout(np.multiply.outer(x, slopes))
-        return y, slopes[which]
-    y = contender.forward(x)
-    dx = contender.backward(np.ones_like(x), x, y)
-    return y, dx[0] if isinstance(dx, tuple) else dx
+        raise CommandError(f"numact and NumPy disagree on {name}; please report this")
 
 
 def _draw(history: _History, args: argparse.Namespace) -> None:
     """The nine functions with their derivatives, and the course of the training."""
     from matplotlib.figure import Figure  # without pyplot: draws into a file whatever the display
 
-    blue, orange, grey = "#2b6cb0", "#dd6b20", "#a0aec0"
     figure: Any = Figure(figsize=(14, 7.5), dpi=120, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     left, right = figure.subfigures(1, 2, width_ratios=(1.55, 1), wspace=0.04)
 
     panels = left.subplots(3, 3, sharex=True, sharey=True)
     left.suptitle("Nine activation functions and their derivatives", fontsize=14)
-    x = np.linspace(-4, 4, 1601)
     for axes, name in zip(panels.flat, _ACTIVATIONS, strict=True):
-        y, derivative = _curve(name, x)
-        # A gap where the derivative jumps: it has no slope there to draw.
-        derivative = np.where(np.abs(np.diff(derivative, append=derivative[-1])) > 0.05, np.nan, derivative)
-        axes.axhline(0, color=grey, linewidth=0.8)
-        axes.axvline(0, color=grey, linewidth=0.8)
-        axes.plot(x, y, color=blue, linewidth=2.2, label="f(x)")
-        axes.plot(x, derivative, color=orange, linewidth=1.8, linestyle=(0, (4, 1.5)), label="f '(x)")
+        draw(axes, na.activations[name], half_width=4)
         axes.set(xlim=(-4, 4), ylim=(-2, 4), xticks=range(-4, 5, 2), yticks=range(-2, 5, 2))
         axes.set_title(name, fontsize=12, fontweight="bold" if name == args.activation else "normal")
     left.axes[0].legend(loc="upper left", frameon=False)
@@ -271,22 +246,22 @@ def _draw(history: _History, args: argparse.Namespace) -> None:
     )
     epochs = range(1, len(history.loss) + 1)
     above, below = right.subplots(2, 1, sharex=True)
-    above.semilogy(epochs, history.loss, color=blue, linewidth=2, marker=".")
+    above.semilogy(epochs, history.loss, color=BLUE, linewidth=2, marker=".")
     above.set_ylabel("mean training loss")
-    below.plot(epochs, history.train_accuracy, color=blue, linewidth=2, marker=".", label="training")
-    below.plot(epochs, history.test_accuracy, color=orange, linewidth=2, marker=".", label="test")
+    below.plot(epochs, history.train_accuracy, color=BLUE, linewidth=2, marker=".", label="training")
+    below.plot(epochs, history.test_accuracy, color=ORANGE, linewidth=2, marker=".", label="test")
     below.set(xlabel="epoch", ylabel="accuracy")
     below.xaxis.get_major_locator().set_params(integer=True)
     below.yaxis.set_major_formatter("{x:.0%}")
     below.legend(loc="lower right", frameon=False)
-    for axes in figure.axes:
+    for axes in (above, below):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
 
     try:
         figure.savefig(args.output)
     except OSError as error:
-        raise _DemoError(f"cannot write {args.output}: {error.strerror}") from None
+        raise CommandError(f"cannot write {args.output}: {error.strerror}") from None
     print(f"\npicture: {args.output}")
 
 
@@ -333,31 +308,21 @@ def _widths(text: str) -> list[int]:
         ) from None
 
 
-def _picture(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise argparse.ArgumentTypeError(f"must end in .png, .pdf or .svg, got {text!r}")
-    return path
+def _demo(args: argparse.Namespace) -> None:
+    pictures = {} if args.no_picture else {"matplotlib": "matplotlib"}
+    require({"sklearn": "scikit-learn", "tqdm": "tqdm"} | pictures, "demo")
+    if not args.no_picture and (problem := check_writable(args.output)):
+        raise CommandError(problem, status=2)
+
+    history = _train(args)
+    if not args.no_benchmark:
+        _benchmark()
+    if not args.no_picture:
+        _draw(history, args)
 
 
-def _check_writable(path: Path) -> str | None:
-    """Why ``path`` cannot be written, found out by trying; leaves no file behind that was not there."""
-    existed = path.exists()
-    try:
-        with path.open("ab"):
-            pass
-        if not existed:
-            path.unlink()
-    except OSError as error:
-        return f"cannot write {path}: {error.strerror}"
-    return None
-
-
-def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """The parser of the command, and that of ``demo`` for errors found later."""
-    parser = argparse.ArgumentParser(prog="numact", description="Activation functions for NumPy arrays.")
-    parser.add_argument("--version", action="version", version=f"numact {na.__version__}")
-    commands = parser.add_subparsers(metavar="command", required=True)
+def add_commands(commands: Any) -> None:
+    """``demo``."""
     demo = commands.add_parser(
         "demo",
         help="train on handwritten digits, time the activations, draw a picture",
@@ -373,45 +338,8 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     add("--lr", type=_learning_rate, default=0.05, metavar="RATE", help="learning rate" + shown)
     add("--momentum", type=_momentum, default=0.9, metavar="M", help="momentum of SGD" + shown)
     add("--seed", type=_seed, default=1, metavar="N", help="of split, initial weights and batches" + shown)
-    add("-o", "--output", type=_picture, default="numact-demo.png", metavar="FILE", help="picture to write" + shown)
+    add("-o", "--output", type=picture, default="numact-demo.png", metavar="FILE", help="picture to write" + shown)
     add("--no-picture", action="store_true", help="draw no picture")
     add("--no-benchmark", action="store_true", help="time nothing")
     add("-q", "--quiet", action="store_true", help="print results only, no progress")
-    return parser, demo
-
-
-def _run(argv: Sequence[str] | None) -> int:
-    parser, demo = _parser()
-    args = parser.parse_args(argv)
-    needed = {"sklearn": "scikit-learn", "tqdm": "tqdm"} | ({} if args.no_picture else {"matplotlib": "matplotlib"})
-    missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        print(
-            f"numact demo needs {' and '.join(missing)}; install with: python -m pip install 'numact[demo]'",
-            file=sys.stderr,
-        )
-        return 2
-    if not args.no_picture and (problem := _check_writable(args.output)):
-        demo.error(f"argument -o/--output: {problem}")
-
-    history = _train(args)
-    if not args.no_benchmark:
-        _benchmark()
-    if not args.no_picture:
-        _draw(history, args)
-    return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with ``argv``, by default that of the process; returns the exit code."""
-    try:
-        return _run(argv)
-    except _DemoError as error:
-        print(f"numact demo: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of the output has gone; nothing more may be written at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    demo.set_defaults(run=_demo)

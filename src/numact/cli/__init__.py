@@ -1,0 +1,40 @@
+"""The command ``numact``: the catalogue as a table, one record, pictures of the activations, and a demonstration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import numact as na
+
+from . import catalogue, demo, plot
+from ._common import CommandError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="numact", description="Activation functions for NumPy arrays.")
+    parser.add_argument("--version", action="version", version=f"numact {na.__version__}")
+    commands = parser.add_subparsers(metavar="command", dest="command", required=True)
+    for module in (demo, catalogue, plot):
+        module.add_commands(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with ``argv``, by default that of the process; returns the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+        sys.stdout.flush()
+    except CommandError as error:
+        print(f"numact {args.command}: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of the output has gone; nothing more may be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
