@@ -58,13 +58,17 @@ class Activation:
     formula, derivative : str
         LaTeX in x and the parameters.
     output_range : tuple of float
-        Infimum and supremum of the output at the default parameters.
+        Infimum and supremum of the outputs over all finite inputs, at the default parameters (prelu: any positive
+        weight); a finite one is attained or approached.
     zero_centered : bool
-        Whether the function is odd about 0 or takes both signs alike.
+        Whether inputs spread symmetrically about 0 give outputs spread symmetrically about 0, so that their mean is
+        0: for a function of one array, whether it is odd.
     saturates : {"left", "right", "both", "no"}
-        Where the derivative goes to 0.
+        Where the derivative goes to 0 as x goes to minus or plus infinity: for a gated function that with respect to
+        the gate, for one over an axis all derivatives of the row (x, 0) at once.
     monotonic : bool
-        At the default parameters.
+        Whether no output ever turns as x rises, at the default parameters: x is the gate of a gated function at
+        value 1, one element of a row for a function over an axis.
     source : str
         The paper.
     max_ulp : mapping

@@ -6,8 +6,7 @@ the first output of the row (x, 0), as a function of x.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,40 +25,34 @@ def parameter_values(record: Activation) -> list[float]:
     return [INITIAL_WEIGHT if p.default is None else p.default for p in record.parameters]
 
 
-def is_gated(record: Activation) -> bool:
-    """Whether it takes the two arrays gate and value."""
-    return record.returns[1] == ("dgate", "dvalue")
-
-
-def is_over_axis(record: Activation) -> bool:
-    """Whether an output depends on more than one element of the input."""
-    if isinstance(record.forward, np.ufunc):
-        return record.forward.signature is not None
-    return "axis" in inspect.signature(record.forward).parameters
-
-
 def arrays(record: Activation, x: Array) -> list[Array]:
     """The data arrays of which the curve over ``x`` is made."""
-    if is_over_axis(record):
+    if record.kind == "axis":
         return [np.stack([x, np.zeros_like(x)], axis=-1)]
-    return [x, np.ones_like(x)] if is_gated(record) else [x]
+    return [x, np.ones_like(x)] if record.kind == "gated" else [x]
 
 
-def forward(record: Activation, data: list[Array], module: Any) -> tuple[Array, ...]:
-    """All that the function returns, at default parameters, from ``numact`` or a module with its names."""
-    result = getattr(module, record.name)(*data, *parameter_values(record))
+def forward(
+    record: Activation, data: list[Array], module: Any, parameters: Sequence[Any] | None = None
+) -> tuple[Array, ...]:
+    """All that the function returns, by default at default parameters, from ``numact`` or a module with its names."""
+    given = parameter_values(record) if parameters is None else parameters
+    result = getattr(module, record.name)(*data, *given)
     return result if isinstance(result, tuple) else (result,)
 
 
-def backward(record: Activation, dy: Array, data: list[Array], module: Any) -> tuple[Array, ...]:
+def backward(
+    record: Activation, dy: Array, data: list[Array], module: Any, parameters: Sequence[Any] | None = None
+) -> tuple[Array, ...]:
     """The gradient of every data array."""
+    given = parameter_values(record) if parameters is None else parameters
     function = getattr(module, f"{record.name}_backward")
     if "which" in record.returns[0]:
         result = function(dy, forward(record, data, module)[1], data[0].shape[-1])
-    elif "slope" in record.returns[0]:
-        result = function(dy, data[0], forward(record, data, module)[1])
+    elif record.kind == "random":
+        result = function(dy, data[0], forward(record, data, module, given)[1])
     else:
-        result = function(dy, *data, *parameter_values(record))
+        result = function(dy, *data, *given)
     return result[: len(data)] if isinstance(result, tuple) else (result,)
 
 
@@ -68,7 +61,7 @@ def curve(record: Activation, x: Array, module: Any) -> tuple[Array, Array]:
     data = arrays(record, x)
     y = forward(record, data, module)[0]
     dy = np.ones_like(y)
-    if not is_over_axis(record):
+    if record.kind != "axis":
         return y, backward(record, dy, data, module)[0]
     if y.ndim > x.ndim:
         dy[..., 1:] = 0

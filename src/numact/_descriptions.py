@@ -414,7 +414,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             formula=r"\max_k x_k",
             derivative=r"[k = \operatorname{argmax}_j x_j]",
             output_range=(-inf, inf),
-            zero_centered=True,
+            zero_centered=False,
             saturates="no",
             monotonic=True,
             source="I. Goodfellow, D. Warde-Farley, M. Mirza, A. Courville, Y. Bengio, Maxout Networks, ICML 2013",

@@ -53,6 +53,7 @@ def _as_json(record: na.Activation) -> dict[str, Any]:
     """The record without its functions; infinity, which JSON does not have, is null."""
     return {
         "name": record.name,
+        "kind": record.kind,
         "returns": record.returns,
         "parameters": [{"name": p.name, "default": p.default, "domain": p.domain} for p in record.parameters],
         "formula": record.formula,
@@ -93,6 +94,7 @@ def _list(args: argparse.Namespace) -> None:
 def _info(args: argparse.Namespace) -> None:
     record, description = na.activations[args.name], DESCRIPTIONS[args.name]
     entries = [
+        ("kind", record.kind),
         ("formula", description.plain),
         ("derivative", description.plain_derivative),
         ("LaTeX", record.formula),

@@ -54,9 +54,9 @@ def _panel(axes: Any, record: na.Activation) -> None:
     low, high = axes.get_ylim()
     axes.set(xlim=(-half_width, half_width), ylim=(max(low, -half_width), min(high, half_width)))
     axes.set_title(f"{record.name}\n${mathtext(record.formula)}$", fontsize=10)
-    if _curves.is_gated(record):
+    if record.kind == "gated":
         axes.set_xlabel("gate x, value 1")
-    elif _curves.is_over_axis(record):
+    elif record.kind == "axis":
         axes.set_xlabel("first output of the row (x, 0)")
 
 
