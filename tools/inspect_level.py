@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 
 # Packed arithmetic, comparison, shifting or blending on the widest registers of the level.
-_X86 = r"\bv?(?:add|sub|mul|div|min|max|cmp\w*|andn?|or|xor|fn?m\w*|blend\w*)p[sd]\b.*%{0}|\bv?p(?:cmp\w*|slld)\b.*%{0}"
+_X86 = (
+    r"\bv?(?:add|sub|mul|div|min|max|cmp\w*|andn?|or|xor|fn?m\w*|blend\w*)p[sd]\b.*%{0}"
+    r"|\bv?p(?:cmp\w*|slld|unpcklwd)\b.*%{0}"
+)
 PACKED = {
     "x86-64": re.compile(_X86.format("xmm")),
     "x86-64-v3": re.compile(_X86.format("ymm")),

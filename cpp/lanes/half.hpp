@@ -16,21 +16,23 @@ NUMACT_LANE Bfloat16 narrowed(float x, Bfloat16) {
   return Bfloat16(x == x ? rounded >> 16 : all >> 16 | 0x40);
 }
 
+// The choices are masks: where a half depends on a ?:, GCC splits the vectors into 16 bits and joins them again for each.
+
 // A half's bits shifted into place are its value times 2^-112, subnormals too.
 NUMACT_LANE float widened(Half x) {
-  const uint32_t magnitude = (uint32_t(x) & 0x7fff) << 13, sign = (uint32_t(x) & 0x8000) << 16;
-  const uint32_t scaled = bits<uint32_t>(bits<float>(magnitude) * 0x1p112f);
-  return bits<float>(sign | (magnitude >= 0x0f800000 ? magnitude | 0x7f800000 : scaled));
+  const int32_t magnitude = (int32_t(x) & 0x7fff) << 13;
+  const uint32_t sign = (uint32_t(x) & 0x8000) << 16, special = -uint32_t(magnitude >= 0x0f800000) & 0x7f800000;
+  return bits<float>(sign | special | bits<uint32_t>(bits<float>(magnitude) * 0x1p112f));
 }
 
-// Adding 1/2 rounds a subnormal half to its unit, 2^-24, and leaves its bits below those of 1/2.
+// Made in the upper 16 bits. What is above 2^16 counts as 2^16, whose exponent is infinity's. Adding 1/2 rounds a subnormal
+// half to its unit, 2^-24, and leaves its bits below those of 1/2.
 NUMACT_LANE Half narrowed(float x, Half) {
-  const uint32_t all = bits<uint32_t>(x), magnitude = all & 0x7fffffff, sign = all >> 16 & 0x8000;
-  const uint32_t normal = (magnitude - (112u << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13;
-  const uint32_t subnormal = bits<uint32_t>(bits<float>(magnitude) + 0.5f) - bits<uint32_t>(0.5f);
-  const uint32_t finite = magnitude < 0x38800000 ? subnormal : normal;
-  const uint32_t other = magnitude > 0x7f800000 ? 0x7e00 : 0x7c00;
-  return Half(sign | (magnitude >= 0x47800000 ? other : finite));
+  const int32_t magnitude = bits<int32_t>(absolute(x)), size = magnitude < 0x47800000 ? magnitude : 0x47800000;
+  const uint32_t normal = (uint32_t(size) - (112u << 23) + 0xfff + (size >> 13 & 1)) << 3;
+  const uint32_t subnormal = (bits<uint32_t>(bits<float>(size) + 0.5f) - bits<uint32_t>(0.5f)) << 16;
+  const uint32_t small = -uint32_t(size < 0x38800000), nan = -uint32_t(magnitude > 0x7f800000) & 0x7e000000;
+  return Half(((bits<uint32_t>(x) & 0x80000000) | nan | (small & subnormal) | (~small & normal)) >> 16);
 }
 
 }  // namespace
