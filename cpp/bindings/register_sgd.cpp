@@ -383,7 +383,8 @@ class Sgd {
           bytes += 2 * static_cast<double>(PyArray_ITEMSIZE(array(updated)));  // read and written
           streams += 2;
         }
-      work += static_cast<double>(s.size) * (s.update.plain ? ns_per_byte * bytes : ns_gathered * streams);
+      work += static_cast<double>(s.size) * ((s.update.plain ? ns_per_byte * bytes : ns_gathered * streams) +
+                                             (is_half(s.type) ? ns_converted : 0));
     }
     const int team = threads::worthwhile(work);
 
@@ -455,7 +456,7 @@ class Sgd {
   };
 
   // Single-threaded estimates that decide whether threads pay.
-  static constexpr double ns_per_byte = 0.02, ns_gathered = 1;
+  static constexpr double ns_per_byte = 0.02, ns_gathered = 1, ns_converted = 0.6;
 
   std::string label(const std::string& kind, std::size_t i) const {
     return single_ ? kind : kind + "s[" + std::to_string(i) + "]";
