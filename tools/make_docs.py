@@ -1,0 +1,240 @@
+"""Writes the pages of ``docs`` that the catalogue tells: the activations, and their limits and special values.
+
+Run ``python tools/make_docs.py`` with numact installed after a change of the catalogue; a test fails while the pages
+are not what this writes. The special values are those of ``numact.reference`` in extended precision; tests compare the
+kernels with every entry.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import numact as na
+from numact import _curves, reference
+from numact._descriptions import DESCRIPTIONS
+from numact.cli.catalogue import bounds, dtypes_and_tiers, interval, signature
+
+Array = NDArray[Any]
+LONG = np.longdouble
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+# "max" is the largest number, "tiny" the smallest normal, "sub" the smallest subnormal one.
+POINTS = ("NaN", "-inf", "-max", "-tiny", "-sub", "-0.0", "0.0", "sub", "tiny", "max", "inf")
+VALUES = ("1.0", "0.0", "inf")
+ROWS = tuple(
+    tuple(row.split())
+    for row in (
+        "0.0 0.0", "-0.0 0.0", "0.0 -0.0", "-0.0 -0.0", "inf 0.0", "0.0 inf", "-inf 0.0", "0.0 -inf", "inf inf",
+        "-inf -inf", "inf -inf", "-inf inf", "NaN 0.0", "0.0 NaN", "NaN inf", "max max", "max -max", "-max max",
+        "sub 0.0", "-sub 0.0", "tiny 0.0", "-tiny 0.0",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Data and parameters of ``function`` and the exact value of each of its results; data and results may be rows."""
+
+    function: str
+    data: tuple[Array, ...]
+    parameters: tuple[Any, ...]
+    exact: tuple[Array, ...]
+
+
+def number(text: str, dtype: Any) -> Any:
+    """A point as a number of the dtype."""
+    info: Any = np.finfo(dtype) if np.dtype(dtype).kind == "f" else importlib.import_module("ml_dtypes").finfo(dtype)
+    sizes = {"max": info.max, "tiny": info.tiny, "sub": info.smallest_subnormal}
+    size = sizes.get(text.lstrip("-"))
+    return dtype(text) if size is None else dtype(-size if text.startswith("-") else size)
+
+
+def kinks_elsewhere(record: na.Activation) -> list[float]:
+    """The kinks but for 0, which is a place anyway, and so are its neighbours."""
+    return [kink for kink in _curves.kinks(record, reference) if kink != 0]
+
+
+def places(record: na.Activation, dtype: Any) -> list[list[Array]]:
+    """The operands of forward at every special place: points and what is at and beside the kinks, pairs, or rows."""
+    if record.kind == "axis":
+        return [[np.array([number(each, dtype) for each in row], dtype)] for row in ROWS]
+    points = [np.asarray(number(each, dtype)) for each in POINTS]
+    for kink in kinks_elsewhere(record):
+        exact = dtype(kink)
+        points += [np.asarray(each) for each in (np.nextafter(exact, dtype(-np.inf)), exact)]
+        points.append(np.asarray(np.nextafter(exact, dtype(np.inf))))
+    if record.kind == "gated":
+        return [[gate, np.asarray(number(value, dtype))] for value in VALUES for gate in points]
+    return [[point] for point in points]
+
+
+def entries(record: na.Activation, dtype: Any, parameter_dtype: Any) -> Iterator[Entry]:
+    """Every function of the record at every special place, dy = 1 (for a row: of its first output)."""
+    given = tuple(parameter_dtype(value) for value in _curves.parameter_values(record))
+    parameters = [LONG(value) for value in given]
+    name = record.name
+    with np.errstate(all="ignore"):
+        for data in places(record, dtype):
+            wide = [each.astype(LONG) for each in data]
+            results = _curves.forward(record, wide, reference, parameters)
+            yield Entry(name, tuple(data), given, results[:1])
+            one = np.zeros(results[0].shape)
+            one.flat[0] = 1
+            dy = one.astype(dtype)
+            gradients = _curves.backward(record, one.astype(LONG), wide, reference, parameters)
+            # The other results of forward, maxout's winners and rrelu's slopes, are operands of backward.
+            if "which" in record.returns[0]:
+                yield Entry(f"{name}_backward", (dy, results[1]), (data[0].shape[-1],), gradients)
+            elif record.kind == "random":
+                yield Entry(f"{name}_backward", (dy, *data, results[1].astype(dtype)), (), gradients)
+            else:
+                yield Entry(f"{name}_backward", (dy, *data), given, gradients)
+            if record.backward_from_output is not None:
+                y = results[0].astype(dtype)
+                function = getattr(reference, f"{name}_backward_from_output")
+                dx = function(one.astype(LONG), y.astype(LONG), *parameters)
+                yield Entry(f"{name}_backward_from_output", (dy, y), given, (dx,))
+
+
+@np.errstate(over="ignore")
+def shown(exact: Any) -> str:
+    """A result of float32, in multiples of the special numbers where it is about as large."""
+    info = np.finfo(np.float32)
+    value = LONG(exact)
+    size = abs(value)
+    if np.isnan(value):
+        return "NaN"
+    if size < LONG(info.smallest_subnormal) / 4:
+        return "-0.0" if np.signbit(value) else "0.0"
+    if np.isinf(np.float32(value)):
+        return "-inf" if value < 0 else "inf"
+    for name, unit, near in (
+        ("sub", info.smallest_subnormal, size < 1e-42),
+        ("tiny", info.tiny, size < 1e-30),
+        ("max", info.max, size > 1e30),
+    ):
+        if near:
+            multiple = f"{float(value / LONG(unit)):.6g}"
+            return {"1": name, "-1": f"-{name}"}.get(multiple, f"{multiple} {name}")
+    text = f"{float(value):.6g}"
+    return text if "." in text or "e" in text else f"{text}.0"
+
+
+def row_shown(exact: Array) -> str:
+    values = np.atleast_1d(exact)
+    return shown(values[0]) if values.size == 1 else f"({', '.join(map(shown, values))})"
+
+
+def table(lines: Sequence[Sequence[str]]) -> str:
+    head, *rows = lines
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
+
+
+def special_values_of(record: na.Activation) -> str:
+    """The section of one activation: a column for every place, or a line for every row of a function over an axis."""
+    found = list(entries(record, np.float32, np.float32))
+    by_function = {name: [e for e in found if e.function == name] for name in dict.fromkeys(e.function for e in found)}
+    name = record.name
+    forward, backward = by_function[name], by_function[f"{name}_backward"]
+    parts = [f"## {signature(record)}"]
+    if record.kind == "axis":
+        lines = [["x", "y", "dx for dy = (1, 0, ...)"]]
+        for one, other in zip(forward, backward, strict=True):
+            lines.append([row_shown(each) for each in (one.data[0], one.exact[0], other.exact[0])])
+        parts.append(table(lines))
+    else:
+        groups = VALUES if record.kind == "gated" else ("",)
+        length = len(forward) // len(groups)
+        for i, group in enumerate(groups):
+            part = slice(i * length, (i + 1) * length)
+            columns = [row_shown(entry.data[0]) for entry in forward[part]]
+            columns[len(POINTS) :] = [
+                text for kink in kinks_elsewhere(record) for text in (f"below {kink:g}", f"{kink:g}", f"above {kink:g}")
+            ]
+            head = f"gate, value = {group}" if group else "x"
+            labels = {name: [f"`{name}`"]}
+            labels[f"{name}_backward"] = [f"`{each}`" for each in record.returns[1][: 2 if group else 1]]
+            labels[f"{name}_backward_from_output"] = ["`dx` from output"]
+            lines = [[head, *columns]]
+            for function, entries_of in by_function.items():
+                for j, label in enumerate(labels[function]):
+                    lines.append([label, *(row_shown(entry.exact[j]) for entry in entries_of[part])])
+            parts.append(table(lines))
+    if DESCRIPTIONS[name].kink:
+        parts.append(DESCRIPTIONS[name].kink)
+    return "\n\n".join(parts)
+
+
+def special_values() -> str:
+    """docs/special_values.md."""
+    return (
+        "# Limits and special values\n\n"
+        "Written by `tools/make_docs.py` from `numact.reference` in extended precision; the tests compare every entry "
+        "with\nthe kernels, for every dtype, ISA level and tier and at every position of an array.\n\n"
+        "`max` is the largest number of the dtype, `tiny` its smallest normal and `sub` its smallest subnormal "
+        "number;\n`below` and `above` a kink mean the numbers next to it. Figures are those of float32 to six digits, "
+        "at default parameters\n(weight 0.25 for `prelu`), and gradients are for dy = 1: `dy` multiplies them as IEEE "
+        "numbers do. A result between two\nnumbers is rounded, within the error bound: 0.5 sub to 0 or to sub, above "
+        "max to inf. NaN in any data array gives NaN.\nNo call raises a floating-point warning.\n\n"
+        + "\n\n".join(map(special_values_of, na.activations.values()))
+        + "\n"
+    )
+
+
+def described(record: na.Activation) -> str:
+    """The section of one activation in docs/activations.md."""
+    description = DESCRIPTIONS[record.name]
+    facts = [
+        f"range {interval(record)}",
+        f"{'' if record.zero_centered else 'not '}zero-centred",
+        {"no": "does not saturate", "both": "saturates on both sides"}.get(
+            record.saturates, f"saturates on the {record.saturates}"
+        ),
+        f"{'' if record.monotonic else 'not '}monotonic",
+    ]
+    lines = [f"- {', '.join(facts)}"]
+    for parameter in record.parameters:
+        default = "no default" if parameter.default is None else f"default {parameter.default:g}"
+        lines.append(f"- `{parameter.name}` ({default}): {description.parameters[parameter.name]}")
+    lines.append(
+        f"- returns {', '.join(record.returns[0])}; backward {', '.join(record.returns[1])}"
+        + ("; there is a backward from the output" if record.backward_from_output else "")
+    )
+    limits = ", ".join(f"{d} {tier} {bounds(record, d, tier)}" for d, tier in dtypes_and_tiers(record))
+    lines.append(f"- error bounds forward / backward in ulp: {limits}")
+    lines += [f"- {text}" for text in (description.kink, description.remarks) if text]
+    lines.append(f"- {record.source}")
+    math = "```math\n{}\n```"
+    formulas = [math.format("f = " + record.formula), math.format("f' = " + record.derivative)]
+    return "\n\n".join([f"## {signature(record)}", f"{description.summary}.", *formulas, "\n".join(lines)])
+
+
+def activations() -> str:
+    """docs/activations.md."""
+    return (
+        "# Activations\n\n"
+        "Written by `tools/make_docs.py` from the catalogue `numact.activations`. `[condition]` is 1 where the "
+        "condition holds, else 0.\n`numact plot all` draws them, `numact list` prints them as a table, "
+        "[special_values.md](special_values.md) has their limits.\n\n"
+        + "\n\n".join(map(described, na.activations.values()))
+        + "\n"
+    )
+
+
+def pages() -> dict[str, str]:
+    """The text of every generated page, by file name."""
+    return {"activations.md": activations(), "special_values.md": special_values()}
+
+
+if __name__ == "__main__":
+    DOCS.mkdir(exist_ok=True)
+    for file, text in pages().items():
+        (DOCS / file).write_text(text)
+        print(DOCS / file)
