@@ -20,7 +20,7 @@ every_record = pytest.mark.parametrize("record", RECORDS, ids=lambda record: rec
 
 def operands(record, x):
     """Data arrays in which every array, and every element of a row, takes all values of x."""
-    if record.kind == "elementwise" or record.kind == "random":
+    if record.kind in ("elementwise", "random"):
         return [x]
     x = x[:: max(1, len(x) // 300)]
     one, other = (grid.ravel() for grid in np.meshgrid(x, x))
@@ -81,7 +81,9 @@ def test_zero_centered(record):
 @every_record
 def test_monotonic(record):
     """Rounding aside, no output turns; where one does, it falls and rises by far more than rounding."""
-    steps = np.diff(row_outputs(record, symmetric()), axis=0)
+    x = symmetric()
+    y = row_outputs(record, x[np.abs(x) < 1e150])  # squares stay finite
+    steps = np.diff(y, axis=0)
     rises, falls = steps.max(axis=0), -steps.min(axis=0)
     turns = np.minimum(rises, falls)
     assert (turns < 1e-14).all() == record.monotonic, f"{record.name}: rises {rises} and falls {falls}"
@@ -128,7 +130,7 @@ def test_backward_is_the_derivative(record):
                 return outputs(record, [each + times * change if j == i else each for j, each in enumerate(data)])
 
             slope = (8 * (moved(1) - moved(-1)) - (moved(2) - moved(-2))) / (12 * step)
-            expected = (dy * slope).reshape(len(x) if record.kind == "elementwise" else len(data[0]), -1).sum(axis=1)
+            expected = (dy * slope).reshape(len(data[0]), -1).sum(axis=1)
             got = gradient[(slice(None), *element)]
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-8, err_msg=record.name)
 
@@ -180,7 +182,7 @@ def outside(parameter, before):
         "positive": ([0.0, -0.0, -tiny, -1.0, -np.inf], [tiny, 1e300]),
         "nonnegative": ([-tiny, -1.0, -np.inf], [0.0, -0.0, tiny, 1e300]),
     }.get(parameter.domain, ([], []))
-    if parameter.domain.startswith("at least"):
+    if parameter.domain.startswith("at least"):  # another parameter
         excluded, included = [np.nextafter(before, -np.inf)], [before, np.nextafter(before, np.inf)]
     assert included, f"no test of the domain {parameter.domain!r}"
     return [np.nan, *excluded], included
@@ -202,7 +204,11 @@ def test_parameter_domain(record, i):
             with pytest.raises(ValueError, match=parameter.name):
                 function(*values[:i], value, *values[i + 1 :])
         for value in included:
-            result = function(*values[:i], value, *values[i + 1 :])
+            rest = [
+                max(value, each) if each_parameter.domain.startswith("at least") else each
+                for each, each_parameter in zip(values[i + 1 :], record.parameters[i + 1 :], strict=True)
+            ]
+            result = function(*values[:i], value, *rest)
             assert (result[0] if isinstance(result, tuple) else result).shape == x.shape
 
 
@@ -220,7 +226,10 @@ def test_parameter_default(record, i):
     x = np.linspace(-4, 4, 81)
     values = _curves.parameter_values(record)
     by_default, given = record.forward(x), record.forward(x, *values)
-    np.testing.assert_array_equal(by_default, given)
+    if not isinstance(by_default, tuple):
+        by_default, given = (by_default,), (given,)
+    for one, other in zip(by_default, given, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_yardsticks_see_what_is_wrong():

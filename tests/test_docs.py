@@ -74,10 +74,10 @@ def test_special_values(built, dtype, name):
         call = caller(built, function, mine[0].parameters)
         data = [np.stack(operands) for operands in zip(*(entry.data for entry in mine), strict=True)]
         alone = [call(*(each[i : i + 1] for each in data)) for i in range(len(mine))]
-        singly = [np.concatenate(results) for results in zip(*alone, strict=True)]
-        for j in range(len(mine[0].exact)):
+        # rrelu's slope, without an exact value, is left aside.
+        singly = [np.concatenate([results[j] for results in alone]) for j in range(len(mine[0].exact))]
+        for j, got in enumerate(singly):
             exact = np.stack([entry.exact[j] for entry in mine]).astype(LONG)
-            got = singly[j]
             with np.errstate(over="ignore", invalid="ignore"):
                 rounded = exact.astype(dtype)
             error = half_errors(got, exact) if is_half else errors(got, exact)

@@ -115,9 +115,13 @@ def _info(args: argparse.Namespace) -> None:
         ("paper", record.source),
     ]
     width = max(len(key) for key, _ in entries) + 2
-    print(f"{signature(record)}: {description.summary}\n")
+    print(textwrap.fill(f"{signature(record)}: {description.summary}", 100, break_on_hyphens=False) + "\n")
     for key, text in entries:
-        lines = [line for part in text.splitlines() for line in textwrap.wrap(part.strip(), 100 - width)]
+        lines = [
+            line
+            for part in text.splitlines()
+            for line in textwrap.wrap(part.strip(), 100 - width, break_on_hyphens=False)
+        ]
         for i, line in enumerate(lines):
             print(f"{'' if i else key:{width}}{line}")
 
