@@ -10,18 +10,44 @@
 namespace numact {
 namespace {
 
+// sigmoid(t) = factor * fraction * 2^n, e = exp(-|t|), d = 1 + e.
+template <class A>
+struct SigmoidParts {
+  using word = typename A::word;
+  using number = typename A::number;
+  bool left;
+  Exponential<A> e;
+  number d;
+  static constexpr word factor = 1;
+
+  NUMACT_LANE explicit SigmoidParts(number t) : left(rounded(t) < 0), e(exp_minus_absolute(t)), d(word(1) + value(e)) {}
+  NUMACT_LANE static Exponential<A> exp_minus_absolute(number t) {
+    if constexpr (!A::paired) {
+      return exp_negative<A>(-absolute(t));
+    } else {
+      return exp_negative<A>(-absolute(t.hi), t.hi < 0 ? t.lo : -t.lo);
+    }
+  }
+  NUMACT_LANE number fraction() const { return select(left, e.mantissa, numact::number<A>(1)) / d; }
+  NUMACT_LANE Power<A> power() const { return select<A>(left, e.power, unit_power<A>()); }
+  NUMACT_LANE number slope() const { return e.mantissa / (d * d); }
+  NUMACT_LANE Power<A> slope_power() const { return e.power; }
+};
+
 struct Sigmoid {
   template <class A, class T = typename A::word>
+  NUMACT_LANE static SigmoidParts<A> parts(T x) {
+    return SigmoidParts<A>(number<A>(x));
+  }
+  template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const auto e = value(exp_negative<A>(-absolute(x)));
-    const auto numerator = select(x < 0, e, number<A>(1)), denominator = T(1) + e;
-    return rounded(numerator / denominator);
+    const auto p = parts<A>(x);
+    return rounded(select(p.left, value(p.e), number<A>(1)) / p.d);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const auto e = exp_negative<A>(-absolute(x));
-    const auto d = T(1) + value(e);
-    return scaled<A>(dy, e.mantissa / (d * d), e.power);
+    const auto p = parts<A>(x);
+    return scaled<A>(dy, p.slope(), p.slope_power());
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {

@@ -93,6 +93,10 @@ NUMACT_LANE double product_error(double a, double b, double product) {
   const double error = ((a_hi * b_hi - product * up) + a_hi * b_lo + a_lo * b_hi) + a_lo * b_lo;
   return error == error ? error * down : 0;
 }
+NUMACT_LANE float product_error(float a, float b, float product) {
+  if constexpr (has_fma) return madd(a, b, -product);
+  return float(double(a) * b - product);
+}
 
 template <class T>
 NUMACT_LANE Pair<T> operator-(Pair<T> a) {

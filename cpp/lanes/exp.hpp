@@ -31,7 +31,7 @@ template <>
 struct ExpConstants<Portable> : ExpConstants<Wide> {};
 template <>
 struct ExpConstants<Double> {
-  static constexpr double lowest = -1470.0;  // 2^-2121, below 2^-1074 also times the largest double
+  static constexpr double lowest = -2200.0;  // 2^-3174, below 2^-1074 also times the product of two large doubles
   static constexpr double ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;
   NUMACT_LANE static double q(double r) {
     return horner<Double>(r, 0x1.0000000000005p-1, 0x1.5555555555539p-3, 0x1.555555555225dp-5, 0x1.111111111908dp-7,
@@ -49,7 +49,7 @@ NUMACT_LANE typename A::word exp_q(typename A::word r) {
   }
 }
 
-// 2^n as rest * part * part: n goes down to -2121, where a single double could not hold it. Wide needs no parts.
+// 2^n as rest * part * part: n goes down to -3059, where a single double could not hold it. Wide needs no parts.
 template <class A>
 struct Power {
   typename A::word part, rest;
@@ -131,6 +131,12 @@ NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::wo
   }
 }
 
+// x limited to where exp(-|x|) counts. NaN stays.
+template <class A>
+NUMACT_LANE typename A::word limited(typename A::word x) {
+  return with_sign_of(at_most(absolute(x), -ExpConstants<A>::lowest), x);
+}
+
 template <class A>
 struct Reduced {
   typename A::word n, r;
@@ -145,7 +151,8 @@ NUMACT_LANE Reduced<A> reduce(typename A::word a) {
   return {n, r};
 }
 
-// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42]; a below the lowest counts as the lowest.
+// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 in the depths; a below the lowest counts as the
+// lowest.
 template <class A>
 struct Exponential {
   typename A::number mantissa;
@@ -159,7 +166,9 @@ NUMACT_LANE Exponential<A> exp_negative(typename A::word a, [[maybe_unused]] typ
   } else {
     const auto r = x.r + a_lo;
     const auto leading = fast_two_sum(typename A::word(1), r);
-    return {fast_two_sum(leading.hi, multiply_add<A>(r * r, exp_q<A>(r), leading.lo)), power_of_two<A>(x.n)};
+    const auto mantissa = fast_two_sum(leading.hi, multiply_add<A>(r * r, exp_q<A>(r), leading.lo));
+    const bool deep = x.n < -3000;  // beyond the three factors of a Power
+    return {times_power(deep ? 0x1p-120 : 1.0, mantissa), power_of_two<A>(deep ? x.n + 120 : x.n)};
   }
 }
 template <class A>
