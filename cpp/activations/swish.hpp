@@ -23,7 +23,7 @@ struct SwishParts : SigmoidParts<A> {
   word factor;
   number u;
 
-  // x_left: x with what makes 0 times infinity taken away, for where sigmoid vanishes. t and u are limited.
+  // x_left: x with what makes 0 times infinity taken away, for where sigmoid vanishes. u is finite.
   NUMACT_LANE SwishParts(word x, word x_left, number t, number u_of_t)
       : SigmoidParts<A>(t), factor(left ? x_left : x), u(u_of_t) {}
   NUMACT_LANE number slope() const {
@@ -36,7 +36,7 @@ struct Silu : FromParts<Silu> {
   template <class A, class T = typename A::word>
   NUMACT_LANE static SwishParts<A> parts(T x) {
     const T near = limited<A>(x);
-    return {x, near, number<A>(near), number<A>(near)};
+    return {x, near, number<A>(x), number<A>(near)};
   }
 };
 
@@ -52,20 +52,15 @@ struct QuickGelu : FromParts<QuickGelu> {
 struct Swish : FromParts<Swish> {
   template <class A, class T = typename A::word>
   NUMACT_LANE static SwishParts<A> parts(T x, T beta) {
-    const T product = beta * (beta == 0 ? finite<A>(x) : x);
-    const auto t = product_limited<A>(x, beta, product);
-    return {x, finite<A>(x), t, t};
-  }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static typename A::number product_limited([[maybe_unused]] T x, [[maybe_unused]] T beta, T product) {
-    const T t = limited<A>(product);
+    const T t = beta * (beta == 0 ? finite<A>(x) : x), near = limited<A>(t);
     if constexpr (!A::paired) {
-      return t;
+      return {x, finite<A>(x), t, near};
     } else {
       // A huge x or beta is brought down for the splitting of a product without FMA, the other one up.
       const T down = absolute(x) > T(0x1p900) ? T(0x1p-100) : absolute(beta) > T(0x1p900) ? T(0x1p100) : T(1);
-      const T rest = exact_product<A>(x * down, beta * (T(1) / down)).lo;
-      return {t, t == product && beta != 0 ? rest : T(0)};
+      const T error = exact_product<A>(x * down, beta * (T(1) / down)).lo;
+      const T rest = t == near && beta != 0 ? error : T(0);
+      return {x, finite<A>(x), {t, rest}, {near, rest}};
     }
   }
   template <class A, class T = typename A::word>

@@ -162,7 +162,10 @@ struct Portable {  // Wide without FMA: the same bits on every CPU
 struct Double {  // double with the low word kept where it counts
   using word = double;
   using number = Pair<double>;
-  static constexpr bool fused = has_fma, wide = false, paired = true;
+  static constexpr bool fused = has_fma, wide = false, paired = true, deep = false;
+};
+struct DeepDouble : Double {  // Double for products: exponentials that vanish only times two large factors
+  static constexpr bool deep = true;
 };
 
 template <class A>

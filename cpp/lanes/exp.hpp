@@ -31,13 +31,17 @@ template <>
 struct ExpConstants<Portable> : ExpConstants<Wide> {};
 template <>
 struct ExpConstants<Double> {
-  static constexpr double lowest = -2200.0;  // 2^-3174, below 2^-1074 also times the product of two large doubles
+  static constexpr double lowest = -1470.0;  // 2^-2121, below 2^-1074 also times the largest double
   static constexpr double ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;
   NUMACT_LANE static double q(double r) {
     return horner<Double>(r, 0x1.0000000000005p-1, 0x1.5555555555539p-3, 0x1.555555555225dp-5, 0x1.111111111908dp-7,
                           0x1.6c16c17ef4df1p-10, 0x1.a01a0174db815p-13, 0x1.a019a71e80797p-16, 0x1.71de884ad8ccap-19,
                           0x1.28a234937f9dap-22, 0x1.ae6bae2860bfdp-26);
   }
+};
+template <>
+struct ExpConstants<DeepDouble> : ExpConstants<Double> {
+  static constexpr double lowest = -2200.0;  // 2^-3174, below 2^-1074 also times the two largest doubles
 };
 template <class A>
 NUMACT_LANE typename A::word exp_q(typename A::word r) {
@@ -49,7 +53,7 @@ NUMACT_LANE typename A::word exp_q(typename A::word r) {
   }
 }
 
-// 2^n as rest * part * part: n goes down to -3059, where a single double could not hold it. Wide needs no parts.
+// 2^n as rest * part * part: n goes down to -3054, where a single double could not hold it. Wide needs no parts.
 template <class A>
 struct Power {
   typename A::word part, rest;
@@ -151,8 +155,8 @@ NUMACT_LANE Reduced<A> reduce(typename A::word a) {
   return {n, r};
 }
 
-// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 in the depths; a below the lowest counts as the
-// lowest.
+// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a DeepDouble needs it; a below the lowest
+// counts as the lowest.
 template <class A>
 struct Exponential {
   typename A::number mantissa;
@@ -167,8 +171,12 @@ NUMACT_LANE Exponential<A> exp_negative(typename A::word a, [[maybe_unused]] typ
     const auto r = x.r + a_lo;
     const auto leading = fast_two_sum(typename A::word(1), r);
     const auto mantissa = fast_two_sum(leading.hi, multiply_add<A>(r * r, exp_q<A>(r), leading.lo));
-    const bool deep = x.n < -3000;  // beyond the three factors of a Power
-    return {times_power(deep ? 0x1p-120 : 1.0, mantissa), power_of_two<A>(deep ? x.n + 120 : x.n)};
+    if constexpr (!A::deep) {
+      return {mantissa, power_of_two<A>(x.n)};
+    } else {
+      const bool beyond = x.n < -3000;  // of what the three factors of a Power hold
+      return {times_power(beyond ? 0x1p-120 : 1.0, mantissa), power_of_two<A>(beyond ? x.n + 120 : x.n)};
+    }
   }
 }
 template <class A>

@@ -34,13 +34,16 @@ struct NormalTail {
                            T(-0x1.fbec362d47bf5p-20), T(0x1.48df7bde8c0dfp-17));
     } else {
       const auto q = number<A>(9) / two_sum(a, T(4.5)), t = T(1) - q;
-      const T high = horner<A>(t.hi, 0x1.965ef9ffe59c9p-5, -0x1.ccd4a11cbab1bp-6, 0x1.95881ac19c1d1p-7,
-                               -0x1.ed4974eefc401p-9, 0x1.ec162d07c4d9fp-12, 0x1.9781ce73d0b2bp-13,
-                               -0x1.abb36ba9ac8c5p-14, 0x1.7ca76bf97c097p-21, 0x1.a1b9a6da87df3p-17,
-                               -0x1.db3b4d2f55e4bp-20, -0x1.a898d0854f37fp-20, 0x1.7cb90a62799dep-22,
-                               0x1.ff3aca4ae6ed2p-23, -0x1.df7003f9a3411p-25, -0x1.6993b9049e5a5p-25,
-                               0x1.ed97d1a5abddfp-28, 0x1.0b5443d1e6a63p-27, -0x1.4914b88b566dbp-31,
-                               -0x1.4b8dde70d56c3p-30, 0x1.33aecd1d34785p-37, 0x1.c8d0d278ffe9ap-34);
+      const T square = t.hi * t.hi;
+      const T even = horner<A>(square, 0x1.965ef9ffe59c9p-5, 0x1.95881ac19c1d1p-7, 0x1.ec162d07c4d9fp-12,
+                               -0x1.abb36ba9ac8c5p-14, 0x1.a1b9a6da87df3p-17, -0x1.a898d0854f37fp-20,
+                               0x1.ff3aca4ae6ed2p-23, -0x1.6993b9049e5a5p-25, 0x1.0b5443d1e6a63p-27,
+                               -0x1.4b8dde70d56c3p-30, 0x1.c8d0d278ffe9ap-34);
+      const T odd = horner<A>(square, -0x1.ccd4a11cbab1bp-6, -0x1.ed4974eefc401p-9, 0x1.9781ce73d0b2bp-13,
+                              0x1.7ca76bf97c097p-21, -0x1.db3b4d2f55e4bp-20, 0x1.7cb90a62799dep-22,
+                              -0x1.df7003f9a3411p-25, 0x1.ed97d1a5abddfp-28, -0x1.4914b88b566dbp-31,
+                              0x1.33aecd1d34785p-37);
+      const T high = multiply_add<A>(t.hi, odd, even);
       return q * (constant<A>(0.08480339210780034906568L) + t * (constant<A>(-0.07113975113917965759819L) + high * t));
     }
   }
