@@ -170,12 +170,13 @@ NUMACT_LANE Exponential<A> exp_negative(typename A::word a, [[maybe_unused]] typ
   } else {
     const auto r = x.r + a_lo;
     const auto leading = fast_two_sum(typename A::word(1), r);
-    const auto mantissa = fast_two_sum(leading.hi, multiply_add<A>(r * r, exp_q<A>(r), leading.lo));
+    const auto rest = multiply_add<A>(r * r, exp_q<A>(r), leading.lo);
     if constexpr (!A::deep) {
-      return {mantissa, power_of_two<A>(x.n)};
+      return {fast_two_sum(leading.hi, rest), power_of_two<A>(x.n)};
     } else {
       const bool beyond = x.n < -3000;  // of what the three factors of a Power hold
-      return {times_power(beyond ? 0x1p-120 : 1.0, mantissa), power_of_two<A>(beyond ? x.n + 120 : x.n)};
+      return {times_power(beyond ? 0x1p-120 : 1.0, fast_two_sum(leading.hi, rest)),
+              power_of_two<A>(beyond ? x.n + 120 : x.n)};
     }
   }
 }
