@@ -49,11 +49,19 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(HardTanh, "hard_tanh", Single, Single, Wide, 0.1, 2,                                                           \
     {{"min_val", -1.0, Domain::any, Domain::any},                                                                  \
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                      \
-  X(Silu, "silu", Wide, Wide, Double, 1.0, 0, {})                                                                \
-  X(Swish, "swish", Wide, Wide, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})
+  X(Gelu, "gelu", Wide, Wide, Double, 1.5, 0, {})                                                                  \
+  X(GeluTanh, "gelu_tanh", Wide, Wide, Double, 1.2, 0, {})                                                         \
+  X(QuickGelu, "quick_gelu", Wide, Wide, Double, 1.0, 0, {})                                                       \
+  X(Silu, "silu", Wide, Wide, Double, 1.0, 0, {})                                                                  \
+  X(Swish, "swish", Wide, Wide, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                         \
+  X(HardSwish, "hard_swish", Single, Single, Wide, 0.2, 0, {})
 
 // X(type, name, float32 forward, float32 backward, float64, cost): act(gate) * value, the backward with two outputs.
-#define NUMACT_GATED(X)
+#define NUMACT_GATED(X)                                  \
+  X(Glu, "glu", Wide, Wide, DeepDouble, 1.0)             \
+  X(Reglu, "reglu", Single, Single, Wide, 0.2)           \
+  X(Geglu, "geglu", Wide, Wide, DeepDouble, 1.5)         \
+  X(Swiglu, "swiglu", Wide, Wide, DeepDouble, 1.0)
 
 // X(name, kind): with kernels of their own, over an axis.
 #define NUMACT_ROWS(X) X("maxout", "axis")

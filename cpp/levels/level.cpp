@@ -2,6 +2,10 @@
 // level must never be picked by the linker for another.
 #include "../activations/clip.hpp"
 #include "../activations/elu.hpp"
+#include "../activations/gated.hpp"
+#include "../activations/gelu.hpp"
+#include "../activations/gelu_tanh.hpp"
+#include "../activations/hard_swish.hpp"
 #include "../activations/leaky_relu.hpp"
 #include "../activations/relu.hpp"
 #include "../activations/sigmoid.hpp"

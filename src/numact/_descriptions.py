@@ -40,6 +40,11 @@ class Description:
 
 _SELU_MINIMUM = -1.7580993408473768599402175208123
 
+_GATE_FIRST = (
+    "The gate comes first. torch.nn.functional.glu has its gate last: it multiplies the first half of its input by the "
+    "sigmoid of the second."
+)
+
 DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
     {
         "relu": Description(
@@ -368,6 +373,65 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "array([0., 1., 0.])",
             },
         ),
+        "gelu": Description(
+            summary="Gaussian error linear unit",
+            plain="gelu(x) = x * Phi(x), Phi the standard normal distribution function",
+            plain_derivative="gelu'(x) = Phi(x) + x * phi(x), phi the standard normal density",
+            formula=r"x\,\Phi(x)",
+            derivative=r"\Phi(x) + x\,\varphi(x)",
+            output_range=(-0.16997120747990366, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=False,
+            source="D. Hendrycks, K. Gimpel, Gaussian Error Linear Units (GELUs), arXiv:1606.08415, 2016",
+            remarks="The exact form, with the error function; gelu(-inf) = -0.0. `gelu_tanh` and `quick_gelu` approximate "
+            "it: take the one that a model was trained with.",
+            examples={
+                "": ">>> na.gelu(np.array([-np.inf, -1.0, 0.0, 1.0])).round(4)\n"
+                "array([-0.    , -0.1587,  0.    ,  0.8413])",
+                "_backward": ">>> na.gelu_backward(1.0, np.array([-1.0, 0.0, 1.0])).round(4)\n"
+                "array([-0.0833,  0.5   ,  1.0833])",
+            },
+        ),
+        "gelu_tanh": Description(
+            summary="Gaussian error linear unit, approximated with tanh",
+            plain="gelu_tanh(x) = x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3)))",
+            plain_derivative="gelu_tanh'(x) = s * (1 + x * t' * (1 - s)), s = sigmoid(t),\n"
+            "    t = 2 * sqrt(2/pi) * (x + 0.044715 * x^3), t' = 2 * sqrt(2/pi) * (1 + 0.134145 * x^2)",
+            formula=r"\frac{x}{2} \left(1 + \tanh\left(\sqrt{2/\pi}\,(x + 0.044715\,x^3)\right)\right)",
+            derivative=r"\sigma(t)\,(1 + x\,t'\,\sigma(-t)),\quad t = 2\sqrt{2/\pi}\,(x + 0.044715\,x^3)",
+            output_range=(-0.17004075057125406, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=False,
+            source="D. Hendrycks, K. Gimpel, Gaussian Error Linear Units (GELUs), arXiv:1606.08415, 2016",
+            remarks="Within 0.0005 of `gelu`; gelu_tanh(-inf) = -0.0.",
+            examples={
+                "": ">>> na.gelu_tanh(np.array([-np.inf, -1.0, 0.0, 1.0])).round(4)\n"
+                "array([-0.    , -0.1588,  0.    ,  0.8412])",
+                "_backward": ">>> na.gelu_tanh_backward(1.0, np.array([-1.0, 0.0, 1.0])).round(4)\n"
+                "array([-0.083,  0.5  ,  1.083])",
+            },
+        ),
+        "quick_gelu": Description(
+            summary="Gaussian error linear unit, approximated with the logistic sigmoid",
+            plain="quick_gelu(x) = x * sigmoid(1.702 * x)",
+            plain_derivative="quick_gelu'(x) = s * (1 + t * (1 - s)), t = 1.702 * x, s = sigmoid(t)",
+            formula=r"x\,\sigma(1.702\,x)",
+            derivative=r"\sigma(t)\,(1 + t\,\sigma(-t)),\quad t = 1.702\,x",
+            output_range=(-0.16361018963635357, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=False,
+            source="D. Hendrycks, K. Gimpel, Gaussian Error Linear Units (GELUs), arXiv:1606.08415, 2016",
+            remarks="`swish` with beta = 1.702, within 0.021 of `gelu`; quick_gelu(-inf) = -0.0.",
+            examples={
+                "": ">>> na.quick_gelu(np.array([-np.inf, -1.0, 0.0, 1.0])).round(4)\n"
+                "array([-0.    , -0.1542,  0.    ,  0.8458])",
+                "_backward": ">>> na.quick_gelu_backward(1.0, np.array([-1.0, 0.0, 1.0])).round(4)\n"
+                "array([-0.0678,  0.5   ,  1.0678])",
+            },
+        ),
         "silu": Description(
             summary="Sigmoid linear unit, swish with beta = 1",
             plain="silu(x) = x * sigmoid(x)",
@@ -405,6 +469,101 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "": ">>> na.swish(np.array([-1.0, 0.0, 1.0]), 0.0)\narray([-0.5,  0. ,  0.5])",
                 "_backward": ">>> dx, dbeta = na.swish_backward(np.ones(2), np.array([0.0, 2.0]), beta=0.0)\n"
                 ">>> dx\narray([0.5, 0.5])\n>>> float(dbeta)\n1.0",
+            },
+        ),
+        "hard_swish": Description(
+            summary="Swish with a piecewise linear sigmoid",
+            plain="hard_swish(x) = x * min(max(x + 3, 0), 6) / 6",
+            plain_derivative="hard_swish'(x) = 0 for x <= -3, 1 for x >= 3, (2 * x + 3) / 6 between",
+            formula=r"x\,\frac{\min(\max(x + 3, 0), 6)}{6}",
+            derivative=r"\frac{2x + 3}{6}\,[-3 < x < 3] + [x \ge 3]",
+            output_range=(-0.375, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=False,
+            source="A. Howard et al., Searching for MobileNetV3, ICCV 2019",
+            kink="hard_swish'(-3) = 0, hard_swish'(3) = 1.",
+            remarks="hard_swish(-inf) = -0.0.",
+            examples={
+                "": ">>> na.hard_swish(np.array([-np.inf, -1.5, 0.0, 3.0]))\narray([-0.   , -0.375,  0.   ,  3.   ])",
+                "_backward": ">>> na.hard_swish_backward(1.0, np.array([-3.0, 0.0, 3.0]))\narray([0. , 0.5, 1. ])",
+            },
+        ),
+        "glu": Description(
+            summary="Gated linear unit with the logistic sigmoid",
+            plain="glu(gate, value) = sigmoid(gate) * value",
+            plain_derivative="dgate = dy * value * sigmoid'(gate)\\ndvalue = dy * sigmoid(gate)",
+            formula=r"\sigma(g)\,v",
+            derivative=r"\sigma'(g)\,v,\quad \sigma(g)",
+            output_range=(-inf, inf),
+            zero_centered=True,
+            saturates="no",
+            monotonic=False,
+            source="Y. Dauphin, A. Fan, M. Auli, D. Grangier, Language Modeling with Gated Convolutional Networks, ICML 2017",
+            remarks=_GATE_FIRST,
+            examples={
+                "": ">>> na.glu(np.array([-1.0, 0.0, 2.0]), np.array([10.0, 10.0, 10.0])).round(4)\n"
+                "array([2.6894, 5.    , 8.808 ])",
+                "_backward": ">>> dgate, dvalue = na.glu_backward(np.ones(2), np.array([0.0, 2.0]), 10.0)\n"
+                ">>> dgate.round(4)\narray([2.5   , 1.0499])\n>>> dvalue.round(4)\narray([0.5   , 0.8808])",
+            },
+        ),
+        "reglu": Description(
+            summary="Gated linear unit with relu",
+            plain="reglu(gate, value) = relu(gate) * value",
+            plain_derivative="dgate = dy * value * relu'(gate)\\ndvalue = dy * relu(gate)",
+            formula=r"\mathrm{relu}(g)\,v",
+            derivative=r"\mathrm{relu}'(g)\,v,\quad \mathrm{relu}(g)",
+            output_range=(-inf, inf),
+            zero_centered=True,
+            saturates="no",
+            monotonic=False,
+            source="N. Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202, 2020",
+            kink="relu'(0) = 0.",
+            remarks=_GATE_FIRST,
+            examples={
+                "": ">>> na.reglu(np.array([-1.0, 0.0, 2.0]), np.array([10.0, 10.0, 10.0])).round(4)\n"
+                "array([ 0.,  0., 20.])",
+                "_backward": ">>> dgate, dvalue = na.reglu_backward(np.ones(2), np.array([0.0, 2.0]), 10.0)\n"
+                ">>> dgate.round(4)\narray([ 0., 10.])\n>>> dvalue.round(4)\narray([0., 2.])",
+            },
+        ),
+        "geglu": Description(
+            summary="Gated linear unit with the Gaussian error linear unit",
+            plain="geglu(gate, value) = gelu(gate) * value",
+            plain_derivative="dgate = dy * value * gelu'(gate)\\ndvalue = dy * gelu(gate)",
+            formula=r"\mathrm{gelu}(g)\,v",
+            derivative=r"\mathrm{gelu}'(g)\,v,\quad \mathrm{gelu}(g)",
+            output_range=(-inf, inf),
+            zero_centered=True,
+            saturates="no",
+            monotonic=False,
+            source="N. Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202, 2020",
+            remarks=_GATE_FIRST,
+            examples={
+                "": ">>> na.geglu(np.array([-1.0, 0.0, 2.0]), np.array([10.0, 10.0, 10.0])).round(4)\n"
+                "array([-1.5866,  0.    , 19.545 ])",
+                "_backward": ">>> dgate, dvalue = na.geglu_backward(np.ones(2), np.array([0.0, 2.0]), 10.0)\n"
+                ">>> dgate.round(4)\narray([ 5.    , 10.8523])\n>>> dvalue.round(4)\narray([0.    , 1.9545])",
+            },
+        ),
+        "swiglu": Description(
+            summary="Gated linear unit with the sigmoid linear unit",
+            plain="swiglu(gate, value) = silu(gate) * value",
+            plain_derivative="dgate = dy * value * silu'(gate)\\ndvalue = dy * silu(gate)",
+            formula=r"\mathrm{silu}(g)\,v",
+            derivative=r"\mathrm{silu}'(g)\,v,\quad \mathrm{silu}(g)",
+            output_range=(-inf, inf),
+            zero_centered=True,
+            saturates="no",
+            monotonic=False,
+            source="N. Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202, 2020",
+            remarks=_GATE_FIRST,
+            examples={
+                "": ">>> na.swiglu(np.array([-1.0, 0.0, 2.0]), np.array([10.0, 10.0, 10.0])).round(4)\n"
+                "array([-2.6894,  0.    , 17.6159])",
+                "_backward": ">>> dgate, dvalue = na.swiglu_backward(np.ones(2), np.array([0.0, 2.0]), 10.0)\n"
+                ">>> dgate.round(4)\narray([ 5.    , 10.9078])\n>>> dvalue.round(4)\narray([0.    , 1.7616])",
             },
         ),
         "maxout": Description(

@@ -18,6 +18,11 @@ Array = NDArray[Any]
 _SELU_ALPHA = "1.6732632423543772848170429916717"
 _SELU_SCALE = "1.0507009873554804934193349852946"
 
+_SQRT_HALF_PI = "1.2533141373155002512078826424055226265"
+# gelu_tanh's factors 2 sqrt(2/pi) and 0.044715 times that, each as a leading part of 24 bits and the rest.
+_LINEAR = (1.5957691669464111, "-4.534068042105271576026247e-8")
+_CUBIC = (0.07135481387376785, "2.398832395993135627279864e-9")
+
 _quiet = np.errstate(all="ignore")
 
 
@@ -457,6 +462,127 @@ def selu_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
     return dy * slope
 
 
+# --- gelu ---
+
+
+def _gaussian(a: Array) -> Array:
+    """exp(-a^2/2) with the square taken apart: the exponential would amplify its rounding."""
+    near = np.round(a * 16) / 16
+    return np.asarray(np.exp(-(near**2) / 2) * np.exp(-(a - near) * (a + near) / 2))
+
+
+def _mills_ratio(a: Array) -> Array:
+    """Phi(-a)/phi(a) for a >= 0: from 1.5 on Laplace's continued fraction, below the power series of Phi(a) - 1/2."""
+    far, near = np.maximum(a, 1.5), np.minimum(a, 1.5)
+    fraction = far
+    for k in range(300, 0, -1):
+        fraction = far + k / fraction
+    term = series = near
+    for k in range(3, 81, 2):
+        term = term * near**2 / k
+        series = series + term
+    return np.where(a < 1.5, a.dtype.type(_SQRT_HALF_PI) / _gaussian(near) - series, 1 / fraction)
+
+
+def _normal(x: Array) -> tuple[Array, Array, Array]:
+    """a = |x| limited to where the density has vanished, phi(a), and Phi(-a)/phi(a)."""
+    a = np.minimum(np.abs(x), 200)
+    return a, _gaussian(a) / (2 * x.dtype.type(_SQRT_HALF_PI)), _mills_ratio(a)
+
+
+@_quiet
+def gelu(x: ArrayLike) -> Array:
+    """x Phi(x), Phi from its tail on both sides."""
+    (x,) = _floats(x)
+    a, density, ratio = _normal(x)
+    tail = density * ratio
+    return np.asarray(np.where(x < 0, -a * tail, x * (1 - tail)))
+
+
+@_quiet
+def gelu_derivative(x: ArrayLike) -> Array:
+    """Phi(x) + x phi(x) = phi(a) (Phi(-a)/phi(a) - a) for x < 0, a = |x|, and 1 minus that for x > 0."""
+    (x,) = _floats(x)
+    a, density, ratio = _normal(x)
+    left = density * (ratio - a)
+    return np.asarray(np.where(x < 0, left, 1 - left))
+
+
+@_quiet
+def gelu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy gelu'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * gelu_derivative(x)
+
+
+# --- gelu_tanh ---
+
+
+def _gelu_tanh_parts(x: Array) -> tuple[Array, Array, Array, Array]:
+    """x limited to where the sigmoid is 0 or 1; sigma(t) and sigma(-t), t = 2 sqrt(2/pi) (x + 0.044715 x^3); x t'(x).
+
+    t is taken apart with x = near + rest, so that its leading products are exact: the exponential would amplify their
+    rounding.
+    """
+    x = np.clip(x, -64, 64)
+    near = np.round(x * 16) / 16
+    rest = x - near
+    (linear, linear_rest), (cubic, cubic_rest) = ((hi, x.dtype.type(lo)) for hi, lo in (_LINEAR, _CUBIC))
+    small = (linear + linear_rest) * rest + (cubic + cubic_rest) * rest * (3 * near * x + rest**2)
+    small = small + (linear_rest * near + cubic_rest * near**3)
+    e = np.exp(-np.abs(linear * near)) * np.exp(-np.abs(cubic * near**3)) * np.exp(-np.copysign(1, x) * small)
+    above, below = 1 / (1 + e), e / (1 + e)
+    slope = (linear + linear_rest) * x + 3 * (cubic + cubic_rest) * x**3
+    return x, np.where(x < 0, below, above), np.where(x < 0, above, below), slope
+
+
+@_quiet
+def gelu_tanh(x: ArrayLike) -> Array:
+    """x/2 (1 + tanh(t/2)) = x sigma(t), t = 2 sqrt(2/pi) (x + 0.044715 x^3)."""
+    (x,) = _floats(x)
+    limited, s, _, _ = _gelu_tanh_parts(x)
+    return np.asarray(np.where(x < 0, limited, x) * s)
+
+
+@_quiet
+def gelu_tanh_derivative(x: ArrayLike) -> Array:
+    """sigma(t) (1 + x t'(x) sigma(-t))."""
+    (x,) = _floats(x)
+    _, s, opposite, slope = _gelu_tanh_parts(x)
+    return np.asarray(s * (1 + slope * opposite))
+
+
+@_quiet
+def gelu_tanh_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy gelu_tanh'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * gelu_tanh_derivative(x)
+
+
+# --- quick_gelu ---
+
+
+@_quiet
+def quick_gelu(x: ArrayLike) -> Array:
+    """x sigma(1.702 x)."""
+    (x,) = _floats(x)
+    return swish(x, x.dtype.type("1.702"))
+
+
+@_quiet
+def quick_gelu_derivative(x: ArrayLike) -> Array:
+    """sigma(t) (1 + t sigma(-t)) with t = 1.702 x."""
+    (x,) = _floats(x)
+    return swish_derivative(x, x.dtype.type("1.702"))
+
+
+@_quiet
+def quick_gelu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy quick_gelu'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * quick_gelu_derivative(x)
+
+
 # --- silu, swish ---
 
 
@@ -506,6 +632,89 @@ def swish_backward(dy: ArrayLike, x: ArrayLike, beta: ArrayLike = 1.0) -> tuple[
     slope = sigmoid_derivative(_scaled(x_wide, beta.astype(wide)))
     terms = dy.astype(wide) * np.where(slope == 0, 0, x_wide * slope * x_wide)
     return dy * swish_derivative(x, beta), _summed(terms, beta)
+
+
+# --- hard_swish ---
+
+
+@_quiet
+def hard_swish(x: ArrayLike) -> Array:
+    """x min(max(x + 3, 0), 6) / 6; a negative zero for x <= -3, x for x >= 3, also at infinity."""
+    (x,) = _floats(x)
+    return np.where(x <= -3, -0.0, np.where(x >= 3, x, x * ((x + 3) / 6)))
+
+
+@_quiet
+def hard_swish_derivative(x: ArrayLike) -> Array:
+    """0 for x <= -3, 1 for x >= 3, (2x + 3)/6 between."""
+    (x,) = _floats(x)
+    return np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * x + 3) / 6))
+
+
+@_quiet
+def hard_swish_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy hard_swish'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * hard_swish_derivative(x)
+
+
+# --- glu, reglu, geglu, swiglu ---
+
+
+@_quiet
+def glu(gate: ArrayLike, value: ArrayLike) -> Array:
+    """sigma(gate) value."""
+    gate, value = _floats(gate, value)
+    return sigmoid(gate) * value
+
+
+@_quiet
+def glu_backward(dy: ArrayLike, gate: ArrayLike, value: ArrayLike) -> tuple[Array, Array]:
+    """dgate = dy value sigma'(gate), dvalue = dy sigma(gate)."""
+    dy, gate, value = _floats(dy, gate, value)
+    return dy * sigmoid_derivative(gate) * value, dy * sigmoid(gate)
+
+
+@_quiet
+def reglu(gate: ArrayLike, value: ArrayLike) -> Array:
+    """relu(gate) value."""
+    gate, value = _floats(gate, value)
+    return relu(gate) * value
+
+
+@_quiet
+def reglu_backward(dy: ArrayLike, gate: ArrayLike, value: ArrayLike) -> tuple[Array, Array]:
+    """dgate = dy value relu'(gate), dvalue = dy relu(gate)."""
+    dy, gate, value = _floats(dy, gate, value)
+    return dy * relu_derivative(gate) * value, dy * relu(gate)
+
+
+@_quiet
+def geglu(gate: ArrayLike, value: ArrayLike) -> Array:
+    """gelu(gate) value."""
+    gate, value = _floats(gate, value)
+    return gelu(gate) * value
+
+
+@_quiet
+def geglu_backward(dy: ArrayLike, gate: ArrayLike, value: ArrayLike) -> tuple[Array, Array]:
+    """dgate = dy value gelu'(gate), dvalue = dy gelu(gate)."""
+    dy, gate, value = _floats(dy, gate, value)
+    return dy * gelu_derivative(gate) * value, dy * gelu(gate)
+
+
+@_quiet
+def swiglu(gate: ArrayLike, value: ArrayLike) -> Array:
+    """silu(gate) value."""
+    gate, value = _floats(gate, value)
+    return silu(gate) * value
+
+
+@_quiet
+def swiglu_backward(dy: ArrayLike, gate: ArrayLike, value: ArrayLike) -> tuple[Array, Array]:
+    """dgate = dy value silu'(gate), dvalue = dy silu(gate)."""
+    dy, gate, value = _floats(dy, gate, value)
+    return dy * silu_derivative(gate) * value, dy * silu(gate)
 
 
 # --- maxout ---
