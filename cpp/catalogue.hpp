@@ -66,4 +66,11 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
 // X(name, kind): with kernels of their own, over an axis.
 #define NUMACT_ROWS(X) X("maxout", "axis")
 
+// X(name, kind, parameters, {records}): made of the elementwise ones.
+#define NUMACT_COMPOSED(X)                                                \
+  X("rrelu", "random", 2,                                                 \
+    {{"lower", 1.0 / 8, Domain::any, Domain::any},                        \
+     {"upper", 1.0 / 3, Domain::at_least_previous, Domain::any}})         \
+  X("crelu", "axis", 0, {})
+
 }  // namespace numact

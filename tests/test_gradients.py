@@ -155,6 +155,10 @@ def test_catalogue_says_what_is_returned(rng):
         assert len(results) == len(record.returns[0]), name
         if name == "maxout":
             gradient = record.backward(results[0], results[1], 3)
+        elif name == "rrelu":
+            gradient = record.backward(x, x, results[1])
+        elif name == "crelu":
+            gradient = record.backward(results[0], x)
         else:
             gradient = record.backward(x, x, *parameters)
         assert (len(gradient) if isinstance(gradient, tuple) else 1) == len(record.returns[1]), name

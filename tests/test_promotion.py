@@ -185,11 +185,20 @@ REFUSED = [
 @in_both
 @pytest.mark.parametrize("value", REFUSED, ids=repr)
 def test_data_of_another_kind(module, value):
-    for name in [case.name for case in CASES] + ["maxout", "maxout_backward"]:
+    others = {
+        "maxout": [],
+        "maxout_backward": [0, 2],
+        "rrelu": [],
+        "rrelu_backward": [1.0, 0.5],
+        "crelu": [],
+        "crelu_backward": [1.0],
+        "crelu_backward_from_output": [1.0],
+    }
+    for name in [case.name for case in CASES] + list(others):
         case = support.BY_NAME.get(name)
         function = getattr(module, name)
         data = [value] if case is None or case.arrays == 1 else [value, value]
-        more = support.defaults(case) if case else {"maxout": [], "maxout_backward": [0, 2]}[name]
+        more = support.defaults(case) if case else others[name]
         with pytest.raises(TypeError) as caught:
             function(*data, *more)
         message = str(caught.value)
@@ -231,8 +240,8 @@ def test_domains(module, case, dtype):
     x = np.array([-1.0, 0.5, 2.0], dtype)
     data = [x] * case.arrays
     domain = parameter.domain
-    if case.suffix == "_backward_from_output":
-        domain = "nonnegative"  # else the output does not tell the sign of the input
+    if case.suffix == "_backward_from_output":  # where the output tells the input's side
+        domain = "nonnegative" if len(case.record.parameters) == 1 else "any"
     wrong = [np.nan] + {"any": [], "nonnegative": [-0.5, -np.inf, -1], "positive": [0, 0.0, -0.5]}[domain]
     right = {"any": [-2.5, 0, 1], "nonnegative": [0, 0.0, -0.0, 2], "positive": [0.5, 1]}[domain]
     forms = (float, np.float64, np.float32, np.array, lambda v: np.array(v, np.float32))
@@ -244,11 +253,53 @@ def test_domains(module, case, dtype):
                 getattr(module, case.name)(*data, *arguments[0], **arguments[1], out=wanted)
             assert (out == 7).all()
     for value, form in itertools.product(right, forms):
-        assert np.isfinite(call(module, case, *data, form(value))).all()
+        assert np.isfinite(call(module, case, *data, *[form(value)] * case.parameters)).all()
     # An array follows the formula, or gives NaN.
     result = call(module, case, *data, np.full(3, np.nan))
-    assert np.isnan(result[0]), f"{case.name}: NaN in an array gave {result}"
+    if case.name != "soft_shrink_backward_from_output":  # whose formula is without it
+        assert np.isnan(result[0]), f"{case.name}: NaN in an array gave {result}"
     call(module, case, *data, np.array([-1.0, 0.0, 1.0]))
+
+
+@in_both
+def test_parameters_in_order(module, dtype):
+    """A scalar that must not be below (above) the one before it; equal is fine, and so are arrays that cross."""
+    x = np.array([-1.0, 0.5, 2.0], dtype)
+    forms = (float, np.float64, np.float32, np.array)
+    for name, low, high, right in (
+        ("hard_tanh", 2.0, -1.0, r"max_val must be at least min_val \(2.0\), got .*-1"),
+        ("hard_tanh_backward", 2.0, -1.0, r"max_val must be at least min_val \(2.0\), got .*-1"),
+        ("hard_tanh_backward_from_output", 2.0, -1.0, r"max_val must be at least min_val \(2.0\), got .*-1"),
+        ("threshold_backward_from_output", -1.0, 2.0, r"value must be at most threshold \(-1.0\), got .*2"),
+    ):
+        function, data = getattr(module, name), [x] * support.BY_NAME[name].arrays
+        names = [parameter.name for parameter in na.activations[name.partition("_backward")[0]].parameters]
+        out = np.full(3, 7, dtype)
+        for form, other in itertools.product(forms, repeat=2):
+            for arguments, keywords in (
+                ((form(low), other(high)), {}),
+                ((form(low),), {names[1]: other(high)}),
+                ((), {names[1]: other(high), names[0]: form(low)}),
+            ):
+                with pytest.raises(ValueError, match=f"{name}: {right}"):
+                    function(*data, *arguments, **keywords, out=out)
+            assert (out == 7).all()
+            assert_same_bits(function(*data, other(high), form(low)), function(*data, high, low), name)
+        for first, second in ((low, np.full(3, high)), (np.full(3, low), high), (np.full(3, low), np.full(3, high))):
+            assert np.isfinite(function(*data, first, second)).all()
+        with pytest.raises(ValueError, match=f"{name}: {names[1]} must be a number, not NaN"):
+            function(*data, np.full(3, low), np.nan)
+        function(*data, low, low)
+        assert na.activations[name.partition("_backward")[0]].parameters[0].domain == "any"
+    # The default is compared too.
+    with pytest.raises(ValueError, match=r"max_val must be at least min_val \(1.5\), got 1.0"):
+        module.hard_tanh(x, 1.5)
+    with pytest.raises(ValueError, match=r"max_val must be at least min_val \(-1.0\), got -2"):
+        module.hard_tanh(x, max_val=-2)
+    with pytest.raises(ValueError, match=r"value must be at most threshold \(-1.0\), got 0.0"):
+        module.threshold_backward_from_output(x, x, -1.0)
+    assert module.threshold(x, -1.0, 2.0)[0] == 2
+    assert na.activations["hard_tanh"].parameters[1].domain == "at least min_val"
 
 
 # Passing arguments
@@ -292,27 +343,28 @@ def test_keywords_of_the_ufunc_beside_the_parameter(module, case):
     if case.activation in LEARNED and case.suffix == "_backward":
         pytest.skip("takes out alone")
     function = getattr(module, case.name)
-    name = case.record.parameters[0].name
+    values = [0.5] * case.parameters
+    named = {parameter.name: 0.5 for parameter in case.record.parameters}
     x = np.array([[-1.0, 0.5, -2.0], [3.0, -4.0, 5.0]])
     data, mask = [x] * case.arrays, x > -3
-    expected = function(*data, 0.5)
+    expected = function(*data, *values)
     out = np.full(x.shape, 7.0)
     for keywords in (
-        {name: 0.5, "out": out, "where": mask},
-        {"out": out, name: 0.5, "where": mask},
-        {"where": mask, "out": (out,), name: 0.5},
+        {**named, "out": out, "where": mask},
+        {"out": out, **named, "where": mask},
+        {"where": mask, "out": (out,), **named},
     ):
         out[...] = 7
         assert function(*data, **keywords) is out
         assert_same_bits(out, np.where(mask, expected, 7.0), f"{case.name} {keywords}")
     out[...] = 7
-    assert function(*data, 0.5, out) is out
+    assert function(*data, *values, out) is out
     assert_same_bits(out, expected, f"{case.name} out by position")
-    single = function(*data, **{name: 0.5}, dtype=np.float32)
-    assert_same_bits(single, function(*(each.astype(np.float32) for each in data), 0.5), f"{case.name} dtype")
-    assert function(*(each.astype(np.float32) for each in data), 0.5, dtype="f8").dtype == np.float64
-    assert function(*data, **{name: 0.5}, order="F").flags.f_contiguous
-    assert function(*data, 0.5, casting="safe").dtype == np.float64
+    single = function(*data, **named, dtype=np.float32)
+    assert_same_bits(single, function(*(each.astype(np.float32) for each in data), *values), f"{case.name} dtype")
+    assert function(*(each.astype(np.float32) for each in data), *values, dtype="f8").dtype == np.float64
+    assert function(*data, **named, order="F").flags.f_contiguous
+    assert function(*data, *values, casting="safe").dtype == np.float64
 
 
 @in_both
@@ -323,8 +375,9 @@ def test_python_integers_of_any_size(module):
         for data in ([big, x], [x, big]) if case.arrays == 2 else ():
             assert dtype_of(call(module, case, *data)) == np.float32
     for case in WITH_PARAMETERS:
-        got = call(module, case, *([x] * case.arrays), big)
-        assert_same_bits(got, call(module, case, *([x] * case.arrays), float(big)), f"{case.name}(..., 10**30)")
+        data = [x] * case.arrays
+        got, expected = (call(module, case, *data, *[value] * case.parameters) for value in (big, float(big)))
+        assert_same_bits(got, expected, f"{case.name}(..., 10**30)")
 
 
 @all_cases
@@ -409,7 +462,7 @@ def test_names_and_docstrings(module, name):
     document = inspect.getdoc(function)
     for heading in ("Parameters\n----------", "Returns\n-------", "Examples\n--------", "References\n----------"):
         assert heading in document, f"{name}: no {heading.split()[0]} in\n{document}"
-    for parameter in na.activations[name.split("_backward")[0]].parameters:
+    for parameter in na.activations[name.split("_backward")[0]].parameters if name != "rrelu_backward" else ():
         assert f"\n{parameter.name} : " in document
 
 
@@ -427,7 +480,7 @@ def test_signature(module, name):
         data = ["dy", "which"]
     leading = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_ONLY]
     assert leading == data, f"{name}{signature}"
-    for parameter in record.parameters:
+    for parameter in record.parameters if name != "rrelu_backward" else ():  # it takes the slope
         shown = signature.parameters[parameter.name]
         assert shown.kind is shown.POSITIONAL_OR_KEYWORD
         assert shown.default == (shown.empty if parameter.default is None else parameter.default)
@@ -447,7 +500,8 @@ def test_functions_without_parameters_are_ufuncs():
 
 
 def test_same_names_everywhere():
-    names = {case.name for case in CASES} | {"maxout", "maxout_backward"}
+    names = {case.name for case in CASES} | {"maxout", "maxout_backward", "rrelu", "rrelu_backward"}
+    names |= {"crelu", "crelu_backward", "crelu_backward_from_output"}
     assert {name for module, name in FUNCTIONS if module is na} == names
     assert set(numact.precise.__all__) == names
     assert set(na.ufuncs.__all__) == {case.name for case in CASES}

@@ -69,7 +69,7 @@ TABLE = [
     ("squared_relu_backward", [-3.0, -1.0], [], -0.0),
     ("squared_relu_backward", [0.25, "max"], [], "max/2"),
     ("squared_relu_backward", ["max", 0.25], [], "max/2"),
-    ("squared_relu_backward", ["sub", 0.5], [], "sub"),
+    ("squared_relu_backward", ["sub", 1.0], [], "2sub"),
     ("squared_relu_backward", ["max", "max"], [], INF),
     ("squared_relu_backward", [1.0, INF], [], INF),
     # leaky_relu and prelu
@@ -492,7 +492,7 @@ def test_no_warnings(built, dtype, case, rng):
         ufunc(*narrow, *support.defaults(case), out=np.empty(narrow[0].shape))
         ufunc(*([np.float32(INF)] * case.arrays), *support.defaults(case))
         if case.parameters:
-            ufunc(*narrow, np.full(narrow[0].shape, 0.1))
+            ufunc(*narrow, *[np.full(narrow[0].shape, 0.1)] * case.parameters)
             function = built.functions[case.name]
             for value in (0.1, 1e300, 1e-300, 5e-324, 0):
                 same = [value] * case.parameters
@@ -617,6 +617,11 @@ def test_flush_to_zero_and_the_other_functions(built, dtype, mxcsr, rng):
         "swish_backward per channel": lambda: f["swish_backward"](dy, signs, channels),
         "maxout": lambda: f["maxout"](pieces),
         "maxout_backward": lambda: (f["maxout_backward"](dy, which, 3),),
+        "rrelu": lambda: f["rrelu"](x, training=True, rng=0),
+        "rrelu_backward": lambda: (f["rrelu_backward"](dy, x, 0.25),),
+        "crelu": lambda: (f["crelu"](x),),
+        "crelu_backward": lambda: (f["crelu_backward"](np.hstack((dy, dy)), x),),
+        "crelu_backward_from_output": lambda: (f["crelu_backward_from_output"](dy[:, :8], x[:, :8]),),
     }
     wrong = []
     for name, call in calls.items():

@@ -15,6 +15,15 @@ from typing import Any
 
 import numpy as np
 
+_KINDS = {
+    "axis": "int",
+    "pieces": "int",
+    "lower": "float",
+    "upper": "float",
+    "training": "bool",
+    "rng": "Any",
+    "out": "Any",
+}
 HEADER = '"""Written by tools/make_stubs.py."""\n\n'
 
 
@@ -27,7 +36,7 @@ def declaration(name: str, function: Any) -> str:
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             shown.append("**kwargs: Any")
             continue
-        kind = {"axis": "int", "pieces": "int", "out": "Any"}.get(parameter.name, "ArrayLike")
+        kind = _KINDS.get(parameter.name, "ArrayLike")
         default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in shown:
             shown.append("*")

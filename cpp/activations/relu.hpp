@@ -1,6 +1,6 @@
 // relu(x) = max(x, 0), relu'(0) = 0. relu(-0.0) = -0.0. Exact.
-// squared_relu(x) = relu(x)^2, derivative 2 relu(x). One rounding: 0.5 ulp; dy relu(x) is rounded before it is doubled, so
-// that nothing overflows where the result does not.
+// squared_relu(x) = relu(x)^2, derivative 2 relu(x). One rounding: 0.5 ulp, backward 1 where dy relu(x) is subnormal: it is
+// doubled last, so that nothing overflows where the result does not.
 #pragma once
 #include "../lanes/arithmetic.hpp"
 

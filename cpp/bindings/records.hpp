@@ -15,12 +15,18 @@ inline constexpr Record elementwise_records[] = {NUMACT_ELEMENTWISE(NUMACT_RECOR
 #undef NUMACT_RECORD
 #undef NUMACT_GATED_RECORD
 
-struct RowRecord {
+// What is not elementwise.
+struct OtherRecord {
   const char *name, *kind;
+  int parameters;
+  ParameterRecord parameter[most_parameters];
 };
-#define NUMACT_ROW_RECORD(name, kind) {name, kind},
-inline constexpr RowRecord row_records[] = {NUMACT_ROWS(NUMACT_ROW_RECORD)};
+#define NUMACT_ROW_RECORD(name, kind) {name, kind, 0, {}},
+#define NUMACT_COMPOSED_RECORD(name, kind, parameters, ...) {name, kind, parameters, __VA_ARGS__},
+inline constexpr OtherRecord other_records[] = {NUMACT_ROWS(NUMACT_ROW_RECORD)
+                                                    NUMACT_COMPOSED(NUMACT_COMPOSED_RECORD)};
 #undef NUMACT_ROW_RECORD
+#undef NUMACT_COMPOSED_RECORD
 
 // One of the levels this CPU can run.
 inline const Table& level_table(const std::string& name) {

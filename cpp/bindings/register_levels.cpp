@@ -37,21 +37,27 @@ void choose_isa(const std::string& name) {
   throw py::value_error("'" + name + "' is not an ISA level this build and CPU can run; valid: " + valid);
 }
 
-// (name, kind, ((parameter, default or None, domain, domain from output), ...)) in the order of the catalogue.
+// ((parameter, default or None, domain, domain from output), ...)
+py::tuple parameters_of(const ParameterRecord* parameter, int count) {
+  py::list result;
+  for (int j = 0; j < count; ++j) {
+    const ParameterRecord &p = parameter[j], &previous = parameter[j > 0 ? j - 1 : 0];
+    py::object fallback = py::none();
+    if (!std::isnan(p.fallback)) fallback = py::float_(p.fallback);
+    result.append(py::make_tuple(p.name, fallback, domain_name(p.domain, previous),
+                                 domain_name(p.domain_from_output, previous)));
+  }
+  return py::tuple(result);
+}
+
+// (name, kind, parameters) in the order of the catalogue.
 py::list catalogue() {
   py::list result;
-  for (const Record& record : elementwise_records) {
-    py::list parameters;
-    for (int j = 0; j < record.parameters; ++j) {
-      const ParameterRecord &p = record.parameter[j], &previous = record.parameter[j > 0 ? j - 1 : 0];
-      py::object fallback = py::none();
-      if (!std::isnan(p.fallback)) fallback = py::float_(p.fallback);
-      parameters.append(py::make_tuple(p.name, fallback, domain_name(p.domain, previous),
-                                       domain_name(p.domain_from_output, previous)));
-    }
-    result.append(py::make_tuple(record.name, record.arrays == 2 ? "gated" : "elementwise", py::tuple(parameters)));
-  }
-  for (const RowRecord& record : row_records) result.append(py::make_tuple(record.name, record.kind, py::tuple()));
+  for (const Record& record : elementwise_records)
+    result.append(py::make_tuple(record.name, record.arrays == 2 ? "gated" : "elementwise",
+                                 parameters_of(record.parameter, record.parameters)));
+  for (const OtherRecord& record : other_records)
+    result.append(py::make_tuple(record.name, record.kind, parameters_of(record.parameter, record.parameters)));
   return result;
 }
 

@@ -222,19 +222,9 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
   return result;
 }
 
-// The array in another dtype, in the default floating-point environment: a subnormal stays one.
-py::object cast(const py::object& array, const py::object& dtype) {
-  const FpScope scope;
-  PyArray_Descr* descr = nullptr;
-  if (!PyArray_Check(array.ptr()) || PyArray_DescrConverter(dtype.ptr(), &descr) != NPY_SUCCEED)
-    throw py::type_error("an array and a dtype are needed");
-  return checked(PyArray_FromArray(reinterpret_cast<PyArrayObject*>(array.ptr()), descr, NPY_ARRAY_FORCECAST));
-}
-
 }  // namespace
 
 void register_parameter_gradients(py::module_& m) {
-  m.def("cast", cast, py::arg("array"), py::arg("dtype"), "The array in another dtype, whatever the floating-point mode.");
   m.def("parameter_gradient", parameter_gradient, py::arg("level"), py::arg("name"), py::arg("precise"), py::arg("dy"),
         py::arg("x"), py::arg("parameter"), py::arg("dx"),
         "Writes dx; returns the parameter's gradient in float64, flat.");

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
 #include "register.hpp"
 
@@ -90,6 +91,13 @@ std::tuple<std::vector<int>, std::set<std::size_t>, bool> run_chunks(std::ptrdif
 }  // namespace
 
 void numact::register_runtime(py::module_& m) {
+  m.def(
+      "in_default_mode",
+      [](const py::object& function, const py::args& arguments) {
+        const numact::FpScope scope;
+        return function(*arguments);
+      },
+      "Calls a NumPy function in the default floating-point environment: a subnormal stays one, no flag is raised.");
   m.attr("_version") = version;
   m.attr("_compiler") = compiler;
   m.attr("_openmp_built") = threads::openmp_built();

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from ._descriptions import DESCRIPTIONS, Saturation
 from ._docstrings import SUFFIXES, docstring
-from ._functions import maxout_functions, parameter_backward
+from ._functions import crelu_functions, maxout_functions, parameter_backward, rrelu_functions
 from ._runtime import _native
 
 Kind = Literal["elementwise", "gated", "axis", "random"]
@@ -189,7 +189,8 @@ def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[s
         backward = f"{name}_backward"
         function = parameter_backward(name, parameters[0].name, level, precise)
         functions[backward] = _named(function, backward, module, docs[backward])
-    for name, function in maxout_functions(level).items():
+    own = {**maxout_functions(level), **rrelu_functions(functions), **crelu_functions(functions)}
+    for name, function in own.items():
         functions[name] = _named(function, name, module, docs[name])
     for name, ufunc in ufuncs.items():
         try:
@@ -208,7 +209,7 @@ def records(functions: Mapping[str, Any]) -> Mapping[str, Activation]:
     kind_by_name = kinds()
     for name, parameters in parameters_of().items():
         description, kind = DESCRIPTIONS[name], kind_by_name[name]
-        forward: tuple[str, ...] = ("y", "which") if name == "maxout" else ("y",)
+        forward = {"maxout": ("y", "which"), "rrelu": ("y", "slope")}.get(name, ("y",))
         backward: tuple[str, ...] = ("dx", f"d{parameters[0].name}") if description.learned else ("dx",)
         if kind == "gated":
             backward = ("dgate", "dvalue")

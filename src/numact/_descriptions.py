@@ -586,5 +586,57 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 ">>> na.maxout_backward(np.array([7.0, 8.0]), which, pieces=2)\narray([[0., 7.],\n       [8., 0.]])",
             },
         ),
+        "rrelu": Description(
+            summary="Randomised leaky rectified linear unit: in training, every element has a slope of its own",
+            plain="rrelu(x) = x for x > 0, slope * x elsewhere; training, slope is drawn from [lower, upper),\n"
+            "    else it is (lower + upper) / 2",
+            plain_derivative="rrelu'(x) = 1 for x > 0, slope elsewhere",
+            formula=r"x\,[x > 0] + s\,x\,[x \le 0], \quad s \sim U[l, u)",
+            derivative=r"[x > 0] + s\,[x \le 0]",
+            output_range=(-inf, inf),
+            zero_centered=False,
+            saturates="no",
+            monotonic=True,
+            source="B. Xu, N. Wang, T. Chen, M. Li, Empirical Evaluation of Rectified Activations in Convolutional "
+            "Network, arXiv:1505.00853, 2015",
+            kink="rrelu'(0) = slope.",
+            remarks="The noise regularises; the mean slope takes its place when training is over.",
+            parameters={
+                "lower": "The smallest slope, any finite number.",
+                "upper": "The end of the slopes, at least `lower` and finite.",
+            },
+            examples={
+                "": ">>> y, slope = na.rrelu(np.array([-3.0, 2.0]), lower=0.0, upper=0.5)\n>>> y\n"
+                "array([-0.75,  2.  ])\n>>> float(slope)\n0.25\n"
+                ">>> y, slope = na.rrelu(-np.ones(1000), training=True, rng=1)\n"
+                ">>> bool((slope >= 1 / 8).all() and (slope < 1 / 3).all() and (y == -slope).all())\nTrue",
+                "_backward": ">>> x = np.array([-3.0, 2.0])\n>>> y, slope = na.rrelu(x, lower=0.0, upper=0.5)\n"
+                ">>> na.rrelu_backward(1.0, x, slope)\narray([0.25, 1.  ])",
+            },
+        ),
+        "crelu": Description(
+            summary="Concatenated rectified linear unit: the positive parts of x and of -x side by side",
+            plain="crelu(x) = concatenate(relu(x), relu(-x)) along the axis",
+            plain_derivative="dy_first * relu'(x) - dy_second * relu'(-x)",
+            formula=r"(\max(x, 0), \max(-x, 0))",
+            derivative=r"([x > 0], -[x < 0])",
+            output_range=(0.0, inf),
+            zero_centered=False,
+            saturates="no",
+            monotonic=False,
+            source="W. Shang, K. Sohn, D. Almeida, H. Lee, Understanding and Improving Convolutional Neural Networks "
+            "via Concatenated Rectified Linear Units, ICML 2016",
+            kink="The derivative at 0 is 0.",
+            remarks="Nothing of the input is lost, and no unit can die; the next layer has twice the inputs.",
+            from_output="Nothing is lost: the halves tell the sign of the input.",
+            examples={
+                "": ">>> na.crelu(np.array([[-2.0, 3.0], [0.5, -1.0]]))\n"
+                "array([[0. , 3. , 2. , 0. ],\n       [0.5, 0. , 0. , 1. ]])",
+                "_backward": ">>> na.crelu_backward(np.array([1.0, 2.0, 3.0, 4.0]), np.array([-2.0, 3.0]))\n"
+                "array([-3.,  2.])",
+                "_backward_from_output": ">>> y = na.crelu(np.array([-2.0, 3.0]))\n"
+                ">>> na.crelu_backward_from_output(np.array([1.0, 2.0, 3.0, 4.0]), y)\narray([-3.,  2.])",
+            },
+        ),
     }
 )

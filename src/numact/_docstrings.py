@@ -69,6 +69,70 @@ def _maxout(suffix: str, description: Description) -> str:
     return _join(summary, equation, remarks, sections, description, description.examples[suffix])
 
 
+def _rrelu(suffix: str, description: Description) -> str:
+    if suffix == "":
+        summary, equation = f"{description.summary}.", description.plain
+        remarks = [description.kink, description.remarks]
+        parameters = [
+            ("x : array_like", f"Input of {_DATA}"),
+            ("lower : float, default 1/8", description.parameters["lower"]),
+            ("upper : float, default 1/3", description.parameters["upper"]),
+            ("training : bool, default False", "Draw a slope for every element; else all have the mean."),
+            (
+                "rng : int, numpy.random.Generator or None, default None",
+                "What to draw from, as `numpy.random.default_rng` takes it: a seed always gives the same slopes.",
+            ),
+            _TWO_OUT,
+        ]
+        returns = [
+            ("y : ndarray or scalar", "Of the data's dtype and shape."),
+            ("slope : ndarray or scalar", "The slopes, of the data's dtype: of its shape when training, else one."),
+        ]
+        problem = "If not lower <= upper, one of them is not finite in the data's dtype, or an output does not fit."
+    else:
+        summary = "Gradient of `rrelu` with respect to its input."
+        equation, remarks = f"dx = dy * rrelu'(x)\n{description.plain_derivative}", [description.kink]
+        parameters = [
+            ("dy : array_like", "Gradient of the output, broadcast against the other arrays."),
+            ("x : array_like", f"Input of {_DATA}"),
+            ("slope : array_like", "As `rrelu` returned it; it never changes the dtype of the result."),
+            _OUT,
+        ]
+        returns = [("dx : ndarray or scalar", "Gradient of the input, of the data's dtype.")]
+        problem = "If shapes do not broadcast, or the output does not fit."
+    sections = [("Parameters", parameters), ("Returns", returns), ("Raises", [_WRONG_KIND, ("ValueError", problem)])]
+    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+
+
+def _crelu(suffix: str, description: Description) -> str:
+    axis = ("axis : int, default -1", "The axis along which the output is twice as long as the input.")
+    gradient = ("dy : array_like", "Gradient of the output, of its shape.")
+    if suffix == "":
+        summary, equation = f"{description.summary}.", description.plain
+        remarks = [description.kink, description.remarks]
+        parameters = [("x : array_like", f"Input of {_DATA}")]
+        returns = [("y : ndarray", "Of the data's dtype, and of its shape but for the axis.")]
+        problem = "If the output does not fit."
+    else:
+        from_output = suffix == "_backward_from_output"
+        summary = f"Gradient of `crelu` with respect to its input{', from the output' if from_output else ''}."
+        equation = f"dx = {description.plain_derivative}" + (", where y = crelu(x)" if from_output else "")
+        remarks = [description.kink, description.from_output if from_output else ""]
+        data = ("y : array_like", f"Output of {_DATA}") if from_output else ("x : array_like", f"Input of {_DATA}")
+        parameters = [gradient, data]
+        returns = [("dx : ndarray", "Gradient of the input, of the data's dtype and the input's shape.")]
+        problem = "If `dy` or the output does not fit" + (", or the axis has no halves." if from_output else ".")
+    sections = [
+        ("Parameters", [*parameters, axis, _OUT]),
+        ("Returns", returns),
+        ("Raises", [_WRONG_KIND, ("ValueError", problem)]),
+    ]
+    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+
+
+_OWN = {"maxout": _maxout, "rrelu": _rrelu, "crelu": _crelu}
+
+
 def docstring(
     name: str, suffix: str, description: Description, defaults: dict[str, float | None], *, gated: bool = False
 ) -> str:
@@ -76,8 +140,8 @@ def docstring(
 
     A backward that returns the gradient of a learned parameter too is told from ``description.learned``.
     """
-    if name == "maxout":
-        return _maxout(suffix, description)
+    if name in _OWN:
+        return _OWN[name](suffix, description)
     learned = description.learned and suffix == "_backward"
     arrays = ["gate", "value"] if gated else ["x"]
     if suffix == "":

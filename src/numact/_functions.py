@@ -1,9 +1,9 @@
-"""Functions that do not return one array: gradients with a learned parameter, and maxout. Checks here, work in C++."""
+"""Functions that are no ufuncs: gradients with a learned parameter, maxout, rrelu, crelu. Checks here, work in C++."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,16 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
             "(which give float64)"
         )
     return [np.asarray(a, dtype) if w else b for a, b, w in zip(data, arrays, weak, strict=True)], dtype
+
+
+def _real(name: str, what: str, value: ArrayLike) -> Array:
+    """A parameter as an array of real numbers."""
+    array = np.asarray(value, np.float64 if type(value) is int else None)
+    if not np.can_cast(array.dtype, np.float64, "same_kind"):
+        raise TypeError(f"{name}: {what} must be real numbers, not {array.dtype}")
+    if array.ndim == 0 and np.isnan(float(array)):
+        raise ValueError(f"{name}: {what} must be a number, not NaN, got {value!r}")
+    return array
 
 
 def _pair(name: str, out: Any) -> tuple[Any, Any]:
@@ -82,12 +92,8 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
 
     def backward(dy: ArrayLike, x: ArrayLike, parameter: ArrayLike, out: Any) -> tuple[Any, Any]:
         (dy_array, x_array), dtype = _as_data(function, dy, x)
-        value = np.asarray(parameter, np.float64 if type(parameter) is int else None)
+        value = _real(function, parameter_name, parameter)
         wide = dtype == np.float64 or (precise and dtype == np.float32)
-        if not np.can_cast(value.dtype, np.float64, "same_kind"):
-            raise TypeError(f"{function}: {parameter_name} must be real numbers, not {value.dtype}")
-        if value.ndim == 0 and np.isnan(float(value)):
-            raise ValueError(f"{function}: {parameter_name} must be a number, not NaN, got {parameter!r}")
         try:
             shape = np.broadcast_shapes(dy_array.shape, x_array.shape)
         except ValueError:
@@ -103,13 +109,13 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
                 f"{function}: {parameter_name} of shape {value.shape} does not broadcast to the data's shape {shape}"
             )
         with np.errstate(all="ignore"):
-            value = _native.cast(value, np.float64 if wide else np.float32)
+            value = _native.in_default_mode(value.astype, np.float64 if wide else np.float32)
         for_dx, for_parameter = _pair(function, out)
         dx = _Output(function, for_dx, shape, dtype)
         dparameter = _Output(function, for_parameter, value.shape, dtype, (dx.array,))
         sums = _native.parameter_gradient(level, name, precise, dy_array, x_array, value, dx.array)
         with np.errstate(all="ignore"):
-            dparameter.array[...] = _native.cast(sums, dtype).reshape(value.shape)
+            dparameter.array[...] = _native.in_default_mode(sums.astype, dtype).reshape(value.shape)
         return dx.result(), dparameter.result()
 
     if name == "prelu":
@@ -184,3 +190,148 @@ def _first(array: Array, axis: int) -> Array:
     """The first piece as a view; an array also where it has no dimension left."""
     first: Array = array[(slice(None),) * axis + (0, ...)]
     return first
+
+
+def rrelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
+    """``rrelu`` and ``rrelu_backward`` over the leaky_relu of a tier."""
+    leaky_relu, leaky_relu_backward = functions["leaky_relu"], functions["leaky_relu_backward"]
+
+    def rrelu(
+        x: ArrayLike,
+        /,
+        lower: float = 1 / 8,
+        upper: float = 1 / 3,
+        *,
+        training: bool = False,
+        rng: Any = None,
+        out: Any = None,
+    ) -> tuple[Any, Any]:
+        (array,), dtype = _as_data("rrelu", x)
+        low, high = _real("rrelu", "lower", lower), _real("rrelu", "upper", upper)
+        if low.ndim or high.ndim:
+            raise TypeError(f"rrelu: lower and upper must be scalars, not of shapes {low.shape} and {high.shape}")
+        with np.errstate(all="ignore"):
+            start, end = (_native.in_default_mode(each.astype, dtype) for each in (low, high))
+            finite = np.isfinite(end.astype(_drawn_dtype(dtype)) - start.astype(_drawn_dtype(dtype)))
+        if not (low <= high and finite):
+            raise ValueError(
+                f"rrelu: expected lower <= upper, both finite in {dtype} and so their difference, got lower={lower!r}, "
+                f"upper={upper!r}"
+            )
+        for_y, for_slope = _pair("rrelu", out)
+        generator = np.random.default_rng(rng) if training else None
+        y = _Output("rrelu", for_y, array.shape, dtype)
+        slope = _Output("rrelu", for_slope, array.shape if training else (), dtype, (array, y.array))
+        with np.errstate(all="ignore"):
+            if generator is not None:
+                _draw(generator, start, end, slope.array)
+            else:
+                slope.array[...] = 0.5 * float(low) + 0.5 * float(high)
+        leaky_relu(array, slope.array if training else float(slope.array), out=y.array)
+        return y.result(), slope.result()
+
+    def rrelu_backward(dy: ArrayLike, x: ArrayLike, /, slope: ArrayLike, *, out: Any = None) -> Any:
+        (gradient, array), dtype = _as_data("rrelu_backward", dy, x)
+        value = _real("rrelu_backward", "slope", slope)
+        try:
+            shape = np.broadcast_shapes(gradient.shape, array.shape, value.shape)
+        except ValueError:
+            raise ValueError(
+                f"rrelu_backward: dy of shape {gradient.shape}, x of shape {array.shape} and slope of shape "
+                f"{value.shape} do not broadcast"
+            ) from None
+        dx = _Output("rrelu_backward", out, shape, dtype)
+        leaky_relu_backward(gradient, array, value if value.ndim else float(value), out=dx.array)
+        return dx.result()
+
+    return {"rrelu": rrelu, "rrelu_backward": rrelu_backward}
+
+
+def _drawn_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """What NumPy draws for numbers of a dtype."""
+    return np.float64 if dtype == np.float64 else np.float32
+
+
+def _draw(generator: np.random.Generator, low: Array, high: Array, slope: Array) -> None:
+    """Fill slope, uniform in [low, high). What rounding takes to high becomes low, as both have half a share."""
+    kind = _drawn_dtype(slope.dtype)
+    drawn = slope if slope.dtype == kind and slope.flags.c_contiguous else np.empty(slope.shape, kind)
+    generator.random(out=drawn, dtype=kind)
+    drawn *= high.astype(kind) - low.astype(kind)
+    drawn += low.astype(kind)
+    if drawn is not slope:
+        slope[...] = drawn
+    np.copyto(slope, low, where=slope >= high)
+
+
+def crelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
+    """``crelu`` and its backwards over the relu of a tier."""
+    relu, relu_backward = functions["relu"], functions["relu_backward"]
+    relu_backward_from_output = functions["relu_backward_from_output"]
+
+    def crelu(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+        (array,), dtype = _as_data("crelu", x)
+        axis = _axis("crelu", axis, array.ndim)
+        y = _Output("crelu", out, _with_length(array.shape, axis, 2 * array.shape[axis]), dtype, (array,))
+        positive, negative = _halves(y.array, axis)
+        relu(array, out=positive)
+        np.negative(array, out=negative, dtype=dtype)
+        relu(negative, out=negative)
+        return y.result()
+
+    def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+        (gradient, array), dtype = _as_data("crelu_backward", dy, x)
+        axis = _axis("crelu_backward", axis, array.ndim)
+        expected = _with_length(array.shape, axis, 2 * array.shape[axis])
+        if gradient.shape != expected:
+            raise ValueError(
+                f"crelu_backward: dy has shape {gradient.shape}, expected {expected}: x with axis {axis} doubled"
+            )
+        dx = _Output("crelu_backward", out, array.shape, dtype)
+        first, second = _halves(gradient, axis)
+        mirrored = np.negative(array, dtype=dtype)
+        relu_backward(second, mirrored, out=mirrored)
+        relu_backward(first, array, out=dx.array)
+        _subtract(dx.array, mirrored)
+        return dx.result()
+
+    def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+        (gradient, output), dtype = _as_data("crelu_backward_from_output", dy, y)
+        axis = _axis("crelu_backward_from_output", axis, output.ndim)
+        length = output.shape[axis]
+        if length % 2:
+            raise ValueError(
+                f"crelu_backward_from_output: y has length {length} along axis {axis}, expected two equal halves"
+            )
+        if gradient.shape != output.shape:
+            raise ValueError(
+                f"crelu_backward_from_output: dy of shape {gradient.shape} does not match y of shape {output.shape}"
+            )
+        dx = _Output("crelu_backward_from_output", out, _with_length(output.shape, axis, length // 2), dtype)
+        (dy_first, dy_second), (first, second) = _halves(gradient, axis), _halves(output, axis)
+        mirrored = relu_backward_from_output(dy_second, second)
+        relu_backward_from_output(dy_first, first, out=dx.array)
+        _subtract(dx.array, mirrored)
+        return dx.result()
+
+    return {
+        "crelu": crelu,
+        "crelu_backward": crelu_backward,
+        "crelu_backward_from_output": crelu_backward_from_output,
+    }
+
+
+def _with_length(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
+    return (*shape[:axis], length, *shape[axis + 1 :])
+
+
+def _halves(array: Array, axis: int) -> tuple[Array, Array]:
+    """Both halves along the axis as views."""
+    middle, before = array.shape[axis] // 2, (slice(None),) * axis
+    return array[(*before, slice(middle))], array[(*before, slice(middle, None))]
+
+
+def _subtract(a: Array, b: Array) -> None:
+    """a -= b, whatever floating-point mode another library has set."""
+    with np.errstate(all="ignore"):
+        _native.in_default_mode(np.subtract, a, b, a)

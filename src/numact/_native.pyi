@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ def catalogue() -> list[tuple[str, str, tuple[tuple[str, float | None, str, str]
 def make_functions(
     level: str, precise: bool, docs: dict[str, str], module: str
 ) -> tuple[dict[str, Any], dict[str, Any]]: ...
-def cast(array: NDArray[Any], dtype: Any) -> NDArray[Any]: ...
 def parameter_gradient(
     level: str,
     name: str,
@@ -59,6 +58,7 @@ _compiler: str
 _openmp_built: bool
 _version: str
 
+def in_default_mode(function: Callable[..., Any], *args: Any) -> Any: ...
 def _configure_threads(forced: str, runtimes_loaded_before: Sequence[str]) -> None: ...
 def _openmp_runtime() -> str: ...
 def _thread_backend() -> str: ...

@@ -739,6 +739,58 @@ def maxout_backward(dy: ArrayLike, which: ArrayLike, pieces: int, axis: int = -1
     return np.moveaxis(np.where(won, np.expand_dims(dy, -1), 0), -1, axis)
 
 
+# --- rrelu ---
+
+
+@_quiet
+def rrelu(
+    x: ArrayLike, lower: float = 1 / 8, upper: float = 1 / 3, *, training: bool = False, rng: Any = None
+) -> tuple[Array, Array]:
+    """(leaky_relu with the slope, the slope): drawn from [lower, upper) for every element when training, else the mean.
+
+    A generator or a seed draws the same slopes as numact's: NumPy's uniform numbers of float32 or float64, scaled; what
+    rounding takes to ``upper`` becomes ``lower``.
+    """
+    (x,) = _floats(x)
+    low, high = x.dtype.type(lower), x.dtype.type(upper)
+    slope: Array = np.asarray(0.5 * float(lower) + 0.5 * float(upper), x.dtype)
+    if training:
+        drawn = np.random.default_rng(rng).random(x.shape, np.float32 if x.dtype == np.float32 else np.float64)
+        slope = np.asarray(low + (high - low) * drawn, x.dtype)
+        slope = np.where(slope >= high, low, slope)
+    return leaky_relu(x, slope), slope
+
+
+def rrelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> Array:
+    """dy (1 for x > 0, else slope)."""
+    return leaky_relu_backward(dy, x, slope)
+
+
+# --- crelu ---
+
+
+def crelu(x: ArrayLike, axis: int = -1) -> Array:
+    """relu(x) and relu(-x), one after the other along ``axis``."""
+    (x,) = _floats(x)
+    return np.concatenate((relu(x), relu(-x)), axis)
+
+
+@_quiet
+def crelu_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> Array:
+    """dy1 relu'(x) - dy2 relu'(-x), where dy1 and dy2 are the halves of dy."""
+    dy, x = _floats(dy, x)
+    first, second = np.split(dy, 2, axis)
+    return np.asarray(relu_backward(first, x) - relu_backward(second, -x))
+
+
+@_quiet
+def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, axis: int = -1) -> Array:
+    """The same from the halves of y, the first of which is not 0 where x > 0, the second where x < 0."""
+    dy, y = _floats(dy, y)
+    (dy_first, dy_second), (first, second) = np.split(dy, 2, axis), np.split(y, 2, axis)
+    return np.asarray(relu_backward(dy_first, first) - relu_backward(dy_second, second))
+
+
 # --- sgd ---
 
 
