@@ -33,11 +33,15 @@ CASES = [
     if record.kind == "elementwise"
     for parameter in PARAMETERS.get(name, (None,))
 ]
-SWISH_ROOT = -1.2784645427610738  # of 1 + e^t + t
+SWISH_ROOT = LONG("-1.2784645427610737951")  # of 1 + e^t + t
 # Where f' changes sign, and the distance within which the bound of its backward is absolute.
 ROOTS = {
-    "silu": lambda: (SWISH_ROOT, 1 / 8),
-    "swish": lambda beta: (SWISH_ROOT / beta, abs(1 / (8 * beta))) if beta != 0 else None,
+    "gelu": lambda: (LONG("-0.75179152469356445746"), 0.125),
+    "gelu_tanh": lambda: (LONG("-0.75246142207101625849"), 0.125),
+    "quick_gelu": lambda: (SWISH_ROOT / LONG("1.702"), 0.125),
+    "silu": lambda: (SWISH_ROOT, 0.125),
+    "swish": lambda beta: (SWISH_ROOT / beta, 0.125 / abs(beta)) if beta else None,
+    "hard_swish": lambda: (LONG(-1.5), 0.125),
 }
 VARIANTS = [(level, tier, dtype) for level in na.available_isas() for tier in ("standard", "precise") for dtype in "fd"]
 
@@ -138,6 +142,10 @@ def mp_slope(name: str, x: mpmath.mpf) -> mpmath.mpf:
     if name == "silu":
         s = 1 / (1 + mpmath.exp(-x))
         return s * (1 + x * (1 - s))
+    if name == "gelu":
+        return mpmath.ncdf(x) + x * mpmath.npdf(x)
+    if name == "gelu_tanh":
+        return mpmath.diff(MP_VALUE[name], x)
     return mpmath.exp(x) if x <= 0 else mpmath.mpf(1)  # elu
 
 
@@ -145,6 +153,8 @@ MP_VALUE = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "tanh": mpmath.tanh,
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "gelu": lambda x: x * mpmath.ncdf(x),
+    "gelu_tanh": lambda x: x / (1 + mpmath.exp(-2 * mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3))),
     "elu": lambda x: x if x > 0 else mpmath.expm1(x),
 }
 HARD = [

@@ -32,11 +32,16 @@ UNARY = [
     ("elu", (1.0,)),
     ("elu", (0.3,)),
     ("selu", ()),
+    ("gelu", ()),
+    ("gelu_tanh", ()),
+    ("quick_gelu", ()),
     ("silu", ()),
     ("swish", (1.0,)),
     ("swish", (0.0,)),
     ("swish", (-2.5,)),
+    ("hard_swish", ()),
 ]
+GATED = {"glu": "sigmoid", "reglu": "relu", "geglu": "gelu", "swiglu": "silu"}
 FROM_OUTPUT = [case for case in UNARY if hasattr(reference, f"{case[0]}_backward_from_output") and case[1] != (-0.5,)]
 
 
@@ -100,9 +105,10 @@ def test_accurate_in_the_tails(name, parameters, dtype):
     x = x.astype(dtype)
     exact = [LONG(dtype(p)) for p in parameters]
     eps = np.finfo(dtype).eps
-    has_sign_change = name in ("silu", "swish")
+    has_sign_change = name in ("gelu", "gelu_tanh", "quick_gelu", "silu", "swish", "hard_swish")
     # The rounding of beta x becomes a relative error of that size in the exponential.
-    rtol = 8 * eps * (max(1, abs(parameters[0]) * low) if name == "swish" else 1)
+    beta = {"swish": abs(sum(parameters)), "quick_gelu": 1.702}.get(name, 0)
+    rtol = 8 * eps * max(1, beta * low)
     for actual, expected in (
         (forward(name, x, *parameters), forward(name, x.astype(LONG), *exact)),
         (
@@ -140,6 +146,10 @@ LIMITS = [  # name, parameters, f(-inf), f(inf), f'(-inf), f'(inf)
     ("hard_sigmoid", (), 0.0, 1.0, 0.0, 0.0),
     ("hard_tanh", (-1.0, np.inf), -1.0, np.inf, 0.0, 0.0),
     ("elu", (2.0,), -2.0, np.inf, 0.0, 1.0),
+    ("gelu", (), -0.0, np.inf, -0.0, 1.0),
+    ("gelu_tanh", (), -0.0, np.inf, -0.0, 1.0),
+    ("quick_gelu", (), -0.0, np.inf, -0.0, 1.0),
+    ("hard_swish", (), -0.0, np.inf, 0.0, 1.0),
     ("silu", (), -0.0, np.inf, -0.0, 1.0),
     ("swish", (3.0,), -0.0, np.inf, -0.0, 1.0),
     ("swish", (0.0,), -np.inf, np.inf, 0.5, 0.5),
@@ -215,6 +225,30 @@ def test_dtype(name, parameters, dtype, result):
     assert forward(name, x, *parameters).dtype == result
     assert backward(name, x, x, *parameters).dtype == result
     assert backward(name, 1.0, x, *parameters).dtype == result  # a Python scalar is weak
+
+
+def test_hard_swish_at_its_kinks():
+    np.testing.assert_array_equal(reference.hard_swish([-3.0, 3.0]), [0, 3])
+    np.testing.assert_array_equal(reference.hard_swish_backward(1.0, np.array([-3.0, 3.0])), [0, 1])
+
+
+@pytest.mark.parametrize(("name", "activation"), GATED.items())
+def test_gated(name, activation):
+    """act(gate) * value and its gradients by both arrays, which broadcast."""
+    rng = np.random.default_rng(0)
+    gate, dy = rng.normal(0, 3, (2, 4, 50)).astype(LONG)
+    value = rng.normal(size=50).astype(LONG)
+    np.testing.assert_array_equal(getattr(reference, name)(gate, value), getattr(reference, activation)(gate) * value)
+    dgate, dvalue = getattr(reference, f"{name}_backward")(dy, gate, value)
+    np.testing.assert_allclose(dgate, getattr(reference, f"{activation}_backward")(dy * value, gate), rtol=1e-17)
+    np.testing.assert_allclose(dvalue, getattr(reference, activation)(gate) * dy, rtol=1e-17)
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_gated_dtype(name):
+    gate = np.array([0, 1, -1], np.float32)
+    results = [getattr(reference, name)(gate, 2.0), *getattr(reference, f"{name}_backward")(1.0, gate, gate)]
+    assert {each.dtype for each in results} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("name", ["prelu", "swish"])

@@ -277,10 +277,10 @@ TABLE = [
     ("tanh_backward_from_output", ["max", 0.0], [], "max"),
     ("tanh_backward_from_output", [1.0, 1.0], [], 0.0),
     ("tanh_backward_from_output", [1.0, -1.0], [], 0.0),
-    # silu and swish
+    # gelu and its approximations, silu and swish
     *(
         row
-        for name, one in (("silu", []), ("swish", [1.0]))
+        for name, one in (("gelu", []), ("gelu_tanh", []), ("quick_gelu", []), ("silu", []), ("swish", [1.0]))
         for row in [
             (name, [INF], one, INF),
             (name, [-INF], one, -0.0),
@@ -296,13 +296,33 @@ TABLE = [
             (f"{name}_backward", [3.0, "max"], one, 3.0),
             (f"{name}_backward", ["max", "max"], one, "max"),
             (f"{name}_backward", ["max", 0.0], one, "max/2"),
-            (f"{name}_backward", ["max", 2.5], one, INF),
-            (f"{name}_backward", ["-max", 2.5], one, -INF),
+            (f"{name}_backward", ["max", 1.5], one, INF),
+            (f"{name}_backward", ["-max", 1.5], one, -INF),
             (f"{name}_backward", [INF, 2.5], one, INF),
             (f"{name}_backward", [INF, -5.0], one, -INF),
             (f"{name}_backward", [0.0, 2.5], one, 0.0),
+            (f"{name}_backward", [1.0, -INF], one, -0.0),
+            (f"{name}_backward", ["max", "-max"], one, -0.0),
         ]
     ),
+    # hard_swish
+    ("hard_swish", [INF], [], INF),
+    ("hard_swish", [-INF], [], -0.0),
+    ("hard_swish", [0.0], [], 0.0),
+    ("hard_swish", [-0.0], [], -0.0),
+    ("hard_swish", [-3.0], [], -0.0),
+    ("hard_swish", [3.0], [], 3.0),
+    ("hard_swish", ["max"], [], "max"),
+    ("hard_swish", ["-max"], [], -0.0),
+    ("hard_swish", ["tiny"], [], "tiny/2"),
+    ("hard_swish_backward", [2.0, -3.0], [], 0.0),
+    ("hard_swish_backward", [2.0, -1.5], [], 0.0),
+    ("hard_swish_backward", [2.0, 0.0], [], 1.0),
+    ("hard_swish_backward", [2.0, 3.0], [], 2.0),
+    ("hard_swish_backward", [2.0, INF], [], 2.0),
+    ("hard_swish_backward", [-2.0, -INF], [], -0.0),
+    ("hard_swish_backward", ["max", "max"], [], "max"),
+    ("hard_swish_backward", ["max", 2.5], [], INF),
     ("swish", [INF], [0.0], INF),
     ("swish", [-INF], [0.0], -INF),
     ("swish", ["max"], [0.0], "max/2"),

@@ -384,8 +384,8 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             saturates="left",
             monotonic=False,
             source="D. Hendrycks, K. Gimpel, Gaussian Error Linear Units (GELUs), arXiv:1606.08415, 2016",
-            remarks="The exact form, with the error function; gelu(-inf) = -0.0. `gelu_tanh` and `quick_gelu` approximate "
-            "it: take the one that a model was trained with.",
+            remarks="The exact form, with the error function; gelu(-inf) = -0.0. `gelu_tanh` and `quick_gelu` "
+            "approximate it: take the one that a model was trained with.",
             examples={
                 "": ">>> na.gelu(np.array([-np.inf, -1.0, 0.0, 1.0])).round(4)\n"
                 "array([-0.    , -0.1587,  0.    ,  0.8413])",
@@ -499,7 +499,8 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             zero_centered=True,
             saturates="no",
             monotonic=False,
-            source="Y. Dauphin, A. Fan, M. Auli, D. Grangier, Language Modeling with Gated Convolutional Networks, ICML 2017",
+            source="Y. Dauphin, A. Fan, M. Auli, D. Grangier, Language Modeling with Gated Convolutional Networks, ICML "
+            "2017",
             remarks=_GATE_FIRST,
             examples={
                 "": ">>> na.glu(np.array([-1.0, 0.0, 2.0]), np.array([10.0, 10.0, 10.0])).round(4)\n"
