@@ -1,0 +1,71 @@
+"""Writes ``src/numact/_accuracy.py``: the largest errors found, which the catalogue shows and the tests enforce.
+
+Run ``python tools/accuracy_data.py CSV...`` on what ``exhaustive --csv``, ``float64 --csv`` (tests/native) and
+``benchmarks/accuracy.py --csv`` measured.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+STEP = 0.05
+HEADER = '''"""Largest errors found, in units in the last place. Written by tools/accuracy_data.py.
+
+By activation, dtype, tier and direction: the error and the input where it is.
+"""
+
+FOUND: dict[str, dict[tuple[str, str, str], tuple[float, str]]] = {
+'''
+
+
+def bound(error: float) -> float:
+    """What is promised where `error` was found."""
+    return round(math.ceil(round(error / STEP, 6)) * STEP, 2)
+
+
+Key = tuple[str, str, str, str]
+
+
+def collect(paths: list[str]) -> dict[Key, tuple[float, str]]:
+    """The largest error of every name, dtype, tier and direction, over parameters, levels and files."""
+    found: dict[Key, tuple[float, str]] = {}
+    for path in paths:
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                key = (row["name"], row["dtype"], row["tier"], row["direction"])
+                if int(row["wrong"]):
+                    raise SystemExit(f"{path}: {' '.join(key)} is wrong in kind {row['wrong']} times")
+                where = [f"x = {row['worst_x']}"]
+                where += [f"dy = {row['worst_dy']}"] if row["worst_dy"] else []
+                where += [f"parameters {row['parameters']}"] if row["parameters"] else []
+                each = (float(row["max_ulp"]), ", ".join(where))
+                found[key] = max(found.get(key, each), each, key=lambda pair: pair[0])
+    return found
+
+
+def text(found: dict[Key, tuple[float, str]]) -> str:
+    lines = [HEADER]
+    for name in dict.fromkeys(key[0] for key in found):
+        lines.append(f"    {name!r}: {{")
+        for dtype in DTYPES:
+            for tier in ("standard", "precise"):
+                for direction in ("forward", "backward"):
+                    # Of the precise tier only float32 has kernels of its own.
+                    own = (name, dtype, tier if dtype == "float32" else "standard", direction)
+                    if own in found:
+                        lines.append(f"        {(dtype, tier, direction)!r}: {found[own]!r},")
+        lines.append("    },")
+    lines.append("}\n")
+    command = [sys.executable, "-m", "ruff", "format", "--line-length", "120", "-"]
+    return subprocess.run(command, input="\n".join(lines), check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    target = Path(__file__).resolve().parent.parent / "src" / "numact" / "_accuracy.py"
+    target.write_text(text(collect(sys.argv[1:])))
+    print(target)
