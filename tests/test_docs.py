@@ -55,9 +55,8 @@ def caller(built, name, parameters):
 
 
 def limit(record, dtype, tier, function):
-    if dtype not in (np.float32, np.float64):
-        return 0.501
-    return record.max_ulp[np.dtype(dtype).name, tier, "backward" if "_backward" in function else "forward"]
+    key = np.dtype(dtype).name, tier, "backward" if "_backward" in function else "forward"
+    return record.max_ulp[key] if key in record.max_ulp else 0.501  # halves
 
 
 @pytest.mark.parametrize("dtype", [*HALVES, *support.DTYPES])
@@ -78,6 +77,8 @@ def test_special_values(built, dtype, name):
         singly = [np.concatenate([results[j] for results in alone]) for j in range(len(mine[0].exact))]
         for j, got in enumerate(singly):
             exact = np.stack([entry.exact[j] for entry in mine]).astype(LONG)
+            if record.kind == "axis" and function.endswith("_backward"):
+                got = got + got.dtype.type(0)  # the sign of a zero is left open
             with np.errstate(over="ignore", invalid="ignore"):
                 rounded = exact.astype(dtype)
             error = half_errors(got, exact) if is_half else errors(got, exact)

@@ -89,6 +89,8 @@ def entries(record: na.Activation, dtype: Any, parameter_dtype: Any) -> Iterator
             one.flat[0] = 1
             dy = one.astype(dtype)
             gradients = _curves.backward(record, one.astype(LONG), wide, reference, parameters)
+            if record.kind == "axis":  # where terms cancel, the sign of zero is left open
+                gradients = tuple(each + 0 for each in gradients)
             # The other results of forward, maxout's winners and rrelu's slopes, are operands of backward.
             if "which" in record.returns[0]:
                 yield Entry(f"{name}_backward", (dy, results[1]), (data[0].shape[-1],), gradients)
