@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
+import latex
 import numpy as np
 import pytest
 
@@ -252,3 +253,38 @@ def test_the_yardsticks_see_what_is_wrong():
     ]:
         with pytest.raises(AssertionError):
             test(dataclasses.replace(record, **change))
+
+
+# Klambauer et al. 2017: the letters of selu are constants.
+LETTERS = {"selu": {r"\lambda": 1.0507009873554805, r"\alpha": 1.6732632423543772}}
+
+
+@pytest.mark.parametrize(
+    "record", [record for record in RECORDS if record.kind == "elementwise"], ids=lambda record: record.name
+)
+def test_formulas_are_the_function(record):
+    """The LaTeX, evaluated; parameters are its letters in the order in which they first stand in the formula."""
+    x = symmetric(step=1 / 64, width=8)[40:-40]
+    letters = [letter for letter in latex.symbols(record.formula) if letter not in LETTERS.get(record.name, {})]
+    values = _curves.parameter_values(record)
+    assert len(letters) == len(values), f"letters {letters} for {record.parameters}"
+    names = {"x": x, **dict(zip(letters, values, strict=True)), **LETTERS.get(record.name, {})}
+    assert set(latex.symbols(record.derivative)) <= set(names)
+    y, slope = _curves.curve(record, x, na)
+    for text, expected in (record.formula, y), (record.derivative, slope):
+        got = np.broadcast_to(latex.evaluate(text, names), x.shape)
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12, err_msg=f"{record.name}: {text}")
+
+
+def test_latex_is_read():
+    names = {"x": 2.0, r"\beta": 3.0}
+    for text, value in [
+        (r"\frac{1}{1 + e^{-x}}", 1 / (1 + np.exp(-2))), (r"x\,[x > 0] - [0 \le x < 2]", 2), (r"2x^2 + \beta x", 14),
+        (r"\max(|x - \beta|, 0.5)", 1), (r"1 - \tanh^2 x", 1 - np.tanh(2) ** 2), (r"-x + \sqrt{\beta + 1}", 0),
+        (r"\operatorname{sign}(-x)\,\bigl(x + 1\bigr)", -3), (r"x \cdot \ln(1 + e^{\beta})/2", np.log1p(np.exp(3))),
+    ]:  # fmt: skip
+        assert latex.evaluate(text, names) == pytest.approx(value), text
+    for text in ("x + ", "(x", "x)", r"\unknown x", "x # 2"):
+        with pytest.raises(ValueError, match=r"latex|convert"):
+            latex.evaluate(text, names)
+    assert latex.symbols(r"s\,[x > 0] + \sigma(\beta x) + e^s") == ["s", r"\beta"]

@@ -56,7 +56,7 @@ def caller(built, name, parameters):
 
 def limit(record, dtype, tier, function):
     key = np.dtype(dtype).name, tier, "backward" if "_backward" in function else "forward"
-    return record.max_ulp[key] if key in record.max_ulp else 0.501  # halves
+    return record.max_ulp.get(key, 0.501)  # of halves
 
 
 @pytest.mark.parametrize("dtype", [*HALVES, *support.DTYPES])
