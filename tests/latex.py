@@ -1,4 +1,7 @@
-"""Evaluates the LaTeX of a record: numbers, letters, fractions, powers, named functions, and [condition] as 1 or 0."""
+"""Evaluates the LaTeX of a record: numbers, letters, fractions, powers, named functions, [condition] as 1 or 0.
+
+Definitions may follow, behind commas: ``t^2 + s, s = x + t, t = 2x``, each in letters defined after it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
 RELATIONS = {"<": np.less, ">": np.greater, r"\le": np.less_equal, r"\leq": np.less_equal}
 RELATIONS |= {r"\ge": np.greater_equal, r"\geq": np.greater_equal, "=": np.equal}
 SPACES = r"\\[,;:! ]|\\(?:left|right|quad|[bB]igg?[lr]?)(?![a-zA-Z])|\s+"
-TOKEN = re.compile(r"\\operatorname\{(\w+)\}|(\\[a-zA-Z]+|\d+(?:\.\d+)?|[a-zA-Z]|[-+*/^()\[\]{}|<>=,])")
+TOKEN = re.compile(r"\\operatorname\{(\w+)\}|(\\[a-zA-Z]+|\d+(?:\.\d+)?|[a-zA-Z]'?|[-+*/^()\[\]{}|<>=,])")
 
 
 def tokens(text: str) -> list[str]:
@@ -55,10 +58,26 @@ def tokens(text: str) -> list[str]:
     return result
 
 
+def parts(text: str) -> tuple[list[str], dict[str, list[str]]]:
+    """The tokens of the formula, and of what defines each letter."""
+    split, depth = [[]], 0
+    for token in tokens(text):
+        depth += (token in "([{") - (token in ")]}")
+        if token == "," and depth == 0:
+            split.append([])
+        else:
+            split[-1].append(token)
+    if not all(part[1:2] == ["="] for part in split[1:]):
+        raise ValueError(f"latex: expected definitions behind the commas of {text!r}")
+    return split[0], {part[0]: part[2:] for part in split[1:]}
+
+
 def symbols(text: str) -> list[str]:
     """The letters of parameters, in the order in which they first stand."""
-    known = {"x", *CONSTANTS, *FUNCTIONS, *RELATIONS, r"\frac", r"\dfrac", r"\tfrac", r"\sqrt", r"\cdot"}
-    return list(dict.fromkeys(t for t in tokens(text) if re.match(r"\\?[a-zA-Z]", t) and t not in known))
+    formula, definitions = parts(text)
+    known = {"x", *definitions, *CONSTANTS, *FUNCTIONS, *RELATIONS, r"\frac", r"\dfrac", r"\tfrac", r"\sqrt", r"\cdot"}
+    found = [*formula, *(token for definition in definitions.values() for token in definition)]
+    return list(dict.fromkeys(token for token in found if re.match(r"\\?[a-zA-Z]", token) and token not in known))
 
 
 class _Reader:
@@ -66,8 +85,14 @@ class _Reader:
 
     ends = frozenset({"+", "-", ")", "]", "}", ",", *RELATIONS})
 
-    def __init__(self, text: str, names: Mapping[str, Value]) -> None:
-        self.rest, self.names, self.inside_bars = tokens(text), names, False
+    def __init__(self, rest: list[str], names: Mapping[str, Value]) -> None:
+        self.rest, self.names, self.inside_bars = rest, names, False
+
+    def whole(self) -> Value:
+        value = self.sum()
+        if self.rest:
+            raise ValueError(f"latex: {self.rest} left over")
+        return value
 
     def peek(self) -> str:
         return self.rest[0] if self.rest else ""
@@ -160,8 +185,8 @@ class _Reader:
 
 def evaluate(text: str, names: Mapping[str, Value]) -> Value:
     """The value of a formula, with the values of its letters."""
-    reader = _Reader(text, names)
-    value = reader.sum()
-    if reader.rest:
-        raise ValueError(f"latex: {reader.rest} left over of {text!r}")
-    return value
+    formula, definitions = parts(text)
+    names = dict(names)
+    for letter, definition in reversed(definitions.items()):
+        names[letter] = _Reader(definition, names).whole()
+    return _Reader(formula, names).whole()

@@ -282,9 +282,10 @@ def test_latex_is_read():
         (r"\frac{1}{1 + e^{-x}}", 1 / (1 + np.exp(-2))), (r"x\,[x > 0] - [0 \le x < 2]", 2), (r"2x^2 + \beta x", 14),
         (r"\max(|x - \beta|, 0.5)", 1), (r"1 - \tanh^2 x", 1 - np.tanh(2) ** 2), (r"-x + \sqrt{\beta + 1}", 0),
         (r"\operatorname{sign}(-x)\,\bigl(x + 1\bigr)", -3), (r"x \cdot \ln(1 + e^{\beta})/2", np.log1p(np.exp(3))),
+        (r"s\,t',\quad s = t' + \max(x, 1),\quad t' = 2x", 24),
     ]:  # fmt: skip
         assert latex.evaluate(text, names) == pytest.approx(value), text
-    for text in ("x + ", "(x", "x)", r"\unknown x", "x # 2"):
+    for text in ("x + ", "(x", "x)", r"\unknown x", "x # 2", "x, 2", "x y, y = 2 +"):
         with pytest.raises(ValueError, match=r"latex|convert"):
             latex.evaluate(text, names)
-    assert latex.symbols(r"s\,[x > 0] + \sigma(\beta x) + e^s") == ["s", r"\beta"]
+    assert latex.symbols(r"s\,[x > 0] + \sigma(\beta x) + e^s + t, t = x b") == ["s", r"\beta", "b"]

@@ -399,7 +399,8 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             plain_derivative="gelu_tanh'(x) = s * (1 + x * t' * (1 - s)), s = sigmoid(t),\n"
             "    t = 2 * sqrt(2/pi) * (x + 0.044715 * x^3), t' = 2 * sqrt(2/pi) * (1 + 0.134145 * x^2)",
             formula=r"\frac{x}{2} \left(1 + \tanh\left(\sqrt{2/\pi}\,(x + 0.044715\,x^3)\right)\right)",
-            derivative=r"\sigma(t)\,(1 + x\,t'\,\sigma(-t)),\quad t = 2\sqrt{2/\pi}\,(x + 0.044715\,x^3)",
+            derivative=r"\sigma(t)\,(1 + x\,t'\,\sigma(-t)),\quad t = 2\sqrt{2/\pi}\,(x + 0.044715\,x^3),\quad "
+            r"t' = 2\sqrt{2/\pi}\,(1 + 0.134145\,x^2)",
             output_range=(-0.17004075057125406, inf),
             zero_centered=False,
             saturates="left",
