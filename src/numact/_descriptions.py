@@ -625,7 +625,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             output_range=(0.0, inf),
             zero_centered=False,
             saturates="no",
-            monotonic=False,
+            monotonic=True,
             source="W. Shang, K. Sohn, D. Almeida, H. Lee, Understanding and Improving Convolutional Neural Networks "
             "via Concatenated Rectified Linear Units, ICML 2016",
             kink="The derivative at 0 is 0.",
