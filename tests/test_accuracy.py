@@ -149,6 +149,11 @@ def mp_slope(name: str, x: mpmath.mpf) -> mpmath.mpf:
     return mpmath.exp(x) if x <= 0 else mpmath.mpf(1)  # elu
 
 
+def extended(v: mpmath.mpf) -> np.longdouble:
+    """As a long double; zero of its sign where that has no such small numbers."""
+    return LONG(mpmath.nstr(v, 30)) if abs(v) > mpmath.ldexp(1, -16000) else LONG(mpmath.sign(v)) * 0
+
+
 MP_VALUE = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "tanh": mpmath.tanh,
@@ -173,8 +178,8 @@ def test_hard_points_against_mpmath(name, dy, dtype):
     gradient = np.array(dy, dtype)
     with mpmath.workdps(60):
         points = [mpmath.mpf(float(v)) for v in x]
-        value = np.array([LONG(mpmath.nstr(MP_VALUE[name](v), 30)) for v in points])
-        slope = np.array([LONG(mpmath.nstr(mpmath.mpf(float(gradient)) * mp_slope(name, v), 30)) for v in points])
+        value = np.array([extended(MP_VALUE[name](v)) for v in points])
+        slope = np.array([extended(mpmath.mpf(float(gradient)) * mp_slope(name, v)) for v in points])
     given, _ = arguments(PARAMETERS.get(name, (None,))[0], dtype, "standard")
     for level in na.available_isas():
         for tier in ("standard", "precise"):

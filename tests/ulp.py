@@ -46,7 +46,9 @@ def bit_patterns(rng: np.random.Generator, dtype: Any, n: int) -> Array:
 def everyday(rng: np.random.Generator, dtype: Any, n: int) -> Array:
     """Where the functions bend: magnitudes from 2^-12 to 2^11, and the neighbourhoods of kinks and roots."""
     magnitude = np.exp2(rng.uniform(-12, 11, n)) * rng.choice([-1.0, 1.0], n)
-    around = rng.choice([0.0, 1.0, -1.0, -0.7517915246935645, -1.2784645427610738, -14.0, -38.0, -88.0, -104.0, -708.0, -745.0, 17.0], n)
+    around = rng.choice(
+        [0.0, 1.0, -1.0, -0.7517915246935645, -1.2784645427610738, -14.0, -38.0, -88.0, -104.0, -708.0, -745.0, 17.0], n
+    )
     near = around + rng.normal(0, 1, n) * np.exp2(rng.uniform(-30, 2, n))
     return np.concatenate([magnitude, near, rng.uniform(-10, 10, n)]).astype(dtype)
 

@@ -500,8 +500,8 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             zero_centered=True,
             saturates="no",
             monotonic=False,
-            source="Y. Dauphin, A. Fan, M. Auli, D. Grangier, Language Modeling with Gated Convolutional Networks, ICML "
-            "2017",
+            source="Y. Dauphin, A. Fan, M. Auli, D. Grangier, Language Modeling with Gated Convolutional Networks, "
+            "ICML 2017",
             remarks=_GATE_FIRST,
             examples={
                 "": ">>> na.glu(np.array([-1.0, 0.0, 2.0]), np.array([10.0, 10.0, 10.0])).round(4)\n"

@@ -472,16 +472,16 @@ def _gaussian(a: Array) -> Array:
 
 
 def _mills_ratio(a: Array) -> Array:
-    """Phi(-a)/phi(a) for a >= 0: from 1.5 on Laplace's continued fraction, below the power series of Phi(a) - 1/2."""
-    far, near = np.maximum(a, 1.5), np.minimum(a, 1.5)
-    fraction = far
-    for k in range(300, 0, -1):
+    """Phi(-a)/phi(a) for a >= 0: from 1 on Laplace's continued fraction, below the power series of Phi(a) - 1/2."""
+    far, near = np.maximum(a, 1), np.minimum(a, 1)
+    fraction = (far + np.sqrt(far**2 + 4 * 401)) / 2  # about what the terms from 401 on amount to
+    for k in range(400, 0, -1):
         fraction = far + k / fraction
     term = series = near
-    for k in range(3, 81, 2):
+    for k in range(3, 61, 2):
         term = term * near**2 / k
         series = series + term
-    return np.where(a < 1.5, a.dtype.type(_SQRT_HALF_PI) / _gaussian(near) - series, 1 / fraction)
+    return np.where(a < 1, a.dtype.type(_SQRT_HALF_PI) / _gaussian(near) - series, 1 / fraction)
 
 
 def _normal(x: Array) -> tuple[Array, Array, Array]:
