@@ -124,6 +124,12 @@ template <class T>
 NUMACT_LANE Pair<T> operator*(T a, Pair<T> b) {
   return Pair<T>{a, T(0)} * b;
 }
+// a * b + c for a Horner step: |lo| of the sum may be a few ulp of hi, which a product takes as well.
+NUMACT_LANE Pair<double> madd(Pair<double> a, Pair<double> b, Pair<double> c) {
+  const double product = a.hi * b.hi;
+  const auto sum = two_sum(c.hi, product);
+  return {sum.hi, sum.lo + (product_error(a.hi, b.hi, product) + (madd(a.hi, b.lo, a.lo * b.hi) + c.lo))};
+}
 // power * x for a power of two: exact.
 template <class T>
 NUMACT_LANE Pair<T> times_power(T power, Pair<T> x) {

@@ -33,7 +33,9 @@ struct NormalTail {
                            T(0x1.eb6467fb3a39fp-12), T(0x1.9acc717b44f01p-13), T(-0x1.a3ce12f453b67p-14),
                            T(-0x1.fbec362d47bf5p-20), T(0x1.48df7bde8c0dfp-17));
     } else {
-      const auto q = number<A>(9) / two_sum(a, T(4.5)), t = T(1) - q;
+      const auto q = number<A>(9) / two_sum(a, T(4.5));
+      const auto leading = fast_two_sum(T(1), -q.hi);  // exact also for q > 1
+      const Pair<T> t = {leading.hi, leading.lo - q.lo};
       const T square = t.hi * t.hi;
       const T even = horner<A>(square, 0x1.965ef9ffe59c9p-5, 0x1.95881ac19c1d1p-7, 0x1.ec162d07c4d9fp-12,
                                -0x1.abb36ba9ac8c5p-14, 0x1.a1b9a6da87df3p-17, -0x1.a898d0854f37fp-20,
@@ -44,7 +46,8 @@ struct NormalTail {
                               -0x1.df7003f9a3411p-25, 0x1.ed97d1a5abddfp-28, -0x1.4914b88b566dbp-31,
                               0x1.33aecd1d34785p-37);
       const T high = multiply_add<A>(t.hi, odd, even);
-      return q * (constant<A>(0.08480339210780034906568L) + t * (constant<A>(-0.07113975113917965759819L) + high * t));
+      const auto c0 = constant<A>(0.08480339210780034906568L), c1 = constant<A>(-0.07113975113917965759819L);
+      return q * madd(t, madd(t, number<A>(high), c1), c0);
     }
   }
   NUMACT_LANE static Exponential<A> gaussian(typename A::word a) {
