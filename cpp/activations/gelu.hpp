@@ -3,6 +3,10 @@
 //   gelu  = x (1 - Phi(-a)) for x >= 0,  x Phi(-a) for x < 0
 //   gelu' = 1 - phi(a) G for x >= 0,  phi(a) G for x < 0: no cancellation but at the root of G
 // gelu(-infinity) = -0.0.
+//
+// Largest errors found, in ulp. float32, both tiers, 480,000 points: forward 0.5236 at 0x1.fc6178p-15, backward 0.5659 at
+// x = -0x1.c1b0dcp-1. float64, 120,000 points: forward 1.45 at -21.4128486, backward 2.39 at x = -0.6252939 (both without
+// FMA; with it 1.31 and 2.35).
 #pragma once
 #include "../lanes/normal.hpp"
 #include "parts.hpp"
