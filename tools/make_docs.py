@@ -7,6 +7,7 @@ kernels with every entry.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,9 +57,10 @@ def number(text: str, dtype: Any) -> Any:
     return dtype(text) if size is None else dtype(-size if text.startswith("-") else size)
 
 
-def kinks_elsewhere(record: na.Activation) -> list[float]:
+@functools.cache
+def kinks_elsewhere(name: str) -> list[float]:
     """The kinks but for 0, which is a place anyway, and so are its neighbours."""
-    return [kink for kink in _curves.kinks(record, reference) if kink != 0]
+    return [kink for kink in _curves.kinks(na.activations[name], reference) if kink != 0]
 
 
 def places(record: na.Activation, dtype: Any) -> list[list[Array]]:
@@ -66,7 +68,7 @@ def places(record: na.Activation, dtype: Any) -> list[list[Array]]:
     if record.kind == "axis":
         return [[np.array([number(each, dtype) for each in row], dtype)] for row in ROWS]
     points = [np.asarray(number(each, dtype)) for each in POINTS]
-    for kink in kinks_elsewhere(record):
+    for kink in kinks_elsewhere(record.name):
         exact = dtype(kink)
         points += [np.asarray(each) for each in (np.nextafter(exact, dtype(-np.inf)), exact)]
         points.append(np.asarray(np.nextafter(exact, dtype(np.inf))))
@@ -158,7 +160,9 @@ def special_values_of(record: na.Activation) -> str:
             part = slice(i * length, (i + 1) * length)
             columns = [row_shown(entry.data[0]) for entry in forward[part]]
             columns[len(POINTS) :] = [
-                text for kink in kinks_elsewhere(record) for text in (f"below {kink:g}", f"{kink:g}", f"above {kink:g}")
+                text
+                for kink in kinks_elsewhere(record.name)
+                for text in (f"below {kink:g}", f"{kink:g}", f"above {kink:g}")
             ]
             head = f"gate, value = {group}" if group else "x"
             labels = {name: [f"`{name}`"]}
