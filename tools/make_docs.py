@@ -159,11 +159,9 @@ def special_values_of(record: na.Activation) -> str:
         for i, group in enumerate(groups):
             part = slice(i * length, (i + 1) * length)
             columns = [row_shown(entry.data[0]) for entry in forward[part]]
-            columns[len(POINTS) :] = [
-                text
-                for kink in kinks_elsewhere(record.name)
-                for text in (f"below {kink:g}", f"{kink:g}", f"above {kink:g}")
-            ]
+            del columns[len(POINTS) :]
+            for kink in kinks_elsewhere(name):
+                columns += [f"below {kink:g}", f"{kink:g}", f"above {kink:g}"]
             head = f"gate, value = {group}" if group else "x"
             labels = {name: [f"`{name}`"]}
             labels[f"{name}_backward"] = [f"`{each}`" for each in record.returns[1][: 2 if group else 1]]
