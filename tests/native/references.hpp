@@ -85,7 +85,7 @@ R step(R x, bool one, R other = 0) {
 // Infinity as a number far beyond the data's format, whose powers the real type still holds.
 template <class R>
 R finite(R x) {
-  const R limit = is_double<R> ? R(0x1p150) : R(0x1p1000) * R(0x1p100);
+  const R limit = is_double<R> ? R(0x1p220) : R(0x1p1000) * R(0x1p1000);
   return at_least(at_most(x, limit), -limit);
 }
 // exp(-|t|)
@@ -318,12 +318,12 @@ struct Squareplus {
   template <class R>
   static R value(R x, const R* b) {
     const R s = sqrt(x * x + b[0]);
-    return x > 0 ? (x + s) / 2 : b[0] / (2 * (s - x));
+    return x < 0 ? b[0] / (2 * (s - x)) : (x + s) / 2;
   }
   template <class R>
   static R slope(R x, const R* b) {
     const R inside = finite(x), s = sqrt(inside * inside + b[0]);
-    return x > 0 ? (1 + inside / s) / 2 : b[0] / (2 * s * (s - inside));
+    return x < 0 ? b[0] / (2 * s * (s - inside)) : (1 + (s == 0 ? 0 : inside / s)) / 2;
   }
 };
 
@@ -439,7 +439,7 @@ struct Mish {
   }
 };
 
-// x/2 (1 + x/s), s = sqrt(1 + x^2); on the left without cancellation.
+// x/2 (1 + r), r = x/s, s = sqrt(1 + x^2); f' = (1 + r)(1 + r - r^2) / 2. On the left 1 + r without cancellation.
 struct Dish {
   template <class R>
   static R value(R x, const R*) {
@@ -448,8 +448,8 @@ struct Dish {
   }
   template <class R>
   static R slope(R x, const R*) {
-    const R z = finite(x), square = z * z, s = sqrt(1 + square), cube = s * s * s, odd = z * (square + 2);
-    return x < 0 ? (1 - square - square * square) / (2 * cube * (cube - odd)) : (1 + odd / cube) / 2;
+    const R z = finite(x), s = sqrt(1 + z * z), r = z / s;
+    return (x < 0 ? 1 / (s * (s - z)) : 1 + r) * (1 + r - r * r) / 2;
   }
 };
 
