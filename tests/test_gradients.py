@@ -17,7 +17,6 @@ PARAMETERS = {
     "hard_shrink": (0.5, 1.75),
     "soft_shrink": (0.5, 1.75),
     "elu": (1.0, 0.25, 3.0),
-    "hard_swish": (-3.0, 3.0),
     "hard_tanh": ((-1.0, 1.0), (-0.75, 3.5)),
     "swish": (1.0, 0.5, -2.0, 0.0),
 }
@@ -28,7 +27,7 @@ KINKS = {
     "hard_shrink": lambda lambd: [-lambd, lambd],
     "soft_shrink": lambda lambd: [-lambd, lambd],
     "hard_sigmoid": lambda: [-3, 3],
-    "hard_swish": (-3.0, 3.0),
+    "hard_swish": lambda: [-3, 3],
     "hard_tanh": lambda min_val, max_val: [min_val, max_val],
 }
 
