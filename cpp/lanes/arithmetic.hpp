@@ -59,6 +59,20 @@ NUMACT_LANE float absolute(float x) { return __builtin_fabsf(x); }
 NUMACT_LANE double absolute(double x) { return __builtin_fabs(x); }
 NUMACT_LANE float with_sign_of(float x, float sign) { return __builtin_copysignf(x, sign); }
 NUMACT_LANE double with_sign_of(double x, double sign) { return __builtin_copysign(x, sign); }
+NUMACT_LANE float square_root(float x) { return __builtin_sqrtf(x); }
+NUMACT_LANE double square_root(double x) { return __builtin_sqrt(x); }
+
+// 2^n <= x < 2^(n+1) for a normal x > 0, and 2^-n from 2^n, n below the format's largest exponent.
+template <class T>
+NUMACT_LANE T power_part(T x) {
+  using Bits = typename Format<T>::bits;
+  return bits<T>(bits<Bits>(x) >> Format<T>::mantissa_bits << Format<T>::mantissa_bits);
+}
+template <class T>
+NUMACT_LANE T reciprocal_of_power(T power) {
+  using Bits = typename Format<T>::bits;
+  return bits<T>(2 * bits<Bits>(T(1)) - bits<Bits>(power));
+}
 
 // min(x, limit) that hands NaN through.
 template <class T>
@@ -141,6 +155,11 @@ NUMACT_LANE Pair<double> operator/(Pair<double> a, Pair<double> b) {
   const double reciprocal = 1 / b.hi, quotient = a.hi * reciprocal, product = quotient * b.hi;
   const double rest = (a.hi - product) - product_error(quotient, b.hi, product);
   return fast_two_sum(quotient, (rest + madd(-quotient, b.lo, a.lo)) * reciprocal);
+}
+NUMACT_LANE Pair<double> square_root(Pair<double> a) {  // a > 0
+  const double root = square_root(a.hi), product = root * root;
+  const double rest = ((a.hi - product) - product_error(root, root, product)) + a.lo;
+  return fast_two_sum(root, rest / (2 * root));
 }
 template <class T>
 NUMACT_LANE Pair<T> select(bool condition, Pair<T> yes, Pair<T> no) {

@@ -55,11 +55,10 @@ NUMACT_LANE typename A::number log1p(typename A::number a) {
   using T = typename A::word;
   using Bits = typename Format<T>::bits;
   using C = ExpConstants<A>;
-  constexpr Bits mantissa = (Bits(1) << Format<T>::mantissa_bits) - 1;
-  const Bits sum = bits<Bits>(rounded(T(1) + a));
-  const T k = bits<T>(bits<Bits>(Format<T>::round_magic) + (sum >> Format<T>::mantissa_bits)) -
-              (Format<T>::round_magic + Format<T>::exponent_bias);
-  const T down = bits<T>(2 * bits<Bits>(T(1)) - (sum & ~mantissa));
+  constexpr T magic = Format<T>::round_magic;
+  const T sum = rounded(T(1) + a), down = reciprocal_of_power(power_part(sum));
+  const T k = bits<T>(bits<Bits>(magic) + (bits<Bits>(sum) >> Format<T>::mantissa_bits)) -
+              (magic + Format<T>::exponent_bias);
   const auto f = (down - 1) + times_power(down, a);
   const auto s = f / log1p_divisor<A>(f);
   const auto rest = with_log1p_series<A>(s, rounded(s));
