@@ -54,5 +54,40 @@ struct Selu {
   }
 };
 
+struct Celu {
+  // A tiny x / alpha may have underflowed: there celu is x.
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x, T alpha) {
+    const T t = -absolute(x) / alpha, left = rounded_product(number<A>(alpha), expm1_negative<A>(t));
+    return x < 0 && !(t > T(-0x1p-100)) ? left : x;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x, T alpha) {
+    const T t = -absolute(x) / alpha;
+    const auto e = exp_negative<A>(t, quotient_rest<A>(-absolute(x), alpha, t));
+    const T left = scaled<A>(dy, e.mantissa, e.power);
+    return x > 0 ? dy : left;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_from_output(T dy, T y, T alpha) {
+    return dy * (y > 0 ? 1 : (y + alpha) / alpha);
+  }
+
+ private:
+  // What the rounding of the quotient t = a / b left out, where exp(t) tells it. a and b are brought away from the ends of
+  // the format, where it would underflow or its splitting overflow.
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T quotient_rest([[maybe_unused]] T a, [[maybe_unused]] T b, [[maybe_unused]] T t) {
+    if constexpr (!A::paired) {
+      return 0;
+    } else {
+      const T down = b > T(0x1p800) ? T(0x1p-200) : T(1), scale = b < T(0x1p-800) ? T(0x1p200) : down;
+      const T divisor = b * scale, reciprocal = 1 / divisor, product = t * divisor;
+      const T rest = ((a * scale - product) - product_error(t, divisor, product)) * reciprocal;
+      return t > ExpConstants<A>::lowest ? rest : 0;
+    }
+  }
+};
+
 }  // namespace
 }  // namespace numact
