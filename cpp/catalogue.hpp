@@ -43,18 +43,26 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                    \
   X(Elu, "elu", Single, Wide, Double, 0.6, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})                  \
   X(Selu, "selu", Single, Wide, Double, 0.6, 0, {})                                                                \
+  X(Celu, "celu", Single, Wide, Double, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})              \
   X(Sigmoid, "sigmoid", Single, Wide, Double, 1.0, 0, {})                                                          \
+  X(LogSigmoid, "log_sigmoid", Wide, Wide, Double, 1.5, 0, {})                                                     \
   X(HardSigmoid, "hard_sigmoid", Single, Single, Wide, 0.2, 0, {})                                                 \
   X(Tanh, "tanh", Single, Wide, Double, 1.0, 0, {})                                                                \
   X(HardTanh, "hard_tanh", Single, Single, Wide, 0.1, 2,                                                           \
     {{"min_val", -1.0, Domain::any, Domain::any},                                                                  \
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                      \
+  X(TanhShrink, "tanh_shrink", Wide, Wide, Double, 1.5, 0, {})                                                     \
+  X(Softsign, "softsign", Single, Single, Double, 0.2, 0, {})                                                      \
+  X(Softplus, "softplus", Wide, Wide, Double, 1.5, 1, {{"beta", 1.0, Domain::positive, Domain::positive}})         \
+  X(Squareplus, "squareplus", Wide, Wide, Double, 1.0, 1, {{"b", 4.0, Domain::nonnegative, Domain::nonnegative}})  \
   X(Gelu, "gelu", Wide, Wide, Double, 1.5, 0, {})                                                                  \
   X(GeluTanh, "gelu_tanh", Wide, Wide, Double, 1.2, 0, {})                                                         \
   X(QuickGelu, "quick_gelu", Wide, Wide, Double, 1.0, 0, {})                                                       \
   X(Silu, "silu", Wide, Wide, Double, 1.0, 0, {})                                                                  \
   X(Swish, "swish", Wide, Wide, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                         \
-  X(HardSwish, "hard_swish", Single, Single, Wide, 0.2, 0, {})
+  X(HardSwish, "hard_swish", Single, Single, Wide, 0.2, 0, {})                                                     \
+  X(Mish, "mish", Wide, Wide, Double, 1.2, 0, {})                                                                  \
+  X(Dish, "dish", Wide, Wide, Double, 1.0, 0, {})
 
 // X(type, name, float32 forward, float32 backward, float64, cost): act(gate) * value, the backward with two outputs.
 #define NUMACT_GATED(X)                                  \

@@ -25,6 +25,9 @@ PARAMETERS = {
     "soft_shrink": (0.5, 1.7, 0.0),
     "elu": (1.0, 0.7, 3.0),
     "hard_tanh": ((-1.0, 1.0), (-0.7, 3.3)),
+    "celu": (1.0, 0.7, 30.0, 1e-30),
+    "softplus": (1.0, 0.7, 20.0, 1e-30),
+    "squareplus": (4.0, 0.3, 0.0, 1e30),
     "swish": (1.0, 1.702, -0.3, 0.0),
 }
 CASES = [
@@ -42,6 +45,8 @@ ROOTS = {
     "silu": lambda: (SWISH_ROOT, 0.125),
     "swish": lambda beta: (SWISH_ROOT / beta, 0.125 / abs(beta)) if beta else None,
     "hard_swish": lambda: (LONG(-1.5), 0.125),
+    "mish": lambda: (-1.1924312145154952, 0.125),
+    "dish": lambda: (-0.78615137775742329, 0.125),
 }
 VARIANTS = [(level, tier, dtype) for level in na.available_isas() for tier in ("standard", "precise") for dtype in "fd"]
 

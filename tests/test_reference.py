@@ -35,6 +35,17 @@ UNARY = [
     ("gelu", ()),
     ("gelu_tanh", ()),
     ("quick_gelu", ()),
+    ("celu", (1.0,)),
+    ("celu", (2.5,)),
+    ("softplus", (1.0,)),
+    ("softplus", (2.5,)),
+    ("log_sigmoid", ()),
+    ("tanh_shrink", ()),
+    ("softsign", ()),
+    ("squareplus", (4.0,)),
+    ("squareplus", (0.0,)),
+    ("mish", ()),
+    ("dish", ()),
     ("silu", ()),
     ("swish", (1.0,)),
     ("swish", (0.0,)),
@@ -106,10 +117,16 @@ def test_accurate_in_the_tails(name, parameters, dtype):
     x = x.astype(dtype)
     exact = [LONG(dtype(p)) for p in parameters]
     eps = np.finfo(dtype).eps
-    has_sign_change = name in ("gelu", "gelu_tanh", "quick_gelu", "silu", "swish", "hard_swish")
-    # The rounding of beta x, of t in gelu_tanh, becomes a relative error of that size in the exponential.
-    steepness = {"swish": abs(sum(parameters)), "quick_gelu": 1.702, "gelu_tanh": 1.6 + 0.08 * low**2}.get(name, 0)
-    rtol = 8 * eps * max(1, steepness * low)
+    has_sign_change = name in ("gelu", "gelu_tanh", "quick_gelu", "silu", "swish", "hard_swish", "mish", "dish")
+    # The rounding of beta x, x / alpha or of t in gelu_tanh becomes a relative error of that size in the exponential.
+    steepness = {
+        "swish": lambda beta: abs(beta),
+        "softplus": lambda beta: abs(beta),
+        "celu": lambda alpha: 1 / alpha,
+        "quick_gelu": lambda: 1.702,
+        "gelu_tanh": lambda: 1.6 + 0.08 * low**2,
+    }.get(name, lambda *_: 0)
+    rtol = 8 * eps * max(1, steepness(*parameters) * low)
     for actual, expected in (
         (forward(name, x, *parameters), forward(name, x.astype(LONG), *exact)),
         (
@@ -151,6 +168,15 @@ LIMITS = [  # name, parameters, f(-inf), f(inf), f'(-inf), f'(inf)
     ("gelu_tanh", (), -0.0, np.inf, -0.0, 1.0),
     ("quick_gelu", (), -0.0, np.inf, -0.0, 1.0),
     ("hard_swish", (), -0.0, np.inf, 0.0, 1.0),
+    ("celu", (2.0,), -2.0, np.inf, 0.0, 1.0),
+    ("softplus", (2.0,), 0.0, np.inf, 0.0, 1.0),
+    ("log_sigmoid", (), -np.inf, -0.0, 1.0, 0.0),
+    ("tanh_shrink", (), -np.inf, np.inf, 1.0, 1.0),
+    ("softsign", (), -1.0, 1.0, 0.0, 0.0),
+    ("squareplus", (4.0,), 0.0, np.inf, 0.0, 1.0),
+    ("squareplus", (0.0,), 0.0, np.inf, 0.0, 1.0),
+    ("mish", (), -0.0, np.inf, -0.0, 1.0),
+    ("dish", (), -0.0, np.inf, -0.0, 1.0),
     ("silu", (), -0.0, np.inf, -0.0, 1.0),
     ("swish", (3.0,), -0.0, np.inf, -0.0, 1.0),
     ("swish", (0.0,), -np.inf, np.inf, 0.5, 0.5),

@@ -277,6 +277,122 @@ TABLE = [
     ("tanh_backward_from_output", ["max", 0.0], [], "max"),
     ("tanh_backward_from_output", [1.0, 1.0], [], 0.0),
     ("tanh_backward_from_output", [1.0, -1.0], [], 0.0),
+    # celu
+    ("celu", [INF], [0.25], INF),
+    ("celu", [-INF], [0.25], -0.25),
+    ("celu", ["-max"], [0.25], -0.25),
+    ("celu", [0.0], [0.25], 0.0),
+    ("celu", [-0.0], [0.25], -0.0),
+    ("celu", ["-sub"], [0.25], "-sub"),
+    ("celu", ["-sub"], ["max"], "-sub"),
+    ("celu", ["-tiny"], [3.0], "-tiny"),
+    ("celu", ["-max"], ["tiny"], "-tiny"),
+    ("celu", [-INF], ["max"], "-max"),
+    ("celu_backward", [3.0, 0.0], [0.25], 3.0),
+    ("celu_backward", [3.0, -0.0], [0.25], 3.0),
+    ("celu_backward", [3.0, "-sub"], ["max"], 3.0),
+    ("celu_backward", [3.0, -INF], [0.25], 0.0),
+    ("celu_backward", [-3.0, "-max"], ["sub"], -0.0),
+    ("celu_backward", ["max", 0.0], [2.0], "max"),
+    ("celu_backward", [3.0, INF], [0.25], 3.0),
+    ("celu_backward_from_output", [3.0, 0.0], [0.25], 3.0),
+    ("celu_backward_from_output", [3.0, -0.25], [0.25], 0.0),
+    ("celu_backward_from_output", [3.0, INF], [0.25], 3.0),
+    # softplus, log_sigmoid
+    ("softplus", [INF], [1.0], INF),
+    ("softplus", [-INF], [1.0], 0.0),
+    ("softplus", [-INF], ["sub"], 0.0),
+    ("softplus", [-INF], ["max"], 0.0),
+    ("softplus", ["max"], [2.0], "max"),
+    ("softplus", ["-max"], [1.0], 0.0),
+    ("softplus", [0.0], ["sub"], INF),
+    ("softplus", [17.0], ["max"], 17.0),
+    ("softplus_backward", [3.0, 0.0], [1.0], 1.5),
+    ("softplus_backward", [3.0, -0.0], ["max"], 1.5),
+    ("softplus_backward", [3.0, INF], [1.0], 3.0),
+    ("softplus_backward", ["max", "max"], [1.0], "max"),
+    ("softplus_backward", [3.0, -INF], [1.0], 0.0),
+    ("softplus_backward", [-3.0, "-max"], [1.0], -0.0),
+    ("softplus_backward_from_output", [3.0, 0.0], [1.0], 0.0),
+    ("softplus_backward_from_output", [3.0, "sub"], [2.0], "6sub"),
+    ("softplus_backward_from_output", [3.0, INF], [1.0], 3.0),
+    ("log_sigmoid", [INF], [], -0.0),
+    ("log_sigmoid", [-INF], [], -INF),
+    ("log_sigmoid", ["max"], [], -0.0),
+    ("log_sigmoid", ["-max"], [], "-max"),
+    ("log_sigmoid_backward", [3.0, 0.0], [], 1.5),
+    ("log_sigmoid_backward", [3.0, -0.0], [], 1.5),
+    ("log_sigmoid_backward", [3.0, -INF], [], 3.0),
+    ("log_sigmoid_backward", [-3.0, INF], [], -0.0),
+    ("log_sigmoid_backward_from_output", [3.0, -0.0], [], 0.0),
+    ("log_sigmoid_backward_from_output", [3.0, -INF], [], 3.0),
+    # tanh_shrink, softsign
+    ("tanh_shrink", [INF], [], INF),
+    ("tanh_shrink", [-INF], [], -INF),
+    ("tanh_shrink", ["max"], [], "max"),
+    ("tanh_shrink", [0.0], [], 0.0),
+    ("tanh_shrink", [-0.0], [], -0.0),
+    ("tanh_shrink", ["-sub"], [], -0.0),
+    ("tanh_shrink_backward", [3.0, 0.0], [], 0.0),
+    ("tanh_shrink_backward", [-3.0, -0.0], [], -0.0),
+    ("tanh_shrink_backward", [3.0, INF], [], 3.0),
+    ("tanh_shrink_backward", ["max", -INF], [], "max"),
+    ("softsign", [INF], [], 1.0),
+    ("softsign", [-INF], [], -1.0),
+    ("softsign", ["max"], [], 1.0),
+    ("softsign", [0.0], [], 0.0),
+    ("softsign", [-0.0], [], -0.0),
+    ("softsign", ["-sub"], [], "-sub"),
+    ("softsign_backward", ["max", 0.0], [], "max"),
+    ("softsign_backward", ["max", 1.0], [], "max/4"),
+    ("softsign_backward", ["sub", -0.0], [], "sub"),
+    ("softsign_backward", ["max", INF], [], 0.0),
+    ("softsign_backward", [-3.0, -INF], [], -0.0),
+    ("softsign_backward_from_output", [3.0, 0.0], [], 3.0),
+    ("softsign_backward_from_output", [3.0, -1.0], [], 0.0),
+    # squareplus
+    ("squareplus", [INF], [4.0], INF),
+    ("squareplus", [-INF], [4.0], 0.0),
+    ("squareplus", [-INF], ["max"], 0.0),
+    ("squareplus", ["max"], [4.0], "max"),
+    ("squareplus", ["-max"], [0.0], 0.0),
+    ("squareplus", ["sub"], [0.0], "sub"),
+    ("squareplus", ["-sub"], [0.0], 0.0),
+    ("squareplus", [0.0], [0.0], 0.0),
+    ("squareplus", [-0.0], [0.0], 0.0),
+    ("squareplus", ["sub"], [4.0], 1.0),
+    ("squareplus", ["-sub"], [4.0], 1.0),
+    ("squareplus_backward", [3.0, 0.0], [4.0], 1.5),
+    ("squareplus_backward", [3.0, 0.0], [0.0], 1.5),
+    ("squareplus_backward", [3.0, -0.0], [0.0], 1.5),
+    ("squareplus_backward", [3.0, "sub"], [0.0], 3.0),
+    ("squareplus_backward", [3.0, "-sub"], [0.0], 0.0),
+    ("squareplus_backward", ["max", INF], [4.0], "max"),
+    ("squareplus_backward", ["max", -INF], ["max"], 0.0),
+    ("squareplus_backward", [-3.0, -INF], [4.0], -0.0),
+    # mish, dish
+    *(
+        row
+        for name in ("mish", "dish")
+        for row in [
+            (name, [INF], [], INF),
+            (name, [-INF], [], -0.0),
+            (name, [0.0], [], 0.0),
+            (name, [-0.0], [], -0.0),
+            (name, ["max"], [], "max"),
+            (f"{name}_backward", [3.0, INF], [], 3.0),
+            (f"{name}_backward", ["max", "max"], [], "max"),
+            (f"{name}_backward", [3.0, -INF], [], -0.0),
+            (f"{name}_backward", ["max", 2.5], [], INF),
+            (f"{name}_backward", [INF, 2.5], [], INF),
+            (f"{name}_backward", [0.0, 2.5], [], 0.0),
+        ]
+    ),
+    ("mish", ["-max"], [], -0.0),
+    ("dish", ["tiny"], [], "tiny/2"),
+    ("dish", ["-tiny"], [], "-tiny/2"),
+    ("dish_backward", [3.0, 0.0], [], 1.5),
+    ("dish_backward", [3.0, -0.0], [], 1.5),
     # gelu and its approximations, silu and swish
     *(
         row
@@ -366,8 +482,8 @@ def number(text, dtype):
     size = {"max": limits.max, "tiny": limits.tiny, "sub": limits.smallest_subnormal}
     if name in size:
         return sign * size[name]
-    if name == "2sub":
-        return sign * 2 * size["sub"]
+    if name in ("2sub", "6sub"):
+        return sign * dtype(name[0]) * size["sub"]
     name, divisor = name.split("/")
     return sign * (size[name] / dtype(divisor))
 
@@ -469,7 +585,9 @@ def test_nan_in_a_parameter(built, dtype):
         assert np.isnan(built.ufuncs["swish_backward"](dtype(1), x, nan)).all()
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.activation in ("tanh",)], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.activation in ("tanh", "tanh_shrink", "softsign")], ids=str
+)
 def test_odd(built, dtype, case, rng):
     x = support.values(rng, dtype, 4000)
     x = x[~np.isnan(x)]
@@ -514,7 +632,8 @@ def test_no_warnings(built, dtype, case, rng):
         if case.parameters:
             ufunc(*narrow, *[np.full(narrow[0].shape, 0.1)] * case.parameters)
             function = built.functions[case.name]
-            for value in (0.1, 1e300, 1e-300, 5e-324, 0):
+            positive = any(each.domain == "positive" for each in case.record.parameters)
+            for value in (0.1, 1e300, 1e-300, 5e-324, *([] if positive else [0])):
                 same = [value] * case.parameters
                 function(*narrow, *same)
                 function(*wide, *same)

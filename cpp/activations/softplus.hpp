@@ -35,7 +35,7 @@ struct Softplus {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y, T beta) {
-    return dy * -rounded(expm1_negative<A>(-absolute(beta * y)));
+    return dy * absolute(rounded(expm1_negative<A>(-absolute(beta * y))));
   }
 };
 

@@ -158,6 +158,34 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 ">>> dx\narray([[0.5 , 1.  ],\n       [0.5 , 0.25]])\n>>> dweight\narray([-3., -1.])",
             },
         ),
+        "rrelu": Description(
+            summary="Randomised leaky rectified linear unit: in training, every element has a slope of its own",
+            plain="rrelu(x) = x for x > 0, slope * x elsewhere; training, slope is drawn from [lower, upper),\n"
+            "    else it is (lower + upper) / 2",
+            plain_derivative="rrelu'(x) = 1 for x > 0, slope elsewhere",
+            formula=r"x\,[x > 0] + s\,x\,[x \le 0], \quad s \sim U[l, u)",
+            derivative=r"[x > 0] + s\,[x \le 0]",
+            output_range=(-inf, inf),
+            zero_centered=False,
+            saturates="no",
+            monotonic=True,
+            source="B. Xu, N. Wang, T. Chen, M. Li, Empirical Evaluation of Rectified Activations in Convolutional "
+            "Network, arXiv:1505.00853, 2015",
+            kink="rrelu'(0) = slope.",
+            remarks="The noise regularises; the mean slope takes its place when training is over.",
+            parameters={
+                "lower": "The smallest slope, any finite number.",
+                "upper": "The end of the slopes, at least `lower` and finite.",
+            },
+            examples={
+                "": ">>> y, slope = na.rrelu(np.array([-3.0, 2.0]), lower=0.0, upper=0.5)\n>>> y\n"
+                "array([-0.75,  2.  ])\n>>> float(slope)\n0.25\n"
+                ">>> y, slope = na.rrelu(-np.ones(1000), training=True, rng=1)\n"
+                ">>> bool((slope >= 1 / 8).all() and (slope < 1 / 3).all() and (y == -slope).all())\nTrue",
+                "_backward": ">>> x = np.array([-3.0, 2.0])\n>>> y, slope = na.rrelu(x, lower=0.0, upper=0.5)\n"
+                ">>> na.rrelu_backward(1.0, x, slope)\narray([0.25, 1.  ])",
+            },
+        ),
         "threshold": Description(
             summary="The identity above a threshold, a constant elsewhere",
             plain="threshold(x) = x for x > threshold, value elsewhere",
@@ -280,6 +308,29 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "array([1.7581, 1.0507])",
             },
         ),
+        "celu": Description(
+            summary="Continuously differentiable exponential linear unit",
+            plain="celu(x) = x for x > 0, alpha * (exp(x / alpha) - 1) elsewhere",
+            plain_derivative="celu'(x) = 1 for x > 0, exp(x / alpha) elsewhere",
+            formula=r"x\,[x > 0] + \alpha (e^{x / \alpha} - 1)\,[x \le 0]",
+            derivative=r"[x > 0] + e^{x / \alpha}\,[x \le 0]",
+            output_range=(-1.0, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=True,
+            source="J. Barron, Continuously Differentiable Exponential Linear Units, arXiv:1704.07483, 2017",
+            kink="celu'(0) = 1 from both sides, whatever alpha.",
+            remarks="elu whose slope does not jump at 0 where alpha is not 1.",
+            from_output="celu' = (y + alpha) / alpha on the left, which cancels where celu saturates: at x = -10 alpha "
+            "the gradient keeps about three digits in float32, at x = -17 alpha none.",
+            parameters={"alpha": "Minus the limit at minus infinity, greater than 0."},
+            examples={
+                "": ">>> na.celu(np.array([-np.inf, 0.0, 3.0]), alpha=0.5)\narray([-0.5,  0. ,  3. ])",
+                "_backward": ">>> na.celu_backward(1.0, np.array([-np.inf, 0.0, 3.0]), alpha=0.5)\narray([0., 1., 1.])",
+                "_backward_from_output": ">>> na.celu_backward_from_output(1.0, np.array([-0.25, 3.0]), alpha=0.5)\n"
+                "array([0.5, 1. ])",
+            },
+        ),
         "sigmoid": Description(
             summary="Logistic sigmoid",
             plain="sigmoid(x) = 1 / (1 + exp(-x))",
@@ -302,6 +353,29 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "0.25, 0.  ])",
                 "_backward_from_output": ">>> na.sigmoid_backward_from_output(1.0, np.array([0.5, 1.0]))\n"
                 "array([0.25, 0.  ])",
+            },
+        ),
+        "log_sigmoid": Description(
+            summary="Logarithm of the logistic sigmoid",
+            plain="log_sigmoid(x) = log(1 / (1 + exp(-x))) = -softplus(-x)",
+            plain_derivative="log_sigmoid'(x) = sigmoid(-x)",
+            formula=r"-\log(1 + e^{-x})",
+            derivative=r"\sigma(-x)",
+            output_range=(-inf, 0.0),
+            zero_centered=False,
+            saturates="right",
+            monotonic=True,
+            source="I. Goodfellow, Y. Bengio, A. Courville, Deep Learning, MIT Press 2016, section 3.10",
+            remarks="The log-likelihood of a binary label, without the overflow of log(sigmoid(x)); log_sigmoid(inf) = "
+            "-0.0.",
+            from_output="Nothing is lost where the output is a normal number: log_sigmoid' = 1 - exp(y), as expm1.",
+            examples={
+                "": ">>> na.log_sigmoid(np.array([-1000.0, 0.0, np.inf])).round(4)\n"
+                "array([-1.000e+03, -6.931e-01, -0.000e+00])",
+                "_backward": ">>> na.log_sigmoid_backward(1.0, np.array([-1000.0, 0.0, np.inf]))\n"
+                "array([1. , 0.5, 0. ])",
+                "_backward_from_output": ">>> na.log_sigmoid_backward_from_output(1.0, np.array([-np.inf, -0.0]))\n"
+                "array([1., 0.])",
             },
         ),
         "hard_sigmoid": Description(
@@ -371,6 +445,91 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "_backward": ">>> na.hard_tanh_backward(1.0, np.array([-1.0, 0.5, 3.0]))\narray([0., 1., 0.])",
                 "_backward_from_output": ">>> na.hard_tanh_backward_from_output(1.0, np.array([-1.0, 0.5, 1.0]))\n"
                 "array([0., 1., 0.])",
+            },
+        ),
+        "tanh_shrink": Description(
+            summary="What tanh takes away: x - tanh(x)",
+            plain="tanh_shrink(x) = x - tanh(x)",
+            plain_derivative="tanh_shrink'(x) = tanh(x)^2",
+            formula=r"x - \tanh x",
+            derivative=r"\tanh^2 x",
+            output_range=(-inf, inf),
+            zero_centered=True,
+            saturates="no",
+            monotonic=True,
+            source="R. Collobert, K. Kavukcuoglu, C. Farabet, Torch7: A Matlab-like Environment for Machine Learning, "
+            "BigLearn, NIPS Workshop 2011",
+            remarks="Close to x^3 / 3 near 0, where its gradient vanishes; x - 1 for large x.",
+            examples={
+                "": ">>> na.tanh_shrink(np.array([-np.inf, -0.0, np.inf]))\narray([-inf,  -0.,  inf])",
+                "_backward": ">>> na.tanh_shrink_backward(1.0, np.array([-np.inf, 0.0, np.inf]))\narray([1., 0., 1.])",
+            },
+        ),
+        "softsign": Description(
+            summary="Softsign, a sigmoid without an exponential",
+            plain="softsign(x) = x / (1 + |x|)",
+            plain_derivative="softsign'(x) = 1 / (1 + |x|)^2",
+            formula=r"\frac{x}{1 + |x|}",
+            derivative=r"\frac{1}{(1 + |x|)^2}",
+            output_range=(-1.0, 1.0),
+            zero_centered=True,
+            saturates="both",
+            monotonic=True,
+            source="J. Bergstra, G. Desjardins, P. Lamblin, Y. Bengio, Quadratic Polynomials Learn Better Image "
+            "Features, Technical Report 1337, DIRO, Universite de Montreal, 2009",
+            remarks="It saturates as 1 / x, more gently than tanh.",
+            from_output="softsign' = (1 - |y|)^2: an output near 1 has lost digits, at |x| = 1000 the gradient keeps "
+            "about four digits in float32.",
+            examples={
+                "": ">>> na.softsign(np.array([-np.inf, -1.0, 0.0, 3.0]))\narray([-1.  , -0.5 ,  0.  ,  0.75])",
+                "_backward": ">>> na.softsign_backward(1.0, np.array([-1.0, 0.0, 3.0]))\n"
+                "array([0.25  , 1.    , 0.0625])",
+                "_backward_from_output": ">>> na.softsign_backward_from_output(1.0, np.array([-0.5, 0.0, 0.75]))\n"
+                "array([0.25  , 1.    , 0.0625])",
+            },
+        ),
+        "softplus": Description(
+            summary="Softplus, the smooth rectifier whose derivative is the sigmoid",
+            plain="softplus(x, beta) = log(1 + exp(beta * x)) / beta",
+            plain_derivative="softplus'(x) = sigmoid(beta * x)",
+            formula=r"\frac{1}{\beta} \log(1 + e^{\beta x})",
+            derivative=r"\sigma(\beta x)",
+            output_range=(0.0, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=True,
+            source="C. Dugas, Y. Bengio, F. Belisle, C. Nadeau, R. Garcia, Incorporating Second-Order Functional "
+            "Knowledge for Better Option Pricing, NIPS 2000",
+            remarks="No threshold from which on it is x. A large beta approaches relu.",
+            from_output="Nothing is lost where the output is a normal number: softplus' = 1 - exp(-beta * y), as "
+            "expm1.",
+            parameters={"beta": "Steepness, greater than 0."},
+            examples={
+                "": ">>> na.softplus(np.array([-np.inf, 0.0, 1000.0])).round(4)\n"
+                "array([0.000e+00, 6.931e-01, 1.000e+03])",
+                "_backward": ">>> na.softplus_backward(1.0, np.array([-np.inf, 0.0, 1000.0]), beta=2.0)\n"
+                "array([0. , 0.5, 1. ])",
+                "_backward_from_output": ">>> na.softplus_backward_from_output(1.0, np.array([0.0, np.inf]))\n"
+                "array([0., 1.])",
+            },
+        ),
+        "squareplus": Description(
+            summary="Squareplus, a smooth rectifier without an exponential",
+            plain="squareplus(x, b) = (x + sqrt(x^2 + b)) / 2",
+            plain_derivative="squareplus'(x) = (1 + x / sqrt(x^2 + b)) / 2",
+            formula=r"\tfrac{1}{2} \bigl(x + \sqrt{x^2 + b}\bigr)",
+            derivative=r"\tfrac{1}{2} \Bigl(1 + \frac{x}{\sqrt{x^2 + b}}\Bigr)",
+            output_range=(0.0, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=True,
+            source="J. Barron, Squareplus: A Softplus-Like Algebraic Rectifier, arXiv:2112.11687, 2021",
+            kink="squareplus'(0) = 1/2, also for b = 0.",
+            remarks="b = 0 is relu; with b = 4 log(2)^2 its value at 0 is that of softplus.",
+            parameters={"b": "Width of the bend around 0, at least 0."},
+            examples={
+                "": ">>> na.squareplus(np.array([-np.inf, -1.5, 0.0, 1.5]))\narray([0. , 0.5, 1. , 2. ])",
+                "_backward": ">>> na.squareplus_backward(1.0, np.array([-1.5, 0.0, 1.5]))\narray([0.2, 0.5, 0.8])",
             },
         ),
         "gelu": Description(
@@ -490,6 +649,40 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 "_backward": ">>> na.hard_swish_backward(1.0, np.array([-3.0, 0.0, 3.0]))\narray([0. , 0.5, 1. ])",
             },
         ),
+        "mish": Description(
+            summary="Mish, x times the tanh of its softplus",
+            plain="mish(x) = x * tanh(log(1 + exp(x)))",
+            plain_derivative="mish'(x) = u + x * (1 - u^2) * sigmoid(x), u = tanh(log(1 + exp(x)))",
+            formula=r"x \tanh(\log(1 + e^x))",
+            derivative=r"u + x\,(1 - u^2)\,\sigma(x), \quad u = \tanh(\log(1 + e^x))",
+            output_range=(-0.30884341301725043, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=False,
+            source="D. Misra, Mish: A Self Regularized Non-Monotonic Activation Function, BMVC 2020",
+            remarks="Its least value is at x = -1.1924; no threshold from which on it is x; mish(-inf) = -0.0.",
+            examples={
+                "": ">>> na.mish(np.array([-np.inf, 0.0, 100.0]))\narray([ -0.,   0., 100.])",
+                "_backward": ">>> na.mish_backward(1.0, np.array([0.0, 100.0]))\narray([0.6, 1. ])",
+            },
+        ),
+        "dish": Description(
+            summary="Dish, shaped as silu but without an exponential",
+            plain="dish(x) = x / 2 * (x / sqrt(1 + x^2) + 1)",
+            plain_derivative="dish'(x) = (1 + x * (2 + x^2) / sqrt(1 + x^2)^3) / 2",
+            formula=r"\frac{x}{2} \Bigl(\frac{x}{\sqrt{1 + x^2}} + 1\Bigr)",
+            derivative=r"\frac{1}{2} \Bigl(1 + \frac{x\,(2 + x^2)}{(1 + x^2)^{3/2}}\Bigr)",
+            output_range=(-0.1501415530003888, inf),
+            zero_centered=False,
+            saturates="left",
+            monotonic=False,
+            source="Daniel's Swish-like activation, Explosion, Thinc, https://thinc.ai/docs/api-layers#dish, 2021",
+            remarks="Its least value is at x = -0.7862; it goes to 0 as 1 / (4 x), dish(-inf) = -0.0.",
+            examples={
+                "": ">>> na.dish(np.array([-np.inf, -0.75, 0.0, 0.75]))\narray([-0.  , -0.15,  0.  ,  0.6 ])",
+                "_backward": ">>> na.dish_backward(1.0, np.array([-np.inf, 0.0, np.inf]))\narray([-0. ,  0.5,  1. ])",
+            },
+        ),
         "glu": Description(
             summary="Gated linear unit with the logistic sigmoid",
             plain="glu(gate, value) = sigmoid(gate) * value",
@@ -586,34 +779,6 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 ">>> which\narray([1, 0], dtype=uint8)",
                 "_backward": ">>> which = np.array([1, 0], dtype=np.uint8)\n"
                 ">>> na.maxout_backward(np.array([7.0, 8.0]), which, pieces=2)\narray([[0., 7.],\n       [8., 0.]])",
-            },
-        ),
-        "rrelu": Description(
-            summary="Randomised leaky rectified linear unit: in training, every element has a slope of its own",
-            plain="rrelu(x) = x for x > 0, slope * x elsewhere; training, slope is drawn from [lower, upper),\n"
-            "    else it is (lower + upper) / 2",
-            plain_derivative="rrelu'(x) = 1 for x > 0, slope elsewhere",
-            formula=r"x\,[x > 0] + s\,x\,[x \le 0], \quad s \sim U[l, u)",
-            derivative=r"[x > 0] + s\,[x \le 0]",
-            output_range=(-inf, inf),
-            zero_centered=False,
-            saturates="no",
-            monotonic=True,
-            source="B. Xu, N. Wang, T. Chen, M. Li, Empirical Evaluation of Rectified Activations in Convolutional "
-            "Network, arXiv:1505.00853, 2015",
-            kink="rrelu'(0) = slope.",
-            remarks="The noise regularises; the mean slope takes its place when training is over.",
-            parameters={
-                "lower": "The smallest slope, any finite number.",
-                "upper": "The end of the slopes, at least `lower` and finite.",
-            },
-            examples={
-                "": ">>> y, slope = na.rrelu(np.array([-3.0, 2.0]), lower=0.0, upper=0.5)\n>>> y\n"
-                "array([-0.75,  2.  ])\n>>> float(slope)\n0.25\n"
-                ">>> y, slope = na.rrelu(-np.ones(1000), training=True, rng=1)\n"
-                ">>> bool((slope >= 1 / 8).all() and (slope < 1 / 3).all() and (y == -slope).all())\nTrue",
-                "_backward": ">>> x = np.array([-3.0, 2.0])\n>>> y, slope = na.rrelu(x, lower=0.0, upper=0.5)\n"
-                ">>> na.rrelu_backward(1.0, x, slope)\narray([0.25, 1.  ])",
             },
         ),
         "crelu": Description(

@@ -56,135 +56,6 @@ def _selu_constants(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     return dtype.type(_SELU_ALPHA), dtype.type(_SELU_SCALE)
 
 
-# --- sigmoid ---
-
-
-@_quiet
-def sigmoid(x: ArrayLike) -> Array:
-    """1 / (1 + exp(-x)); for negative x as exp(x) / (1 + exp(x)), which cannot overflow."""
-    (x,) = _floats(x)
-    e = np.exp(-np.abs(x))
-    return np.asarray(np.where(x < 0, e, 1) / (1 + e))
-
-
-@_quiet
-def sigmoid_derivative(x: ArrayLike) -> Array:
-    """e / (1 + e)^2 with e = exp(-|x|): sigma(x) sigma(-x) without the difference 1 - sigma."""
-    (x,) = _floats(x)
-    e = np.exp(-np.abs(x))
-    return np.asarray(e / (1 + e) ** 2)
-
-
-@_quiet
-def sigmoid_backward(dy: ArrayLike, x: ArrayLike) -> Array:
-    """dy sigma'(x)."""
-    dy, x = _floats(dy, x)
-    return dy * sigmoid_derivative(x)
-
-
-@_quiet
-def sigmoid_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
-    """dy y (1 - y); 1 - y has lost its digits where y is close to 1."""
-    dy, y = _floats(dy, y)
-    return np.asarray(dy * (y * (1 - y)))
-
-
-# --- hard_sigmoid ---
-
-
-@_quiet
-def hard_sigmoid(x: ArrayLike) -> Array:
-    """min(max(x + 3, 0), 6) / 6."""
-    (x,) = _floats(x)
-    return np.asarray(hard_tanh(x + 3, 0, 6) / 6)
-
-
-@_quiet
-def hard_sigmoid_derivative(x: ArrayLike) -> Array:
-    """1/6 between -3 and 3, 0 at both and outside; NaN at NaN."""
-    return np.asarray(hard_tanh_derivative(x, -3, 3) / 6)
-
-
-@_quiet
-def hard_sigmoid_backward(dy: ArrayLike, x: ArrayLike) -> Array:
-    """dy hard_sigmoid'(x)."""
-    dy, x = _floats(dy, x)
-    return dy * hard_sigmoid_derivative(x)
-
-
-@_quiet
-def hard_sigmoid_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
-    """dy / 6 where 0 < y < 1."""
-    dy, y = _floats(dy, y)
-    return np.asarray(dy * hard_tanh_derivative(y, 0, 1) / 6)
-
-
-# --- hard_tanh ---
-
-
-@_quiet
-def hard_tanh(x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
-    """min(max(x, min_val), max_val); keeps NaN, and x where it is equal to a bound."""
-    (x,) = _floats(x)
-    low, high = np.asarray(min_val, x.dtype), np.asarray(max_val, x.dtype)
-    raised = np.where(x >= low, x, np.maximum(x, low))
-    return np.where(raised <= high, raised, np.minimum(raised, high))
-
-
-@_quiet
-def hard_tanh_derivative(x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
-    """1 between min_val and max_val, 0 at both and outside; NaN at NaN."""
-    (x,) = _floats(x)
-    return np.asarray(_step(x, np.asarray(min_val, x.dtype)) * _step(np.asarray(max_val, x.dtype), x))
-
-
-@_quiet
-def hard_tanh_backward(dy: ArrayLike, x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
-    """dy hard_tanh'(x)."""
-    dy, x = _floats(dy, x)
-    return dy * hard_tanh_derivative(x, min_val, max_val)
-
-
-@_quiet
-def hard_tanh_backward_from_output(
-    dy: ArrayLike, y: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0
-) -> Array:
-    """dy hard_tanh'(y): the output is equal to a bound exactly where the input is there or beyond."""
-    return hard_tanh_backward(dy, y, min_val, max_val)
-
-
-# --- tanh ---
-
-
-@_quiet
-def tanh(x: ArrayLike) -> Array:
-    """tanh(x)."""
-    (x,) = _floats(x)
-    return np.asarray(np.tanh(x))
-
-
-@_quiet
-def tanh_derivative(x: ArrayLike) -> Array:
-    """4 e / (1 + e)^2 with e = exp(-2|x|): 1 - tanh^2 without the difference."""
-    (x,) = _floats(x)
-    e = np.exp(-2 * np.abs(x))
-    return np.asarray(4 * e / (1 + e) ** 2)
-
-
-@_quiet
-def tanh_backward(dy: ArrayLike, x: ArrayLike) -> Array:
-    """dy tanh'(x)."""
-    dy, x = _floats(dy, x)
-    return dy * tanh_derivative(x)
-
-
-@_quiet
-def tanh_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
-    """dy (1 - y)(1 + y); loses its digits where |y| is close to 1."""
-    dy, y = _floats(dy, y)
-    return np.asarray(dy * ((1 - y) * (1 + y)))
-
-
 # --- relu ---
 
 
@@ -312,6 +183,33 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, weight: ArrayLike) -> tuple[Arra
     wide = np.result_type(x, np.float64)
     terms = dy.astype(wide) * np.where(x > 0, 0, x) * np.ones_like(weight)
     return leaky_relu_backward(dy, x, weight), _summed(terms, weight)
+
+
+# --- rrelu ---
+
+
+@_quiet
+def rrelu(
+    x: ArrayLike, lower: float = 1 / 8, upper: float = 1 / 3, *, training: bool = False, rng: Any = None
+) -> tuple[Array, Array]:
+    """(leaky_relu with the slope, the slope): drawn from [lower, upper) for every element when training, else the mean.
+
+    A generator or a seed draws the same slopes as numact's: NumPy's uniform numbers of float32 or float64, scaled; what
+    rounding takes to ``upper`` becomes ``lower``.
+    """
+    (x,) = _floats(x)
+    low, high = x.dtype.type(lower), x.dtype.type(upper)
+    slope: Array = np.asarray(0.5 * float(lower) + 0.5 * float(upper), x.dtype)
+    if training:
+        drawn = np.random.default_rng(rng).random(x.shape, np.float32 if x.dtype == np.float32 else np.float64)
+        slope = np.asarray(low + (high - low) * drawn, x.dtype)
+        slope = np.where(slope >= high, low, slope)
+    return leaky_relu(x, slope), slope
+
+
+def rrelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> Array:
+    """dy (1 for x > 0, else slope)."""
+    return leaky_relu_backward(dy, x, slope)
 
 
 # --- threshold ---
@@ -460,6 +358,317 @@ def selu_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
     alpha, scale = _selu_constants(y.dtype)
     slope: Array = np.where(y > 0, scale, y + scale * alpha)
     return dy * slope
+
+
+# --- celu ---
+
+
+@_quiet
+def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """alpha (exp(x / alpha) - 1) for x < 0, else x; x also where x / alpha is too small to tell, or underflows."""
+    (x,) = _floats(x)
+    alpha = np.asarray(alpha, x.dtype)
+    t = x / alpha
+    return np.where((x < 0) & ~(t > -(np.finfo(x.dtype).eps ** 2)), alpha * np.expm1(t), x)
+
+
+@_quiet
+def celu_derivative(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """1 for x > 0, else exp(x / alpha), 1 at 0."""
+    (x,) = _floats(x)
+    return np.where(x > 0, 1, np.exp(x / np.asarray(alpha, x.dtype)))
+
+
+@_quiet
+def celu_backward(dy: ArrayLike, x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """dy celu'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * celu_derivative(x, alpha)
+
+
+@_quiet
+def celu_backward_from_output(dy: ArrayLike, y: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+    """dy (1 for y > 0, else (y + alpha) / alpha); loses its digits where y is close to -alpha."""
+    dy, y = _floats(dy, y)
+    alpha = np.asarray(alpha, y.dtype)
+    slope: Array = np.where(y > 0, 1, (y + alpha) / alpha)
+    return dy * slope
+
+
+# --- sigmoid ---
+
+
+@_quiet
+def sigmoid(x: ArrayLike) -> Array:
+    """1 / (1 + exp(-x)); for negative x as exp(x) / (1 + exp(x)), which cannot overflow."""
+    (x,) = _floats(x)
+    e = np.exp(-np.abs(x))
+    return np.asarray(np.where(x < 0, e, 1) / (1 + e))
+
+
+@_quiet
+def sigmoid_derivative(x: ArrayLike) -> Array:
+    """e / (1 + e)^2 with e = exp(-|x|): sigma(x) sigma(-x) without the difference 1 - sigma."""
+    (x,) = _floats(x)
+    e = np.exp(-np.abs(x))
+    return np.asarray(e / (1 + e) ** 2)
+
+
+@_quiet
+def sigmoid_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy sigma'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * sigmoid_derivative(x)
+
+
+@_quiet
+def sigmoid_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy y (1 - y); 1 - y has lost its digits where y is close to 1."""
+    dy, y = _floats(dy, y)
+    return np.asarray(dy * (y * (1 - y)))
+
+
+# --- softplus, log_sigmoid ---
+
+
+@_quiet
+def softplus(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+    """log(1 + exp(beta x)) / beta as max(x, 0) + log1p(exp(-|beta x|)) / beta."""
+    (x,) = _floats(x)
+    beta = np.asarray(beta, x.dtype)
+    return np.where(x > 0, x, 0) + np.log1p(np.exp(-np.abs(beta * x))) / beta
+
+
+@_quiet
+def softplus_derivative(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+    """sigma(beta x)."""
+    (x,) = _floats(x)
+    return sigmoid(np.asarray(beta, x.dtype) * x)
+
+
+@_quiet
+def softplus_backward(dy: ArrayLike, x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+    """dy softplus'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * softplus_derivative(x, beta)
+
+
+@_quiet
+def softplus_backward_from_output(dy: ArrayLike, y: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+    """dy (1 - exp(-beta y)), as expm1."""
+    dy, y = _floats(dy, y)
+    return dy * -np.expm1(-np.asarray(beta, y.dtype) * y)
+
+
+@_quiet
+def log_sigmoid(x: ArrayLike) -> Array:
+    """log(sigma(x)) = -softplus(-x)."""
+    (x,) = _floats(x)
+    return -softplus(-x)
+
+
+@_quiet
+def log_sigmoid_derivative(x: ArrayLike) -> Array:
+    """sigma(-x)."""
+    (x,) = _floats(x)
+    return sigmoid(-x)
+
+
+@_quiet
+def log_sigmoid_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy log_sigmoid'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * log_sigmoid_derivative(x)
+
+
+@_quiet
+def log_sigmoid_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy (1 - exp(y)), as expm1."""
+    dy, y = _floats(dy, y)
+    return dy * -np.expm1(y)
+
+
+# --- hard_sigmoid ---
+
+
+@_quiet
+def hard_sigmoid(x: ArrayLike) -> Array:
+    """min(max(x + 3, 0), 6) / 6."""
+    (x,) = _floats(x)
+    return np.asarray(hard_tanh(x + 3, 0, 6) / 6)
+
+
+@_quiet
+def hard_sigmoid_derivative(x: ArrayLike) -> Array:
+    """1/6 between -3 and 3, 0 at both and outside; NaN at NaN."""
+    return np.asarray(hard_tanh_derivative(x, -3, 3) / 6)
+
+
+@_quiet
+def hard_sigmoid_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy hard_sigmoid'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * hard_sigmoid_derivative(x)
+
+
+@_quiet
+def hard_sigmoid_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy / 6 where 0 < y < 1."""
+    dy, y = _floats(dy, y)
+    return np.asarray(dy * hard_tanh_derivative(y, 0, 1) / 6)
+
+
+# --- tanh ---
+
+
+@_quiet
+def tanh(x: ArrayLike) -> Array:
+    """tanh(x)."""
+    (x,) = _floats(x)
+    return np.asarray(np.tanh(x))
+
+
+@_quiet
+def tanh_derivative(x: ArrayLike) -> Array:
+    """4 e / (1 + e)^2 with e = exp(-2|x|): 1 - tanh^2 without the difference."""
+    (x,) = _floats(x)
+    e = np.exp(-2 * np.abs(x))
+    return np.asarray(4 * e / (1 + e) ** 2)
+
+
+@_quiet
+def tanh_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy tanh'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * tanh_derivative(x)
+
+
+@_quiet
+def tanh_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy (1 - y)(1 + y); loses its digits where |y| is close to 1."""
+    dy, y = _floats(dy, y)
+    return np.asarray(dy * ((1 - y) * (1 + y)))
+
+
+# --- hard_tanh ---
+
+
+@_quiet
+def hard_tanh(x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
+    """min(max(x, min_val), max_val); keeps NaN, and x where it is equal to a bound."""
+    (x,) = _floats(x)
+    low, high = np.asarray(min_val, x.dtype), np.asarray(max_val, x.dtype)
+    raised = np.where(x >= low, x, np.maximum(x, low))
+    return np.where(raised <= high, raised, np.minimum(raised, high))
+
+
+@_quiet
+def hard_tanh_derivative(x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
+    """1 between min_val and max_val, 0 at both and outside; NaN at NaN."""
+    (x,) = _floats(x)
+    return np.asarray(_step(x, np.asarray(min_val, x.dtype)) * _step(np.asarray(max_val, x.dtype), x))
+
+
+@_quiet
+def hard_tanh_backward(dy: ArrayLike, x: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0) -> Array:
+    """dy hard_tanh'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * hard_tanh_derivative(x, min_val, max_val)
+
+
+@_quiet
+def hard_tanh_backward_from_output(
+    dy: ArrayLike, y: ArrayLike, min_val: ArrayLike = -1.0, max_val: ArrayLike = 1.0
+) -> Array:
+    """dy hard_tanh'(y): the output is equal to a bound exactly where the input is there or beyond."""
+    return hard_tanh_backward(dy, y, min_val, max_val)
+
+
+# --- tanh_shrink ---
+
+
+@_quiet
+def tanh_shrink(x: ArrayLike) -> Array:
+    """x - tanh(x); for |x| < 2 as x c / (1 + c), where tanh(x) = x / (1 + c) is Lambert's continued fraction."""
+    (x,) = _floats(x)
+    square, c = x * x, np.zeros_like(x)
+    for odd in range(31, 1, -2):
+        c = square / (odd + c)
+    return np.where(np.abs(x) < 2, x * c / (1 + c), x - np.tanh(x))
+
+
+@_quiet
+def tanh_shrink_derivative(x: ArrayLike) -> Array:
+    """tanh(x)^2."""
+    (x,) = _floats(x)
+    return np.asarray(np.tanh(x) ** 2)
+
+
+@_quiet
+def tanh_shrink_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy tanh_shrink'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * tanh_shrink_derivative(x)
+
+
+# --- softsign ---
+
+
+@_quiet
+def softsign(x: ArrayLike) -> Array:
+    """x / (1 + |x|), -1 and 1 at the infinities."""
+    (x,) = _floats(x)
+    return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
+
+
+@_quiet
+def softsign_derivative(x: ArrayLike) -> Array:
+    """1 / (1 + |x|)^2."""
+    (x,) = _floats(x)
+    return np.asarray((1 / (1 + np.abs(x))) ** 2)
+
+
+@_quiet
+def softsign_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy softsign'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * softsign_derivative(x)
+
+
+@_quiet
+def softsign_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
+    """dy (1 - |y|)^2; loses its digits where |y| is close to 1."""
+    dy, y = _floats(dy, y)
+    return np.asarray(dy * (1 - np.abs(y)) ** 2)
+
+
+# --- squareplus ---
+
+
+@_quiet
+def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
+    """(x + s) / 2 with s = sqrt(x^2 + b); b / 2 / (s + |x|) for x < 0, without the difference."""
+    (x,) = _floats(x)
+    b = np.asarray(b, x.dtype)
+    s = np.hypot(x, np.sqrt(b))
+    return np.where(x < 0, b / 2 / (s + np.abs(x)), x / 2 + s / 2)
+
+
+@_quiet
+def squareplus_derivative(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
+    """(1 + x / s) / 2; b / 2 / (s + |x|) / s for x < 0; 1/2 at 0, also for b = 0."""
+    (x,) = _floats(x)
+    b = np.asarray(b, x.dtype)
+    s = np.hypot(x, np.sqrt(b))
+    q = b / 2 / (s + np.abs(x)) / s
+    return np.where(x == 0, x.dtype.type(0.5), np.where(x < 0, q, 1 - q))
+
+
+@_quiet
+def squareplus_backward(dy: ArrayLike, x: ArrayLike, b: ArrayLike = 4.0) -> Array:
+    """dy squareplus'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * squareplus_derivative(x, b)
 
 
 # --- gelu ---
@@ -658,6 +867,68 @@ def hard_swish_backward(dy: ArrayLike, x: ArrayLike) -> Array:
     return dy * hard_swish_derivative(x)
 
 
+# --- mish ---
+
+
+@_quiet
+def mish(x: ArrayLike) -> Array:
+    """x tanh(softplus(x)), rational in e = exp(-|x|); a signed zero where tanh has vanished."""
+    (x,) = _floats(x)
+    e = np.exp(-np.abs(x))
+    n: Array = np.where(x > 0, 1 + 2 * e, e * (e + 2))
+    d: Array = np.where(x > 0, 1 + 2 * e * (1 + e), 2 + e * (e + 2))
+    return np.where(n == 0, np.copysign(0, x), x * (n / d))
+
+
+@_quiet
+def mish_derivative(x: ArrayLike) -> Array:
+    """(n d + 4 x e^2 (1 + e)) / d^2 for x > 0, e ((e + 2) d + 4 x (1 + e)) / d^2 else; x kept finite for the limits."""
+    (x,) = _floats(x)
+    limit = np.finfo(x.dtype).max / 16
+    x = np.clip(x, -limit, limit)
+    e = np.exp(-np.abs(x))
+    n, d = 1 + 2 * e, 1 + 2 * e * (1 + e)
+    right = (n * d + 4 * x * e * e * (1 + e)) / (d * d)
+    d = 2 + e * (e + 2)
+    return np.where(x > 0, right, e * (((e + 2) * d + 4 * x * (1 + e)) / (d * d)))
+
+
+@_quiet
+def mish_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy mish'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * mish_derivative(x)
+
+
+# --- dish ---
+
+
+@_quiet
+def dish(x: ArrayLike) -> Array:
+    """x/2 (x / s + 1) with s = sqrt(1 + x^2), as x / (2 s (s + |x|)) for x < 0 and x less that for x > 0."""
+    (x,) = _floats(x)
+    s = np.hypot(1, x)
+    part: Array = np.where(np.isinf(x), np.copysign(0, x), x / s / (2 * (s + np.abs(x))))
+    return np.where(x > 0, x - part, part)
+
+
+@_quiet
+def dish_derivative(x: ArrayLike) -> Array:
+    """p = q (6 q - 4 q^2 - 1) with q = 1 / (2 s (s + |x|)) for x < 0, 1 - p for x > 0."""
+    (x,) = _floats(x)
+    s = np.hypot(1, x)
+    q = 0.5 / s / (s + np.abs(x))
+    p = q * (q * (6 - 4 * q) - 1)
+    return np.where(x > 0, 1 - p, p)
+
+
+@_quiet
+def dish_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """dy dish'(x)."""
+    dy, x = _floats(dy, x)
+    return dy * dish_derivative(x)
+
+
 # --- glu, reglu, geglu, swiglu ---
 
 
@@ -737,33 +1008,6 @@ def maxout_backward(dy: ArrayLike, which: ArrayLike, pieces: int, axis: int = -1
     (dy,) = _floats(dy)
     won = np.expand_dims(which, -1) == np.arange(pieces)
     return np.moveaxis(np.where(won, np.expand_dims(dy, -1), 0), -1, axis)
-
-
-# --- rrelu ---
-
-
-@_quiet
-def rrelu(
-    x: ArrayLike, lower: float = 1 / 8, upper: float = 1 / 3, *, training: bool = False, rng: Any = None
-) -> tuple[Array, Array]:
-    """(leaky_relu with the slope, the slope): drawn from [lower, upper) for every element when training, else the mean.
-
-    A generator or a seed draws the same slopes as numact's: NumPy's uniform numbers of float32 or float64, scaled; what
-    rounding takes to ``upper`` becomes ``lower``.
-    """
-    (x,) = _floats(x)
-    low, high = x.dtype.type(lower), x.dtype.type(upper)
-    slope: Array = np.asarray(0.5 * float(lower) + 0.5 * float(upper), x.dtype)
-    if training:
-        drawn = np.random.default_rng(rng).random(x.shape, np.float32 if x.dtype == np.float32 else np.float64)
-        slope = np.asarray(low + (high - low) * drawn, x.dtype)
-        slope = np.where(slope >= high, low, slope)
-    return leaky_relu(x, slope), slope
-
-
-def rrelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> Array:
-    """dy (1 for x > 0, else slope)."""
-    return leaky_relu_backward(dy, x, slope)
 
 
 # --- crelu ---
