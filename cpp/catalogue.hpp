@@ -72,7 +72,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Swiglu, "swiglu", Wide, Wide, DeepDouble, 1.0)
 
 // X(name, kind): with kernels of their own, over an axis.
-#define NUMACT_ROWS(X) X("maxout", "axis")
+#define NUMACT_ROWS(X) X("softmax", "axis") X("log_softmax", "axis") X("softmin", "axis") X("maxout", "axis")
 
 // X(name, kind, parameters, {records}): made of the elementwise ones.
 #define NUMACT_COMPOSED(X)                                                \

@@ -89,7 +89,7 @@ def test_two_outputs(name, rng):
     in_place = backward(dy, gate, value, out=(gate, value))
     for one, other in zip(in_place, expected, strict=True):
         assert_same_bits(one, other, f"{name}, in place")
-    with pytest.raises(ValueError, match="shape|broadcast"):
+    with pytest.raises(ValueError, match="broadcast"):
         backward(dy, gate, value[:3])
 
 

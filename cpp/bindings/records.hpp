@@ -28,6 +28,15 @@ inline constexpr OtherRecord other_records[] = {NUMACT_ROWS(NUMACT_ROW_RECORD)
 #undef NUMACT_ROW_RECORD
 #undef NUMACT_COMPOSED_RECORD
 
+// What a function's name adds to that of its activation.
+inline const char* suffix(Direction direction) {
+  switch (direction) {
+    case Direction::backward: return "_backward";
+    case Direction::backward_from_output: return "_backward_from_output";
+    default: return "";
+  }
+}
+
 // One of the levels this CPU can run.
 inline const Table& level_table(const std::string& name) {
   for (int i = 0; i < levels().count; ++i)

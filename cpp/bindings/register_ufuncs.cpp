@@ -17,6 +17,7 @@
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
 #include "grid.hpp"
+#include "promotion.hpp"
 #include "records.hpp"
 #include "register.hpp"
 
@@ -138,20 +139,6 @@ std::unordered_map<const PyObject*, Shape>& shapes() {
   return *all;
 }
 
-bool is_weak(const PyArray_DTypeMeta* dtype) {
-  return dtype == &PyArray_PyFloatDType || dtype == &PyArray_PyLongDType;
-}
-
-int refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {
-  const PyTypeObject* const scalar = dtype->scalar_type;  // abstract dtypes have none
-  PyErr_Format(PyExc_TypeError,
-               "%s: no loop for arrays of %s; expected float16, bfloat16, float32, float64, integers or bool (which give "
-               "float64)",
-               reinterpret_cast<const PyUFuncObject*>(ufunc)->name,
-               (scalar != nullptr ? scalar : reinterpret_cast<const PyTypeObject*>(dtype))->tp_name);
-  return -1;
-}
-
 // The kernel for data of one type. float32 has one in each tier; the others of the precise tier are the standard ones.
 const ElementwiseKernel& find_kernel(const Shape& shape, Type data) {
   const Type computed = data == Type::float64 ? Type::float64 : Type::float32;
@@ -196,33 +183,15 @@ void add_loop(PyObject* ufunc, Shape& shape, Type data, PyArray_DTypeMeta* dtype
   shape.loops[static_cast<int>(data)] = &loops[place];
 }
 
-// dtype= or a signature decides; else the arrays promote together, Python scalars among them weak; integers and bool give
-// float64. Parameters follow: float32 for halves and float32, float64 for float64 and in the precise tier.
+// Parameters follow the data: float32 for halves and float32, float64 for float64 and in the precise tier.
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
             PyArray_DTypeMeta* result[]) {
   Shape& shape = shapes().at(ufunc);
   const int inputs = shape.inputs();
-  PyArray_DTypeMeta* asked = signature[inputs];
-  for (int i = inputs; i < shape.operands() && asked == nullptr; ++i) asked = signature[i];
-  py::object common;
-  if (asked != nullptr) common = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(asked));
-  for (int i = 0; i < shape.arrays && asked == nullptr; ++i) {
-    PyArray_DTypeMeta* dtype = signature[i] != nullptr ? signature[i] : given[i];
-    if (dtype == nullptr) dtype = given[1];  // reduce and accumulate without out: the array is the second operand
-    if (is_weak(dtype)) continue;
-    if (!common) {
-      common = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(dtype));
-    } else {
-      PyArray_DTypeMeta* both = PyArray_CommonDType(reinterpret_cast<PyArray_DTypeMeta*>(common.ptr()), dtype);
-      if (both == nullptr) return -1;
-      common = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(both));
-    }
-  }
-  PyArray_DTypeMeta* data = common ? reinterpret_cast<PyArray_DTypeMeta*>(common.ptr()) : &PyArray_DoubleDType;
-  const bool integral = PyTypeNum_ISINTEGER(data->type_num) || PyTypeNum_ISBOOL(data->type_num);
-  if (integral && asked == nullptr) data = &PyArray_DoubleDType;
+  const py::object dtype = data_dtype(ufunc, given, signature, shape.arrays, inputs, shape.operands());
+  if (!dtype) return -1;
+  auto* const data = reinterpret_cast<PyArray_DTypeMeta*>(dtype.ptr());
   const std::optional<Type> type = type_of(data);
-  if (!type) return refuse(ufunc, data);
   if (*type == Type::bfloat16 && shape.bfloat16 != data) {
     try {
       add_loop(ufunc, shape, *type, data);
@@ -374,9 +343,6 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
 
 // ---- construction ----
 
-// NumPy and Python keep pointers to names and docstrings for as long as the objects live: for ever.
-const char* kept(const std::string& text) { return (new std::string(text))->c_str(); }
-
 py::object make_ufunc(const std::string& name, const std::string& doc, const Shape& described) {
   Shape shape = described;
   py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, shape.inputs(), shape.outputs,
@@ -387,10 +353,7 @@ py::object make_ufunc(const std::string& name, const std::string& doc, const Sha
   for (const Type type : {Type::float16, Type::float32, Type::float64})
     add_loop(ufunc.ptr(), shape, type, dtype_of(type));
   shapes().emplace(ufunc.inc_ref().ptr(), shape);
-  py::tuple dtypes(static_cast<size_t>(shape.operands()));
-  for (size_t i = 0; i < dtypes.size(); ++i) dtypes[i] = py::none();
-  const py::object promoter = checked(PyCapsule_New(reinterpret_cast<void*>(promote), "numpy._ufunc_promoter", nullptr));
-  check(PyUFunc_AddPromoter(ufunc.ptr(), dtypes.ptr(), promoter.ptr()));
+  add_promoter(ufunc, promote, shape.operands());
   return ufunc;
 }
 
@@ -606,14 +569,6 @@ py::object make_front_end(const std::string& name, const std::string& doc, const
   *static_cast<FrontEnd**>(PyModule_GetState(self.ptr())) = front;
   const py::str module_name(module);
   return checked(PyCFunction_NewEx(&front->definition, self.ptr(), module_name.ptr()));
-}
-
-const char* suffix(Direction direction) {
-  switch (direction) {
-    case Direction::backward: return "_backward";
-    case Direction::backward_from_output: return "_backward_from_output";
-    default: return "";
-  }
 }
 
 // Makes the functions of one tier at one level: (ufuncs, functions), both by name. `functions` holds the ufunc itself

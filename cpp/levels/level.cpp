@@ -11,6 +11,7 @@
 #include "../activations/mish.hpp"
 #include "../activations/relu.hpp"
 #include "../activations/sigmoid.hpp"
+#include "../activations/softmax.hpp"
 #include "../activations/softplus.hpp"
 #include "../activations/softsign.hpp"
 #include "../activations/squareplus.hpp"
@@ -21,6 +22,7 @@
 #include "../catalogue.hpp"
 #include "../kernels/elementwise.hpp"
 #include "../kernels/maxout.hpp"
+#include "../kernels/rows.hpp"
 #include "../kernels/sgd.hpp"
 
 namespace numact {
@@ -92,6 +94,18 @@ constexpr ElementwiseKernel elementwise_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_K
       parameter_gradient<F, Portable, Portable, float, double>(index_of_##F, Tier::precise),
 constexpr ParameterGradientKernel parameter_gradient_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_PARAMETER_KERNELS)};
 
+#define NUMACT_ROWS_DIRECTION(F, name, direction)                   \
+  RowLoops<F, Single>::kernel(name, direction, Tier::standard),     \
+      RowLoops<F, Double>::kernel(name, direction, Tier::standard), \
+      RowLoops<F, Portable>::kernel(name, direction, Tier::precise),
+#define NUMACT_ROWS_KERNELS(F, name)                            \
+  NUMACT_ROWS_DIRECTION(F::Forward, name, Direction::forward)   \
+  NUMACT_ROWS_DIRECTION(F::Backward, name, Direction::backward) \
+  NUMACT_ROWS_DIRECTION(F::BackwardFromOutput, name, Direction::backward_from_output)
+constexpr RowsKernel rows_kernels[] = {NUMACT_ROWS_KERNELS(Softmax, "softmax")
+                                           NUMACT_ROWS_KERNELS(LogSoftmax, "log_softmax")
+                                               NUMACT_ROWS_KERNELS(Softmin, "softmin")};
+
 template <class T, int n>
 constexpr int count(const T (&)[n]) {
   return n;
@@ -105,10 +119,16 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                   count(elementwise_kernels),
                                   parameter_gradient_kernels,
                                   count(parameter_gradient_kernels),
+                                  rows_kernels,
+                                  count(rows_kernels),
                                   {ElementwiseWalker<float, float>::walk, ElementwiseWalker<double, double>::walk,
                                    ElementwiseWalker<Half, float>::walk, ElementwiseWalker<Bfloat16, float>::walk},
                                   {walk_parameter_gradient<float, float>, walk_parameter_gradient<double, double>,
                                    walk_parameter_gradient<Half, float>, walk_parameter_gradient<Bfloat16, float>},
+                                  {RowsWalker<float, float>::walk, RowsWalker<double, double>::walk,
+                                   RowsWalker<Half, float>::walk, RowsWalker<Bfloat16, float>::walk},
+                                  {RowsWalker<float, float>::part, RowsWalker<double, double>::part,
+                                   RowsWalker<Half, float>::part, RowsWalker<Bfloat16, float>::part},
                                   {Maxout<float, float>::forward, Maxout<double, double>::forward,
                                    Maxout<Half, float>::forward, Maxout<Bfloat16, float>::forward},
                                   {Maxout<float, float>::backward, Maxout<double, double>::backward,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../kernels/row_facts.hpp"
 #include "../kernels/sgd_step.hpp"
 
 namespace numact {
@@ -45,6 +46,32 @@ struct ParameterGradientKernel {
 using ParameterGradientWalk = void (*)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides,
                                        double* terms, double* rests, ptrdiff_t n);
 
+// An activation over rows: loops over contiguous memory of the type it computes with; n fills whole vectors. e is what was
+// made of x by `exponentials`, or x itself where that does not exist.
+struct RowsKernel {
+  const char* name;
+  Direction direction;
+  Tier tier;
+  Type computed;
+  int arrays;  // (dy and) x or y
+  bool negated;
+  double cost;  // rough nanoseconds per element
+  void (*maximum)(const void* x, void* lanes, ptrdiff_t n);
+  void (*exponentials)(const void* x, double maximum, void* e, ptrdiff_t n);
+  void (*sums[row_sums])(const void* e, const void* x, const void* dy, const RowFacts& row, RowLanes& lanes, ptrdiff_t n);
+  void (*complete)(RowFacts& row);
+  void (*output)(const void* e, const void* x, const void* dy, const RowFacts& row, void* out, ptrdiff_t n);
+
+  bool may_overflow() const { return computed == Type::float64 && arrays == 2; }
+  RowStep first() const { return maximum != nullptr ? row_maximum : row_sum; }
+};
+// A kernel over rows of n elements of any layout. Operands (dy and) x or y, output; strides of the rows, then of the elements,
+// in bytes.
+using RowsWalk = void (*)(const RowsKernel&, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n);
+// One step of elements [begin, end), a chunk, of one row; what came of it.
+using RowsPart = RowFacts (*)(const RowsKernel&, RowStep, char* const* operands, const ptrdiff_t* strides, ptrdiff_t begin,
+                              ptrdiff_t end, const RowFacts& row);
+
 // y = max over `pieces` inputs `piece_stride` apart, `which` the first that attains it.
 struct MaxoutRow {
   const char* x;
@@ -72,9 +99,13 @@ struct Table {
   int elementwise_count;
   const ParameterGradientKernel* parameter_gradients;
   int parameter_gradient_count;
+  const RowsKernel* rows;
+  int rows_count;
   // By the type that the data is stored as.
   ElementwiseWalk elementwise_walk[type_count];
   ParameterGradientWalk parameter_gradient_walk[type_count];
+  RowsWalk rows_walk[type_count];
+  RowsPart rows_part[type_count];
   void (*maxout[type_count])(const MaxoutRow&, ptrdiff_t n);
   void (*maxout_backward[type_count])(const MaxoutBackwardRow&, ptrdiff_t n);
   SgdRow<float> sgd32;

@@ -761,6 +761,79 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
                 ">>> dgate.round(4)\narray([ 5.    , 10.9078])\n>>> dvalue.round(4)\narray([0.    , 1.7616])",
             },
         ),
+        "softmax": Description(
+            summary="Softmax over an axis: positive numbers that sum to 1, in the proportions of exp(x)",
+            plain="softmax(x) = exp(x - m) / sum(exp(x - m)) over the axis, m = max(x)",
+            plain_derivative="y * (dy - sum(dy * y))",
+            formula=r"\frac{e^{x_i}}{\sum_j e^{x_j}}",
+            derivative=r"y_i\,([i = j] - y_j)",
+            output_range=(0.0, 1.0),
+            zero_centered=False,
+            saturates="both",
+            monotonic=True,
+            source="J. Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, with "
+            "Relationships to Statistical Pattern Recognition, Neurocomputing, Springer 1990",
+            kink="-inf gives 0 where another number is finite; a row of -inf, and one with +inf or NaN, gives NaN.",
+            remarks="Adding a number to all of a row changes nothing, and nothing overflows.",
+            from_output="Cheaper than from the input: nothing is exponentiated. As accurate as `y`.",
+            examples={
+                "": ">>> na.softmax(np.array([[0.0, 0.0], [1000.0, -1000.0]]))\n"
+                "array([[0.5, 0.5],\n       [1. , 0. ]])",
+                "_backward": ">>> na.softmax_backward(np.array([1.0, 0.0]), np.array([3.0, 3.0]))\n"
+                "array([ 0.25, -0.25])",
+                "_backward_from_output": ">>> y = np.array([0.5, 0.5])\n"
+                ">>> na.softmax_backward_from_output(np.array([1.0, 0.0]), y)\n"
+                "array([ 0.25, -0.25])",
+            },
+        ),
+        "log_softmax": Description(
+            summary="Logarithm of softmax over an axis",
+            plain="log_softmax(x) = (x - m) - log(sum(exp(x - m))) over the axis, m = max(x)",
+            plain_derivative="dy - exp(y) * sum(dy)",
+            formula=r"x_i - \log \sum_j e^{x_j}",
+            derivative=r"[i = j] - e^{y_j}",
+            output_range=(-inf, 0.0),
+            zero_centered=False,
+            saturates="right",
+            monotonic=True,
+            source="J. Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, with "
+            "Relationships to Statistical Pattern Recognition, Neurocomputing, Springer 1990",
+            kink="A row of -inf and one with NaN gives NaN; beside +inf, which gives NaN itself, the others are -inf.",
+            remarks="The logarithm is log1p of the sum without one maximum: the value at a maximum far above the "
+            "others keeps its digits.",
+            from_output="As accurate as from the input. A positive `y` counts as 0.",
+            examples={
+                "": ">>> na.log_softmax(np.array([0.0, -1000.0]))\narray([    0., -1000.])",
+                "_backward": ">>> na.log_softmax_backward(np.array([1.0, 0.0]), np.array([3.0, 3.0]))\n"
+                "array([ 0.5, -0.5])",
+                "_backward_from_output": ">>> y = na.log_softmax(np.array([3.0, -np.inf]))\n"
+                ">>> na.log_softmax_backward_from_output(np.array([1.0, 2.0]), y)\narray([-2.,  2.])",
+            },
+        ),
+        "softmin": Description(
+            summary="Softmax of -x over an axis",
+            plain="softmin(x) = exp(m - x) / sum(exp(m - x)) over the axis, m = min(x)",
+            plain_derivative="-y * (dy - sum(dy * y))",
+            formula=r"\frac{e^{-x_i}}{\sum_j e^{-x_j}}",
+            derivative=r"-y_i\,([i = j] - y_j)",
+            output_range=(0.0, 1.0),
+            zero_centered=False,
+            saturates="both",
+            monotonic=True,
+            source="J. Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, with "
+            "Relationships to Statistical Pattern Recognition, Neurocomputing, Springer 1990",
+            kink="+inf gives 0 where another number is finite; a row of +inf, and one with -inf or NaN, gives NaN.",
+            remarks="Turns distances into weights: the smallest weighs most.",
+            from_output="Cheaper than from the input: nothing is exponentiated. As accurate as `y`.",
+            examples={
+                "": ">>> na.softmin(np.array([0.0, 1000.0]))\narray([1., 0.])",
+                "_backward": ">>> na.softmin_backward(np.array([1.0, 0.0]), np.array([3.0, 3.0]))\n"
+                "array([-0.25,  0.25])",
+                "_backward_from_output": ">>> y = np.array([0.5, 0.5])\n"
+                ">>> na.softmin_backward_from_output(np.array([1.0, 0.0]), y)\n"
+                "array([-0.25,  0.25])",
+            },
+        ),
         "maxout": Description(
             summary="Maximum over the pieces along an axis",
             plain="maxout(x) = max over k of x[..., k, ...]",

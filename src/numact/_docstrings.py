@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ._descriptions import Description
 
 SUFFIXES = ("", "_backward", "_backward_from_output")
+OVER_ROWS = ("softmax", "log_softmax", "softmin")
 
 _DATA = (
     "any shape and layout; float16, bfloat16 (of ml_dtypes), float32 or float64, integers and bool are taken as "
@@ -133,6 +134,36 @@ def _crelu(suffix: str, description: Description) -> str:
 _OWN = {"maxout": _maxout, "rrelu": _rrelu, "crelu": _crelu}
 
 
+def _over_rows(name: str, suffix: str, description: Description) -> str:
+    if suffix == "":
+        summary, equation = f"{description.summary}.", description.plain
+        remarks = [description.remarks]
+    else:
+        output = suffix == "_backward_from_output"
+        summary = f"Gradient of `{name}` with respect to its input{', from the output' if output else ''}."
+        equation = f"dx = {description.plain_derivative}, where y = {name}(x)"
+        remarks = [description.from_output] if output else []
+    remarks += [
+        description.kink,
+        "Sums are taken in float64 in a fixed order: the same bits for every memory layout and number of threads. An "
+        "empty axis gives an empty array.",
+    ]
+    array = "y : array_like" if suffix == "_backward_from_output" else "x : array_like"
+    words = f"{'Output' if array[0] == 'y' else 'Input'} of one dimension or more and {_DATA.partition(' and ')[2]}"
+    parameters = [(array, words)]
+    if suffix != "":
+        parameters.insert(0, ("dy : array_like", "Gradient of the output; all but the axis broadcasts."))
+    keywords = (
+        "**kwargs",
+        "Every other keyword of a generalized ufunc: axes, casting, order, dtype, subok, signature.",
+    )
+    parameters += [("axis : int, default -1", "The axis to sum over, by keyword."), _OUT, keywords]
+    returns = [(f"{'dx' if suffix else 'y'} : ndarray", "Of the data's dtype and shape.")]
+    problem = ("ValueError", "If there is no such axis (numpy.exceptions.AxisError), shapes do not fit, or `x` is 0-d.")
+    sections = [("Parameters", parameters), ("Returns", returns), ("Raises", [_WRONG_KIND, problem])]
+    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+
+
 def docstring(
     name: str, suffix: str, description: Description, defaults: dict[str, float | None], *, gated: bool = False
 ) -> str:
@@ -142,6 +173,8 @@ def docstring(
     """
     if name in _OWN:
         return _OWN[name](suffix, description)
+    if name in OVER_ROWS:
+        return _over_rows(name, suffix, description)
     learned = description.learned and suffix == "_backward"
     arrays = ["gate", "value"] if gated else ["x"]
     if suffix == "":

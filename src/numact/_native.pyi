@@ -13,6 +13,7 @@ def catalogue() -> list[tuple[str, str, tuple[tuple[str, float | None, str, str]
 def make_functions(
     level: str, precise: bool, docs: dict[str, str], module: str
 ) -> tuple[dict[str, Any], dict[str, Any]]: ...
+def make_row_functions(level: str, precise: bool, docs: dict[str, str]) -> dict[str, Any]: ...
 def parameter_gradient(
     level: str,
     name: str,

@@ -988,6 +988,79 @@ def swiglu_backward(dy: ArrayLike, gate: ArrayLike, value: ArrayLike) -> tuple[A
     return dy * silu_derivative(gate) * value, dy * silu(gate)
 
 
+# --- softmax, softmin, log_softmax ---
+
+
+def _exponentials(x: Array, axis: int) -> tuple[Array, Array]:
+    """x less its maximum over the axis, and exp of that."""
+    shifted = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+    return shifted, np.exp(shifted)
+
+
+@_quiet
+def softmax(x: ArrayLike, axis: int = -1) -> Array:
+    """exp(x) / sum(exp(x)), both less the maximum."""
+    (x,) = _floats(x)
+    _, e = _exponentials(x, axis)
+    return np.asarray(e / e.sum(axis=axis, keepdims=True))
+
+
+@_quiet
+def softmax_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> Array:
+    """y (dy - sum(dy y))."""
+    return softmax_backward_from_output(dy, softmax(x, axis), axis)
+
+
+@_quiet
+def softmax_backward_from_output(dy: ArrayLike, y: ArrayLike, axis: int = -1) -> Array:
+    """y (dy - sum(dy y))."""
+    dy, y = _floats(dy, y)
+    return np.asarray(y * (dy - (dy * y).sum(axis=axis, keepdims=True)))
+
+
+@_quiet
+def softmin(x: ArrayLike, axis: int = -1) -> Array:
+    """softmax(-x)."""
+    (x,) = _floats(x)
+    return softmax(-x, axis)
+
+
+@_quiet
+def softmin_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> Array:
+    """-y (dy - sum(dy y))."""
+    return softmin_backward_from_output(dy, softmin(x, axis), axis)
+
+
+@_quiet
+def softmin_backward_from_output(dy: ArrayLike, y: ArrayLike, axis: int = -1) -> Array:
+    """-y (dy - sum(dy y))."""
+    return -softmax_backward_from_output(dy, y, axis)
+
+
+@_quiet
+def log_softmax(x: ArrayLike, axis: int = -1) -> Array:
+    """x - m - log1p(sum of exp(x - m) less one maximum), m the maximum; -inf beside +inf, which gives NaN itself."""
+    (x,) = _floats(x)
+    shifted, e = _exponentials(x, axis)
+    largest = x == x.max(axis=axis, keepdims=True, initial=-np.inf)
+    others = np.where(largest, 0, e).sum(axis=axis, keepdims=True) + (largest.sum(axis=axis, keepdims=True) - 1)
+    return np.asarray(shifted - np.log1p(np.where(np.isnan(x).any(axis=axis, keepdims=True), np.nan, others)))
+
+
+@_quiet
+def log_softmax_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> Array:
+    """dy - softmax(x) sum(dy)."""
+    dy, x = _floats(dy, x)
+    return dy - softmax(x, axis) * dy.sum(axis=axis, keepdims=True)
+
+
+@_quiet
+def log_softmax_backward_from_output(dy: ArrayLike, y: ArrayLike, axis: int = -1) -> Array:
+    """dy - exp(y) sum(dy)."""
+    dy, y = _floats(dy, y)
+    return dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)
+
+
 # --- maxout ---
 
 

@@ -296,7 +296,7 @@ class Activate(Layer):
             if parameter not in expected:
                 takes = f"takes {', '.join(expected)}" if expected else "takes no parameters"
                 raise TypeError(f"{name} {takes}, got {parameter}")
-        self._record.forward(0.0, **parameters)  # refuses values outside their domain now, not in training
+        self._record.forward([0.0], **parameters)  # refuses values outside their domain now, not in training
         self._x: Array | None = None
 
     def __repr__(self) -> str:

@@ -1,0 +1,211 @@
+// Over a row, with m the largest x, e = exp(x - m) and S the sum of e:
+//   softmax(x) = e / S,                  dx = y (dy - sum(dy y))
+//   softmin(x) = softmax(-x)
+//   log_softmax(x) = (x - m) - log(S),   dx = dy - exp(y) sum(dy)
+// log(S) is log1p of S less one maximum: it keeps its digits where the others are tiny.
+//
+// NaN or +inf (inf - inf) gives a row of NaN, but log_softmax gives -inf beside +inf, as SciPy does. A row of -inf gives NaN.
+//
+// A formula says what is summed over the row (term<k>) and what becomes of each element then (finish). kernels/rows.hpp does
+// the rest.
+#pragma once
+#include "../kernels/row_facts.hpp"
+#include "../lanes/log1p.hpp"
+
+namespace numact {
+namespace {
+
+// exp(x - m) * unit for x <= m, 0 below the lowest; the rounding of x - m is made up for. The unit keeps in range what counts:
+// in log_softmax at the maximum, the sum of many exponentials smaller than the smallest number.
+template <class A>
+struct ShiftedExp {
+  static constexpr double lowest = -700, unit = 1;
+};
+template <>
+struct ShiftedExp<Single> {
+  static constexpr float lowest = -130, unit = 0x1p64f, unit_exponent = 64;
+};
+template <>
+struct ShiftedExp<Double> {
+  static constexpr double lowest = -795, unit = 0x1p128, unit_exponent = 128;
+};
+template <class A, class T = typename A::word>
+NUMACT_LANE T shifted_exp(T x, T m) {
+  const T a = x - m;
+  if constexpr (A::wide) {
+    const T e = value(exp_negative<A>(a));
+    return a < ShiftedExp<A>::lowest ? 0 : e;
+  } else {
+    constexpr T magic = Format<T>::round_magic + (Format<T>::exponent_bias + ShiftedExp<A>::unit_exponent);
+    const Reduced<A> z = reduce<A>(a);
+    const T r = z.r + two_sum(x, -m).lo;
+    const Pair<T> leading = fast_two_sum(T(1), r);
+    const T mantissa = leading.hi + multiply_add<A>(r * r, exp_q<A>(r), leading.lo);
+    const T e = mantissa * power_from_rounded<T>(z.n + magic);
+    return a < ShiftedExp<A>::lowest ? 0 : e;
+  }
+}
+
+// std::conditional of <type_traits> would bring code of the library into the levels.
+template <bool, class Yes, class>
+struct Choice {
+  using type = Yes;
+};
+template <class Yes, class No>
+struct Choice<false, Yes, No> {
+  using type = No;
+};
+
+// What is made of a row's sums, for float32 data without FMA.
+template <class A>
+using RowArithmetic = typename Choice<A::paired, Double, Portable>::type;
+template <class R>
+NUMACT_LANE typename R::number row_total(const RowFacts& row, int k) {
+  const double low = absolute(row.sum[k]) <= Format<double>::largest ? row.low[k] : 0;
+  if constexpr (R::paired) {
+    return fast_two_sum(row.sum[k], low);
+  } else {
+    return row.sum[k] + low;
+  }
+}
+NUMACT_LANE void store_words(double x, double& word, double& low) { word = x, low = 0; }
+NUMACT_LANE void store_words(Pair<double> x, double& word, double& low) { word = x.hi, low = x.lo; }
+
+template <class A>
+NUMACT_LANE double probability(double e, const RowFacts& row) {
+  if constexpr (A::paired) return multiply_add<A>(e, row.reciprocal, e * row.reciprocal_low);
+  return e * row.reciprocal;
+}
+
+struct OfInput {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T exponential(T x, T maximum) {
+    return shifted_exp<A>(x, maximum);
+  }
+};
+struct OfOutput {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T exponential(T y, T) {
+    return shifted_exp<A>(at_most(y, T(0)), T(0));
+  }
+};
+
+// Each formula: how many arrays, (dy and) x or y; whether x is negated, whether there is y in its place, whether e is computed
+// (else it is y), which sums are taken.
+template <bool negative>
+struct SoftmaxForward : OfInput {
+  static constexpr int arrays = 1;
+  static constexpr bool negated = negative, from_output = false, has_exponentials = true, sums[row_sums] = {true, false};
+  template <class A, int k>
+  NUMACT_LANE static double term(double e, double, const RowFacts&, double) {
+    return e;
+  }
+  template <class A>
+  NUMACT_LANE static void complete(RowFacts& row) {
+    using R = RowArithmetic<A>;
+    store_words(number<R>(1) / row_total<R>(row, 0), row.reciprocal, row.reciprocal_low);
+  }
+  template <class A>
+  NUMACT_LANE static double finish(double e, double, double, const RowFacts& row) {
+    return probability<A>(e, row);
+  }
+};
+
+// (2 y) (dy / 2 - dot / 2): half of each, so that their difference does not overflow.
+template <bool negative, bool output>
+struct SoftmaxBackward : OfInput {
+  static constexpr int arrays = 2;
+  static constexpr bool negated = negative && !output, from_output = output, has_exponentials = !output,
+                        sums[row_sums] = {!output, true};
+  template <class A, int k>
+  NUMACT_LANE static double term(double e, double, const RowFacts& row, double dy) {
+    if constexpr (k == 0) return e;
+    return e * (A::paired ? dy * row.dy_scale : dy);
+  }
+  template <class A>
+  NUMACT_LANE static void complete(RowFacts& row) {
+    using R = RowArithmetic<A>;
+    auto dot = row_total<R>(row, 1);
+    if constexpr (!output) {
+      SoftmaxForward<negative>::template complete<A>(row);
+      dot = dot / row_total<R>(row, 0);
+    }
+    row.dot = rounded(dot) / 2;
+    row.dy_factor = row.dy_scale / 2;
+    row.dx_factor = (negative ? -2 : 2) / row.dy_scale;
+  }
+  template <class A>
+  NUMACT_LANE static double finish(double e, double, double dy, const RowFacts& row) {
+    const double y = output ? e : probability<A>(e, row);
+    return y * (dy * row.dy_factor - row.dot) * row.dx_factor;
+  }
+};
+
+struct LogSoftmaxForward : OfInput {
+  static constexpr int arrays = 1;
+  static constexpr bool negated = false, from_output = false, has_exponentials = true, sums[row_sums] = {true, true};
+  // The others, and how many maxima.
+  template <class A, int k>
+  NUMACT_LANE static double term(double e, double x, const RowFacts& row, double) {
+    if constexpr (k == 0) return x == row.maximum ? 0 : e;
+    return x == row.maximum ? 1 : 0;
+  }
+  template <class A>
+  NUMACT_LANE static void complete(RowFacts& row) {
+    using R = RowArithmetic<A>;
+    const auto others = times_power(1 / double(ShiftedExp<A>::unit), row_total<R>(row, 0));
+    store_words(log1p<R>((row.sum[1] - 1) + others), row.log, row.log_low);
+  }
+  template <class A>
+  NUMACT_LANE static double finish(double, double x, double, const RowFacts& row) {
+    const double below = x - row.maximum;
+    if constexpr (!A::paired) return below - row.log;
+    const double low = two_sum(x, -row.maximum).lo - row.log_low;
+    return (below - row.log) + (absolute(below) <= Format<double>::largest ? low : 0);
+  }
+};
+
+template <bool output>
+struct LogSoftmaxBackward : Choice<output, OfOutput, OfInput>::type {
+  static constexpr int arrays = 2;
+  static constexpr bool negated = false, from_output = output, has_exponentials = true, sums[row_sums] = {!output, true};
+  template <class A, int k>
+  NUMACT_LANE static double term(double e, double, const RowFacts& row, double dy) {
+    if constexpr (k == 0) return e;
+    return A::paired ? dy * row.dy_scale : dy;
+  }
+  template <class A>
+  NUMACT_LANE static void complete(RowFacts& row) {
+    using R = RowArithmetic<A>;
+    SoftmaxForward<false>::template complete<A>(row);
+    if constexpr (output) {
+      row.reciprocal = 1 / double(ShiftedExp<A>::unit);
+      row.reciprocal_low = 0;
+    }
+    row.dot = rounded(row_total<R>(row, 1));
+    row.dx_factor = 1 / row.dy_scale;
+  }
+  template <class A>
+  NUMACT_LANE static double finish(double e, double, double dy, const RowFacts& row) {
+    return dy - probability<A>(e, row) * row.dot * row.dx_factor;
+  }
+};
+
+struct Softmax {
+  using Forward = SoftmaxForward<false>;
+  using Backward = SoftmaxBackward<false, false>;
+  using BackwardFromOutput = SoftmaxBackward<false, true>;
+};
+struct Softmin {
+  using Forward = SoftmaxForward<true>;
+  using Backward = SoftmaxBackward<true, false>;
+  using BackwardFromOutput = SoftmaxBackward<true, true>;
+};
+struct LogSoftmax {
+  using Forward = LogSoftmaxForward;
+  using Backward = LogSoftmaxBackward<false>;
+  using BackwardFromOutput = LogSoftmaxBackward<true>;
+};
+
+}  // namespace
+}  // namespace numact
