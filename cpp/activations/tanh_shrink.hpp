@@ -2,6 +2,10 @@
 // tanh_shrink'(x) = tanh(x)^2.
 // p by Remez, tools/fit_tanh_shrink.py, error relative to x - tanh(x): Wide and Portable degree 6, 2^-29.0; Double degree
 // 13, 2^-59.0, its leading coefficient 1/3.
+//
+// Largest errors found over samples of every binade, in ulp. float32 and precise forward 0.5292 at 0x1.d750bp-2, backward
+// 0.5075 at x = 0x1.cde42cp-4, dy = -8.9411e28. float64 forward 0.985 at -0x1.7ffffffdb01f7p-1, backward 1.95 at
+// x = 0x1.631ce99c17p-3.
 #pragma once
 #include "../lanes/exp.hpp"
 
