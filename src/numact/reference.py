@@ -436,7 +436,7 @@ def softplus(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     """log(1 + exp(beta x)) / beta as max(x, 0) + log1p(exp(-|beta x|)) / beta."""
     (x,) = _floats(x)
     beta = np.asarray(beta, x.dtype)
-    return np.where(x > 0, x, 0) + np.log1p(np.exp(-np.abs(beta * x))) / beta
+    return np.asarray(np.where(x > 0, x, 0) + np.log1p(np.exp(-np.abs(beta * x))) / beta)
 
 
 @_quiet
@@ -457,7 +457,7 @@ def softplus_backward(dy: ArrayLike, x: ArrayLike, beta: ArrayLike = 1.0) -> Arr
 def softplus_backward_from_output(dy: ArrayLike, y: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     """dy (1 - exp(-beta y)), as expm1."""
     dy, y = _floats(dy, y)
-    return dy * -np.expm1(-np.asarray(beta, y.dtype) * y)
+    return np.asarray(dy * -np.expm1(-np.asarray(beta, y.dtype) * y))
 
 
 @_quiet
@@ -651,7 +651,7 @@ def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
     (x,) = _floats(x)
     b = np.asarray(b, x.dtype)
     s = np.hypot(x, np.sqrt(b))
-    return np.where(x < 0, b / 2 / (s + np.abs(x)), x / 2 + s / 2)
+    return np.asarray(np.where(x < 0, b / 2 / (s + np.abs(x)), x / 2 + s / 2))
 
 
 @_quiet
@@ -661,7 +661,7 @@ def squareplus_derivative(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
     b = np.asarray(b, x.dtype)
     s = np.hypot(x, np.sqrt(b))
     q = b / 2 / (s + np.abs(x)) / s
-    return np.where(x == 0, x.dtype.type(0.5), np.where(x < 0, q, 1 - q))
+    return np.asarray(np.where(x == 0, x.dtype.type(0.5), np.where(x < 0, q, 1 - q)))
 
 
 @_quiet
@@ -890,7 +890,7 @@ def mish_derivative(x: ArrayLike) -> Array:
     n, d = 1 + 2 * e, 1 + 2 * e * (1 + e)
     right = (n * d + 4 * x * e * e * (1 + e)) / (d * d)
     d = 2 + e * (e + 2)
-    return np.where(x > 0, right, e * (((e + 2) * d + 4 * x * (1 + e)) / (d * d)))
+    return np.asarray(np.where(x > 0, right, e * (((e + 2) * d + 4 * x * (1 + e)) / (d * d))))
 
 
 @_quiet
@@ -919,7 +919,7 @@ def dish_derivative(x: ArrayLike) -> Array:
     s = np.hypot(1, x)
     q = 0.5 / s / (s + np.abs(x))
     p = q * (q * (6 - 4 * q) - 1)
-    return np.where(x > 0, 1 - p, p)
+    return np.asarray(np.where(x > 0, 1 - p, p))
 
 
 @_quiet
