@@ -3,8 +3,9 @@
 //   dish' = p for x < 0,  1 - p for x > 0,  p = q (6 q - 4 q^2 - 1) = q (q - r) 4 (R - q),  r, R = (3 -+ sqrt(5)) / 4
 // so that the one difference is q - r, at the sign change of dish', x = -0.786. The limit -0.0 at minus infinity.
 //
-// Largest errors found over samples of every binade, in ulp. float32 and precise 0.5000; near the sign change of dish' 0.032 *
-// 2^-24 |dy|. float64 forward 0.75 at 0x1.ab5286f8859a7p-2, backward 2.49 at x = -0x1.fffffffffffffp+429, dy = 3.4128e307.
+// Largest errors found over samples of every binade, in ulp. float32 and precise 0.5000; near the sign change of dish'
+// 0.032 * 2^-24 |dy|. float64 forward 0.75 at 0x1.ab5286f8859a7p-2, backward 2.49 at x = -0x1.fffffffffffffp+429, dy =
+// 3.4128e307.
 #pragma once
 #include "../lanes/exp.hpp"
 

@@ -5,11 +5,11 @@
 // In Double x is taken times a power of two that brings max(|x|, sqrt(b)) to [1/2, 1), or to 4 for the largest: nothing
 // overflows and no square underflows.
 //
-// Largest errors found over samples of every binade, b from 0 to the largest, in ulp. float32 and precise 0.5000. float64
-// forward 0.992 at 0x1.2c9c63454cac8p-6 (b = 0.3), backward 2.00 at x = -0x1.44f3d2c0af1a1p-433, dy = 8.5434e-308 (b = 0.3), where
-// the result is almost subnormal.
+// Largest errors found over samples of every binade, b from 0 to the largest, in ulp. float32 and precise 0.5000.
+// float64 forward 0.992 at 0x1.2c9c63454cac8p-6 (b = 0.3), backward 2.00 at x = -0x1.44f3d2c0af1a1p-433, dy =
+// 8.5434e-308 (b = 0.3), where the result is almost subnormal.
 #pragma once
-#include "../lanes/arithmetic.hpp"
+#include "../lanes/exp.hpp"
 
 namespace numact {
 namespace {
