@@ -690,7 +690,7 @@ def _mills_ratio(a: Array) -> Array:
     for k in range(3, 61, 2):
         term = term * near**2 / k
         series = series + term
-    return np.where(a < 1, a.dtype.type(_SQRT_HALF_PI) / _gaussian(near) - series, 1 / fraction)
+    return np.asarray(np.where(a < 1, a.dtype.type(_SQRT_HALF_PI) / _gaussian(near) - series, 1 / fraction))
 
 
 def _normal(x: Array) -> tuple[Array, Array, Array]:
