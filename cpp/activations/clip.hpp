@@ -10,16 +10,23 @@
 namespace numact {
 namespace {
 
-// min(max(x, low), high), NaN where one of them is.
+// `result`, or NaN where a bound is; nothing is left of it where the bounds are constants.
+template <class T>
+NUMACT_LANE T unless_nan(T low, T high, T result) {
+  return low == low ? (high == high ? result : high) : low;
+}
+// min(max(x, low), high), NaN where one of them is. Written as the machine's min and max, which return their second operand
+// where one is NaN.
 template <class T>
 NUMACT_LANE T clip(T x, T low, T high) {
-  const T raised = x >= low ? x : (x < low ? low : x + low);
-  return raised <= high ? raised : (raised > high ? high : raised + high);
+  const T raised = low > x ? low : x;
+  return unless_nan(low, high, high < raised ? high : raised);
 }
 // The derivative of clip.
 template <class T>
 NUMACT_LANE T slope_between(T x, T low, T high) {
-  return slope_above(x, low) * slope_above(high, x);
+  const T outside = x == x ? T(0) : x;
+  return unless_nan(low, high, x > low ? (x < high ? T(1) : outside) : outside);
 }
 
 struct Relu6 {
