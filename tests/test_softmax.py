@@ -126,7 +126,7 @@ def test_tails_against_mpmath(built, dtype, name):
     for row in rows:
         x = sign * np.array(row, dtype)
         got = built.functions[name](x)
-        with mpmath.workdps(60):
+        with mpmath.workdps(400):
             shifted = [mpmath.mpf(float(sign * v)) - max(map(float, sign * x)) for v in x]
             total = mpmath.fsum(map(mpmath.exp, shifted))
             for i in (0, 1, len(row) - 1):
@@ -141,7 +141,8 @@ def test_tails_against_mpmath(built, dtype, name):
 def test_huge_gradients(built, dtype, name):
     """Nothing overflows before dx does; tiny dy keep their digits."""
     largest = np.finfo(dtype).max
-    x = np.array([[0, 0, 0, 0], [0, -1, -50, 3], [0, 0, -700, -1000]], dtype)
+    tail = -120 if dtype == np.float32 else -700
+    x = np.array([[0, 0, 0, 0], [0, -1, -50, 3], [0, 0, tail + 20, tail]], dtype)
     for dy in ([1, 1, 1, 1], [1, -1, 1, -1], [-1, -1, -1, 1], [1, 0, 0, 0]):
         tiny = np.finfo(dtype).smallest_subnormal
         for scale in (largest, largest / 4, dtype(1e-30), 100 * tiny):
@@ -370,7 +371,7 @@ def test_calls_that_are_refused(built, function):
     x = np.ones((2, 3))
     with pytest.raises(np.exceptions.AxisError):
         f(*(x,) * inputs, axis=2)
-    with pytest.raises(ValueError, match="core dimension"):
+    with pytest.raises(ValueError, match="enough dimensions"):
         f(*(np.float64(1),) * inputs)
     with pytest.raises(TypeError, match="integer"):
         f(*(x,) * inputs, axis=0.5)

@@ -4,7 +4,13 @@
 //   log_softmax(x) = (x - m) - log(S),   dx = dy - exp(y) sum(dy)
 // log(S) is log1p of S less one maximum: it keeps its digits where the others are tiny.
 //
+// In a gradient y counts as 0 below exp(-130) for float32 data (in `precise` below exp(-700)) and as a subnormal number or 0
+// below exp(-708) for float64 data, however large dy is.
+//
 // NaN or +inf (inf - inf) gives a row of NaN, but log_softmax gives -inf beside +inf, as SciPy does. A row of -inf gives NaN.
+//
+// Largest errors found, 600 to 4000 elements of each of many lengths and scales, in ulp (of the terms' magnitudes for gradients):
+// float32 forward 1.46, backward 1.48; precise 0.501; float64 forward 1.67, backward 3.1; float16 0.501.
 //
 // A formula says what is summed over the row (term<k>) and what becomes of each element then (finish). kernels/rows.hpp does
 // the rest.

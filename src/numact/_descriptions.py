@@ -794,7 +794,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             derivative=r"[i = j] - e^{y_j}",
             output_range=(-inf, 0.0),
             zero_centered=False,
-            saturates="right",
+            saturates="no",
             monotonic=True,
             source="J. Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, with "
             "Relationships to Statistical Pattern Recognition, Neurocomputing, Springer 1990",
