@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
@@ -373,10 +375,17 @@ struct FrontEnd {
   PyObject* defaults64[most_parameters];
 };
 
+// By its bits: where another library lets subnormal numbers count as 0, comparing would call them 0.
+bool is_zero(double number) {
+  uint64_t bits;
+  std::memcpy(&bits, &number, sizeof bits);
+  return bits << 1 == 0;
+}
+
 bool within(double number, Domain domain, double previous) {
   switch (domain) {
-    case Domain::positive: return number > 0;
-    case Domain::nonnegative: return number >= 0;
+    case Domain::positive: return !std::isnan(number) && !std::signbit(number) && !is_zero(number);
+    case Domain::nonnegative: return !std::isnan(number) && (!std::signbit(number) || is_zero(number));
     case Domain::at_least_previous: return !(number < previous) && !std::isnan(number);
     case Domain::at_most_previous: return !(number > previous) && !std::isnan(number);
     default: return !std::isnan(number);
