@@ -1051,14 +1051,14 @@ def log_softmax(x: ArrayLike, axis: int = -1) -> Array:
 def log_softmax_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> Array:
     """dy - softmax(x) sum(dy)."""
     dy, x = _floats(dy, x)
-    return dy - softmax(x, axis) * dy.sum(axis=axis, keepdims=True)
+    return np.asarray(dy - softmax(x, axis) * dy.sum(axis=axis, keepdims=True))
 
 
 @_quiet
 def log_softmax_backward_from_output(dy: ArrayLike, y: ArrayLike, axis: int = -1) -> Array:
     """dy - exp(y) sum(dy)."""
     dy, y = _floats(dy, y)
-    return dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)
+    return np.asarray(dy - np.exp(y) * dy.sum(axis=axis, keepdims=True))
 
 
 # --- maxout ---

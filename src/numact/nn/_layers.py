@@ -290,14 +290,17 @@ class Activate(Layer):
         if name in _OWN_LAYER:
             raise ValueError(f"{name} is no function of its input alone: use the layer {_OWN_LAYER[name]}")
         self._record = na.activations[name]
+        if self._record.kind in ("gated", "random"):
+            raise ValueError(f"{name} is no function of its input alone, and has no layer; call numact.{name}")
         self._parameters = parameters
         expected = [p.name for p in self._record.parameters]
         for parameter in parameters:
             if parameter not in expected:
                 takes = f"takes {', '.join(expected)}" if expected else "takes no parameters"
                 raise TypeError(f"{name} {takes}, got {parameter}")
-        self._record.forward([0.0], **parameters)  # refuses values outside their domain now, not in training
+        self._record.forward([[0.0]], **parameters)  # refuses values outside their domain now, not in training
         self._x: Array | None = None
+        self._y_shape: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"Activate({', '.join([repr(self.activation), *(f'{k}={v}' for k, v in self._parameters.items())])})"
@@ -305,11 +308,13 @@ class Activate(Layer):
     def forward(self, x: ArrayLike, training: bool = False) -> Array:
         x = np.asarray(x)
         self._x = x if training else None
-        return np.asarray(self._record.forward(x, **self._parameters))
+        y = np.asarray(self._record.forward(x, **self._parameters))
+        self._y_shape = y.shape
+        return y
 
     def backward(self, dy: ArrayLike) -> Array:
         x = self._saved(self._x)
-        dx = self._record.backward(self._gradient(dy, x.shape), x, **self._parameters)
+        dx = self._record.backward(self._gradient(dy, self._y_shape), x, **self._parameters)
         return np.asarray(dx[0] if isinstance(dx, tuple) else dx)  # swish adds the gradient of its parameter
 
 
