@@ -4,10 +4,7 @@
 //   log_softmax(x) = (x - m) - log(S),   dx = dy - exp(y) sum(dy)
 // log(S) is log1p of S less one maximum: it keeps its digits where the others are tiny.
 //
-// In a gradient y counts as 0 below exp(-130) for float32 data (in `precise` below exp(-700)) and as a subnormal number or 0
-// below exp(-708) for float64 data, however large dy is.
-//
-// NaN or +inf (inf - inf) gives a row of NaN, but log_softmax gives -inf beside +inf, as SciPy does. A row of -inf gives NaN.
+// In a gradient of float64 data y counts as 0 below exp(-795), however large dy is; of float32 data it is never too small.
 //
 // Largest errors found, 600 to 4000 elements of each of many lengths and scales, in ulp (of the terms' magnitudes for gradients):
 // float32 forward 1.46, backward 1.48; precise 0.501; float64 forward 1.67, backward 3.1; float16 0.501.
@@ -21,34 +18,28 @@
 namespace numact {
 namespace {
 
-// exp(x - m) * unit for x <= m, 0 below the lowest; the rounding of x - m is made up for. The unit keeps in range what counts:
-// in log_softmax at the maximum, the sum of many exponentials smaller than the smallest number.
+// exp(x - m) * unit for x <= m, 0 below the lowest; the rounding of x - m is made up for. A double also where its digits are
+// those of a float: that keeps in range what counts after all, times a large dy or in a sum of many. The unit does so for
+// float64 data.
+constexpr double lowest_exponent = -700, lowest_exponent64 = -795;
 template <class A>
-struct ShiftedExp {
-  static constexpr double lowest = -700, unit = 1;
-};
-template <>
-struct ShiftedExp<Single> {
-  static constexpr float lowest = -130, unit = 0x1p64f, unit_exponent = 64;
-};
-template <>
-struct ShiftedExp<Double> {
-  static constexpr double lowest = -795, unit = 0x1p128, unit_exponent = 128;
-};
+constexpr double exp_unit = A::paired ? 0x1p128 : 1;
+
 template <class A, class T = typename A::word>
-NUMACT_LANE T shifted_exp(T x, T m) {
+NUMACT_LANE double shifted_exp(T x, T m) {
   const T a = x - m;
   if constexpr (A::wide) {
     const T e = value(exp_negative<A>(a));
-    return a < ShiftedExp<A>::lowest ? 0 : e;
+    return a < lowest_exponent ? 0 : e;
   } else {
-    constexpr T magic = Format<T>::round_magic + (Format<T>::exponent_bias + ShiftedExp<A>::unit_exponent);
+    constexpr T lowest = A::paired ? lowest_exponent64 : lowest_exponent;
+    constexpr double magic = Format<double>::round_magic + (Format<double>::exponent_bias + (A::paired ? 128 : 0));
     const Reduced<A> z = reduce<A>(a);
     const T r = z.r + two_sum(x, -m).lo;
     const Pair<T> leading = fast_two_sum(T(1), r);
     const T mantissa = leading.hi + multiply_add<A>(r * r, exp_q<A>(r), leading.lo);
-    const T e = mantissa * power_from_rounded<T>(z.n + magic);
-    return a < ShiftedExp<A>::lowest ? 0 : e;
+    const double e = double(mantissa) * power_from_rounded<double>(double(z.n) + magic);
+    return a < lowest ? 0 : e;
   }
 }
 
@@ -69,7 +60,7 @@ template <class R>
 NUMACT_LANE typename R::number row_total(const RowFacts& row, int k) {
   const double low = absolute(row.sum[k]) <= Format<double>::largest ? row.low[k] : 0;
   if constexpr (R::paired) {
-    return fast_two_sum(row.sum[k], low);
+    return two_sum(row.sum[k], low);
   } else {
     return row.sum[k] + low;
   }
@@ -83,15 +74,24 @@ NUMACT_LANE double probability(double e, const RowFacts& row) {
   return e * row.reciprocal;
 }
 
+// y * factor, also where y underflows and this does not.
+template <class A>
+NUMACT_LANE double probability_times(double e, double factor, const RowFacts& row) {
+  const double y = probability<A>(e, row), product = y * factor;
+  if constexpr (!A::paired) return product;
+  const double tiny = (e * factor) * row.reciprocal;
+  return y > 0x1p-900 ? product : y == y ? tiny : y;
+}
+
 struct OfInput {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T exponential(T x, T maximum) {
+  NUMACT_LANE static double exponential(T x, T maximum) {
     return shifted_exp<A>(x, maximum);
   }
 };
 struct OfOutput {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T exponential(T y, T) {
+  NUMACT_LANE static double exponential(T y, T) {
     return shifted_exp<A>(at_most(y, T(0)), T(0));
   }
 };
@@ -142,8 +142,8 @@ struct SoftmaxBackward : OfInput {
   }
   template <class A>
   NUMACT_LANE static double finish(double e, double, double dy, const RowFacts& row) {
-    const double y = output ? e : probability<A>(e, row);
-    return y * (dy * row.dy_factor - row.dot) * row.dx_factor;
+    const double difference = dy * row.dy_factor - row.dot;
+    return (output ? e * difference : probability_times<A>(e, difference, row)) * row.dx_factor;
   }
 };
 
@@ -159,7 +159,7 @@ struct LogSoftmaxForward : OfInput {
   template <class A>
   NUMACT_LANE static void complete(RowFacts& row) {
     using R = RowArithmetic<A>;
-    const auto others = times_power(1 / double(ShiftedExp<A>::unit), row_total<R>(row, 0));
+    const auto others = times_power(1 / exp_unit<A>, row_total<R>(row, 0));
     store_words(log1p<R>((row.sum[1] - 1) + others), row.log, row.log_low);
   }
   template <class A>
@@ -185,7 +185,7 @@ struct LogSoftmaxBackward : Choice<output, OfOutput, OfInput>::type {
     using R = RowArithmetic<A>;
     SoftmaxForward<false>::template complete<A>(row);
     if constexpr (output) {
-      row.reciprocal = 1 / double(ShiftedExp<A>::unit);
+      row.reciprocal = 1 / exp_unit<A>;
       row.reciprocal_low = 0;
     }
     row.dot = rounded(row_total<R>(row, 1));
@@ -193,7 +193,7 @@ struct LogSoftmaxBackward : Choice<output, OfOutput, OfInput>::type {
   }
   template <class A>
   NUMACT_LANE static double finish(double e, double, double dy, const RowFacts& row) {
-    return dy - probability<A>(e, row) * row.dot * row.dx_factor;
+    return dy - probability_times<A>(e, row.dot, row) * row.dx_factor;
   }
 };
 

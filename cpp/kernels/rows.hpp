@@ -18,7 +18,7 @@ struct RowLoops {
   using word = typename A::word;
   static constexpr bool float64 = A::paired;
   using T = typename Choice<float64, double, float>::type;  // of the data
-  using E = typename Choice<F::has_exponentials, word, T>::type;
+  using E = typename Choice<F::has_exponentials, double, T>::type;
 
   __attribute__((noinline)) static void maximum_loop(const void* data, void* lanes, ptrdiff_t n) {
     const T* const x = static_cast<const T*>(data);
@@ -35,7 +35,7 @@ struct RowLoops {
   }
   __attribute__((noinline)) static void exponential_loop(const void* data, double maximum, void* exponentials, ptrdiff_t n) {
     const T* const x = static_cast<const T*>(data);
-    word* const e = static_cast<word*>(exponentials);
+    double* const e = static_cast<double*>(exponentials);
     const word m = word(maximum);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i) e[i] = F::template exponential<A>(word(sign * x[i]), m);
@@ -109,7 +109,7 @@ struct RowsWalker {
     static constexpr ptrdiff_t length = tile_size / together;
     const T* in[together][most_operands - 1];
     T buffer[most_operands - 1][together][length], out[together][length];
-    double e[together][length];  // room for what the loops make of it
+    double e[together][length];
   };
 
   NUMACT_LANE static T loaded(const char* from) {
