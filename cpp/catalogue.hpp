@@ -48,7 +48,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(LogSigmoid, "log_sigmoid", Wide, Wide, Double, 1.5, 0, {})                                                     \
   X(HardSigmoid, "hard_sigmoid", Single, Single, Wide, 0.2, 0, {})                                                 \
   X(Tanh, "tanh", Single, Wide, Double, 1.0, 0, {})                                                                \
-  X(HardTanh, "hard_tanh", Single, Single, Wide, 0.1, 2,                                                           \
+  X(HardTanh, "hard_tanh", Single, Single, Double, 0.1, 2,                                                         \
     {{"min_val", -1.0, Domain::any, Domain::any},                                                                  \
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                      \
   X(TanhShrink, "tanh_shrink", Wide, Wide, Double, 1.5, 0, {})                                                     \

@@ -53,9 +53,10 @@ struct HardTanh {
   NUMACT_LANE static T backward(T dy, T x, T min_val, T max_val) {
     return dy * slope_between(x, min_val, max_val);
   }
+  // The output holds the bounds as they were rounded.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y, T min_val, T max_val) {
-    return dy * slope_between(y, min_val, max_val);
+    return dy * slope_between(y, as_result<A>(min_val), as_result<A>(max_val));
   }
 };
 

@@ -207,6 +207,13 @@ NUMACT_LANE typename A::word finite(typename A::word x) {
   return with_sign_of(at_most(absolute(x), largest), x);
 }
 
+// x as a result of it is: rounded to the format of the results.
+template <class A>
+NUMACT_LANE typename A::word as_result(typename A::word x) {
+  if constexpr (A::wide) return float(x);
+  return x;
+}
+
 // c0 + c1 x + c2 x^2 + ...
 template <class A>
 NUMACT_LANE typename A::word horner(typename A::word, typename A::word c0) {

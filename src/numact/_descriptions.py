@@ -434,8 +434,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             source="R. Collobert, Large Scale Machine Learning, PhD thesis, Universite Paris VI, 2004",
             kink="hard_tanh'(min_val) = hard_tanh'(max_val) = 0.",
             from_output="Nothing is lost where the bounds are numbers of the data's dtype, as -1 and 1 are. Others "
-            "(0.7 for float16 data, or for float32 data in `numact.precise`) are rounded in the output, which may then "
-            "count as between them.",
+            "(0.7 for float16 or bfloat16 data) are rounded in the output, which may then count as between them.",
             parameters={
                 "min_val": "The lower bound, any number but NaN, -inf for none.",
                 "max_val": "The upper bound, at least `min_val`, inf for none; where arrays cross, the upper counts.",
