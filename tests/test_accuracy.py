@@ -10,7 +10,7 @@ from functools import cache
 import mpmath
 import numpy as np
 import pytest
-from ulp import LONG, bit_patterns, errors, everyday, worst
+from ulp import LONG, ROOTS, bit_patterns, errors, everyday, worst
 
 import numact as na
 from numact import _build, reference
@@ -36,18 +36,6 @@ CASES = [
     if record.kind == "elementwise"
     for parameter in PARAMETERS.get(name, (None,))
 ]
-SWISH_ROOT = LONG("-1.2784645427610737951")  # of 1 + e^t + t
-# Where f' changes sign, and the distance within which the bound of its backward is absolute.
-ROOTS = {
-    "gelu": lambda: (LONG("-0.75179152469356445746"), 0.125),
-    "gelu_tanh": lambda: (LONG("-0.75246142207101625849"), 0.125),
-    "quick_gelu": lambda: (SWISH_ROOT / LONG("1.702"), 0.125),
-    "silu": lambda: (SWISH_ROOT, 0.125),
-    "swish": lambda beta: (SWISH_ROOT / beta, 0.125 / abs(beta)) if beta else None,
-    "hard_swish": lambda: (LONG(-1.5), 0.125),
-    "mish": lambda: (-1.1924312145154952, 0.125),
-    "dish": lambda: (-0.78615137775742329, 0.125),
-}
 VARIANTS = [(level, tier, dtype) for level in na.available_isas() for tier in ("standard", "precise") for dtype in "fd"]
 
 

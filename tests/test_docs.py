@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import support
 from support import assert_same_bits
-from test_half import HALVES, half_errors
+from test_half import HALVES
 from ulp import LONG, errors
 
 import make_docs
@@ -81,7 +81,7 @@ def test_special_values(built, dtype, name):
                 got = got + got.dtype.type(0)  # the sign of a zero is left open
             with np.errstate(over="ignore", invalid="ignore"):
                 rounded = exact.astype(dtype)
-            error = half_errors(got, exact) if is_half else errors(got, exact)
+            error = errors(got, exact)
             representable = rounded.astype(LONG) == exact
             assert_same_bits(got[representable], rounded[representable], f"{function} {built.level} {built.tier}")
             bad = np.argwhere(error > limit(record, dtype, built.tier, function))

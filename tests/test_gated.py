@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import support
 from support import GATED, assert_same_bits
-from ulp import LONG, bit_patterns, everyday, worst
+from ulp import LONG, ROOTS, bit_patterns, everyday, worst
 
 import numact as na
 from numact import reference
@@ -36,8 +36,6 @@ def test_forward(name, built, dtype, rng):
 @long_oracle
 @pytest.mark.parametrize("name", NAMES)
 def test_backward(name, built, dtype, rng):
-    from test_accuracy import ROOTS
-
     dy, gate, value = pairs(rng, dtype, 3)
     dy[::2], value[::3] = 1, 1
     exact = getattr(reference, f"{name}_backward")(dy.astype(LONG), gate.astype(LONG), value.astype(LONG))

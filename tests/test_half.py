@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import support
 from support import CASES, Guarded, assert_same_bits
-from ulp import LONG
+from ulp import FORMATS, LONG, ROOTS, errors
 
 import numact as na
 from numact import precise, reference
@@ -23,33 +23,14 @@ HALVES = [
     pytest.param(np.float16, id="float16"),
     pytest.param(bfloat16, id="bfloat16", marks=pytest.mark.skipif(bfloat16 is None, reason="needs ml_dtypes")),
 ]
-# Bits of the significand, exponent of the smallest subnormal and of the first power of two that is infinite.
-FORMATS = {"float16": (11, -24, 16), "bfloat16": (8, -133, 128)}
 
 
 def every_value(dtype):
     return np.arange(65_536, dtype=np.uint16).view(dtype)
 
 
-def half_errors(got, exact):
-    """Errors in ulp of the half's format; infinity where the kind is wrong."""
-    digits, lowest, beyond = FORMATS[np.dtype(got.dtype).name]
-    value = got.astype(LONG)
-    _, exponent = np.frexp(exact)
-    spacing = np.ldexp(LONG(1), np.maximum(exponent - digits, lowest))
-    limit = np.ldexp(LONG(1), beyond)
-    capped = np.clip(value, -limit, limit)
-    spacing = np.where(np.abs(exact) >= limit, np.ldexp(LONG(1), beyond - digits), spacing)
-    ulp = np.abs(capped - np.clip(exact, -limit, limit)) / spacing
-    ulp = np.where(np.isnan(exact), np.where(np.isnan(value), 0, np.inf), np.where(np.isnan(value), np.inf, ulp))
-    wrong_sign = ~np.isnan(exact) & (value == 0) & (np.signbit(value) != np.signbit(exact))
-    return np.where(wrong_sign, np.inf, ulp)
-
-
 def near_root(case, x, parameters):
     """Where f' changes sign: there the error is bounded by half an ulp of dy instead."""
-    from test_accuracy import ROOTS
-
     roots = ROOTS[case.activation](*parameters) if case.activation in ROOTS else None
     return np.zeros(x.shape, bool) if roots is None else np.abs(x.astype(LONG) - roots[0]) <= roots[1]
 
@@ -75,7 +56,7 @@ def test_every_input(case, dtype):
         other = results[1][0] if isinstance(results[1], tuple) else results[1]
         assert got.dtype == dtype
         assert_same_bits(other, got, f"precise.{case.name} is the standard tier's")
-        error = half_errors(got, exact)
+        error = errors(got, exact)
         if gradient is not None:
             near = near_root(case, x, wide)
             digits, lowest, _ = FORMATS[np.dtype(dtype).name]
