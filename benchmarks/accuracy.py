@@ -1,9 +1,9 @@
 """Largest errors of every function, forward and backward, beside PyTorch, JAX, SciPy and thinc.
 
 Run ``python benchmarks/accuracy.py``; ``--only relu tanh``, ``--dtype float32`` and ``--points N`` make it shorter,
-``--within 10`` leaves the tails out, ``--csv FILE`` writes every measurement, ``--markdown FILE`` the tables. Libraries
-that are not installed are left out: ``pip install "numact[bench]"`` gets all but PyTorch, ``pip install torch
---index-url https://download.pytorch.org/whl/cpu`` that one.
+``--between 1e-6 10`` leaves out tails and subnormal inputs, ``--csv FILE`` writes every measurement, ``--markdown
+FILE`` the tables. Libraries that are not installed are left out: ``pip install "numact[bench]"`` gets all but PyTorch,
+``pip install torch --index-url https://download.pytorch.org/whl/cpu`` that one.
 
 Inputs: all 65,536 of float16 and bfloat16. Of float32 and float64, ``--points`` numbers, half of them random bit
 patterns, which is all exponents alike, half where the functions bend (magnitudes 2^-12 to 2^11, around kinks, roots and
@@ -24,8 +24,9 @@ is an ulp of the sum of the terms' magnitudes. Results of a wrong kind are count
   s  a zero of the wrong sign
 
 Any slope between those of the two sides is right at a kink, and some give 0 at NaN: such inputs are left out of the
-others' gradients, whose conventions are not numact's. They run as their users run them, JAX compiled, gradients by
-autograd and vjp; where a library has no such function, or none with the same definition, the place is empty.
+others' gradients, whose conventions are not numact's. They run as their users run them, JAX compiled (XLA treats
+subnormal numbers as 0), gradients by autograd and vjp. Where a library has no such function, or none with the same
+definition, the place is empty.
 """
 
 from __future__ import annotations
@@ -105,10 +106,10 @@ def wide(arrays: Iterable[Array]) -> list[Array]:
 
 @dataclass(frozen=True)
 class Draw:
-    """How many inputs of float32 and float64 are drawn, and the largest magnitude kept."""
+    """How many inputs of float32 and float64 are drawn, and the magnitudes kept, if not all."""
 
     points: int
-    within: float
+    between: tuple[float, float] | None
 
     def __call__(self, dtype: np.dtype[Any], rng: np.random.Generator) -> Array:
         """All values of a half; of the others random bit patterns, everyday sizes and neighbours of events."""
@@ -123,7 +124,10 @@ class Draw:
             half = self.points // 2
             drawn = [bit_patterns(rng, dtype, half), everyday(rng, dtype, -(-self.points // 6))[: self.points - half]]
             x = np.concatenate([*drawn, near[np.isfinite(near)], ends])
-        return x if np.isinf(self.within) else x[np.abs(x) <= self.within]
+        if self.between is None:
+            return x
+        low, high = self.between
+        return x[(np.abs(x) >= low) & (np.abs(x) <= high)]
 
 
 def gradients(x: Array, shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[tuple[str, Array]]:
@@ -744,6 +748,7 @@ def write_csv(path: str, rows: list[Row]) -> None:
         writer.writerow([*head.split(), "nan", "infinity", "zero", "flushed", "sign_of_zero", "inputs"])
         for row in rows:
             direction, _, dy = row.way.partition(", ")
+            dy = dy.replace("dy", "").strip(" =")
             x = " ".join(value for name, value in row.at.items() if name != "dy")
             what = [row.function, " ".join(f"{p:g}" for p in row.parameters), direction, row.output, dy]
             figures = [row.ulp, x, row.at.get("dy", ""), row.root, sum(row.kinds.values()), *row.kinds.values()]
@@ -779,7 +784,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--points", type=int, default=100_000, help="inputs of float32 and float64 (default: %(default)s)"
     )
-    parser.add_argument("--within", type=float, default=np.inf, help="only inputs up to this magnitude, but of rows")
+    parser.add_argument("--between", type=float, nargs=2, metavar=("LOW", "HIGH"), help="magnitudes of x (not of rows)")
     parser.add_argument("--csv", metavar="FILE", help="write every measurement to FILE")
     parser.add_argument("--markdown", metavar="FILE", help="write the tables to FILE")
     args = parser.parse_args()
@@ -799,10 +804,10 @@ def main() -> None:
     start = time.perf_counter()
     others, missing = peers()
     own = [Numact(tier, level) for tier in ("standard", "precise") for level in na.available_isas()]
-    rows, failures = measure(args.only, args.dtype, Draw(args.points, args.within), [*own, *others])
+    rows, failures = measure(args.only, args.dtype, Draw(args.points, args.between), [*own, *others])
 
     versions = [f"numact {na.__version__}", f"NumPy {np.__version__}", *(f"{p.label} {p.version}" for p in others)]
-    points = f"{args.points} points" + ("" if np.isinf(args.within) else f" of magnitudes up to {args.within:g}")
+    points = f"{args.points} points" + (" between {:g} and {:g}".format(*args.between) if args.between else "")
     head = f"Largest errors in ulp. {', '.join(versions)}; {points}, {time.perf_counter() - start:.0f} s."
     if missing:
         head += f" Not installed: {', '.join(missing)}."
