@@ -21,7 +21,7 @@ is an ulp of the sum of the terms' magnitudes. Results of a wrong kind are count
   i  infinite where the exact value is less than half the largest number, or finite where it is far beyond
   z  0 in place of a normal number
   f  flushed: 0 in place of a subnormal of 5 units or more
-  s  a zero of the wrong sign
+  s  a zero of the wrong sign, but in softmax and its kin
 
 Any slope between those of the two sides is right at a kink, and some give 0 at NaN: such inputs are left out of the
 others' gradients, whose conventions are not numact's. They run as their users run them, JAX compiled (XLA treats
@@ -74,6 +74,7 @@ class Output:
     exact: Array
     unit: Array
     near: Array | None = None  # True where f' changes sign, and the unit is not an ulp
+    signed: bool = True  # whether the sign of a zero means something: not in a sum
 
 
 @dataclass
@@ -195,7 +196,9 @@ def parameter_gradient(
 
     def answer(p: Any) -> list[Output]:
         terms = getattr(reference, f"{record.name}_backward")(*wide([dy, x]), np.full(x.shape, p))[1]
-        return [Output(record.returns[1][1], terms.sum(axis=0), spacing(np.abs(terms).sum(axis=0), dtype))]
+        return [
+            Output(record.returns[1][1], terms.sum(axis=0), spacing(np.abs(terms).sum(axis=0), dtype), signed=False)
+        ]
 
     yield Question(record.name, f"gradient of {record.parameters[0].name}", (dy, x), parameters, answer)
 
@@ -224,10 +227,8 @@ def gated(record: Any, dtype: np.dtype[Any], draw: Draw, rng: np.random.Generato
         yield Question(name, direction, (dy, gate, value), (), partial(answer, *wide([dy])), bends)
 
 
-def magnitudes(name: str, dy: Array, x: Array) -> Array | None:
+def magnitudes(name: str, dy: Array, x: Array) -> Array:
     """Sums of the terms' magnitudes in the gradient of softmax and its kin."""
-    if name not in ("softmax", "softmin", "log_softmax"):
-        return None
     y, size = getattr(reference, name)(x), np.abs(dy)
     if name == "log_softmax":
         return np.asarray(size + np.exp(y) * size.sum(axis=-1, keepdims=True))
@@ -237,6 +238,7 @@ def magnitudes(name: str, dy: Array, x: Array) -> Array | None:
 def over_axis(record: Any, dtype: np.dtype[Any], draw: Draw, rng: np.random.Generator) -> Iterator[Question]:
     name = record.name
     f, backward = getattr(reference, name), getattr(reference, f"{name}_backward")
+    signed = name in ("maxout", "crelu")
     for length in LENGTHS:
         if name == "maxout" and length > 256:
             continue
@@ -246,15 +248,16 @@ def over_axis(record: Any, dtype: np.dtype[Any], draw: Draw, rng: np.random.Gene
         x[::2] = np.resize(patterns[np.isfinite(patterns)], x[::2].shape)
         (xw,) = wide([x])
         y, *which = f(xw) if name == "maxout" else (f(xw),)
-        yield Question(name, DIRECTIONS[0], (x,), (), lambda y=y: [Output("y", y, spacing(y, dtype))])
+        yield Question(name, DIRECTIONS[0], (x,), (), lambda y=y: [Output("y", y, spacing(y, dtype), signed=signed)])
         tied = (xw == y[..., np.newaxis]).sum(axis=-1, keepdims=True) > 1 if which else None
         for direction, dy in gradients(x, y.shape, rng):
             (dyw,) = wide([dy])
             exact = backward(dyw, *which, length) if which else backward(dyw, xw)
-            sizes = magnitudes(name, dyw, xw)
-            unit = spacing(exact if sizes is None else sizes, dtype)
+            unit = spacing(exact if signed else magnitudes(name, dyw, xw), dtype)
             bends = None if tied is None else np.broadcast_to(tied, exact.shape)
-            yield Question(name, direction, (dy, x), (), lambda e=exact, u=unit: [Output("dx", e, u)], bends)
+            yield Question(
+                name, direction, (dy, x), (), lambda e=exact, u=unit: [Output("dx", e, u, signed=signed)], bends
+            )
 
 
 def random(record: Any, dtype: np.dtype[Any], draw: Draw, rng: np.random.Generator) -> Iterator[Question]:
@@ -601,14 +604,13 @@ def wrong_kinds(got: Array, output: Output) -> dict[str, Array]:
     size, limit = np.abs(exact), LONG(2) ** beyond
     normal = size >= LONG(2) ** (lowest + digits - 1)
     vanished = (got == 0) & (size > 4 * output.unit)
-    # In a sum, and near a sign change of f', an ulp of the result means nothing, and the sign of a zero neither.
-    own_unit = output.unit == spacing(exact, dtype)
+    signed = output.signed if output.near is None else ~output.near
     return {
         "n": np.isnan(got) != np.isnan(exact),
         "i": np.where(np.isinf(got), size < limit / 2, np.isfinite(got) & (size > 2 * limit)),
         "z": vanished & normal,
         "f": vanished & ~normal,
-        "s": (got == 0) & ~vanished & own_unit & ~np.isnan(exact) & (np.signbit(got) != np.signbit(exact)),
+        "s": (got == 0) & ~vanished & signed & ~np.isnan(exact) & (np.signbit(got) != np.signbit(exact)),
     }
 
 
