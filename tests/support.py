@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 import numact as na
-from numact import _build
+from numact import _build, _native
 
 LEVELS = na.available_isas()
 TIERS = ("standard", "precise")
@@ -58,11 +58,25 @@ def _gated_cases():
             )
 
 
+# The domains of the parameters where the output must tell the input's side.
+FROM_OUTPUT = {name: [parameter[3] for parameter in parameters] for name, _, parameters in _native.catalogue()}
 CASES = list(_cases())
 GATED = list(_gated_cases())
 BY_NAME = {case.name: case for case in CASES}
 WITH_PARAMETERS = [case for case in CASES if case.parameters]
 TWO_INPUTS = [case for case in CASES if case.arrays + case.parameters == 2]
+
+
+def promised(kind, dtype, tier, direction):
+    """What no function of a kind may exceed, in ulp."""
+    backward = direction != "forward"
+    if dtype == "bfloat16" or np.dtype(dtype).itemsize == 2:
+        return 0.501
+    if tier == "precise" and np.dtype(dtype) == np.float32:
+        return 0.75
+    if kind == "axis":
+        return 8 if backward else 4
+    return (5 if backward else 3.5) if kind == "gated" else (4 if backward else 2.5)
 
 
 def parameter_dtype(dtype, tier):

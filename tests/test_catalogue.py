@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 
 import latex
 import numpy as np
 import pytest
+import support
 
 import numact as na
 from numact import _curves
@@ -153,13 +155,16 @@ def test_formulas_render(record):
 
 
 @every_record
-def test_bounds_are_complete(record):
-    directions = {}
+def test_bounds_are_complete_and_promised(record):
+    directions = {"forward", "backward", *(["parameter"] if record.name in support.LEARNED else [])}
+    expected = set(itertools.product(("float16", "bfloat16", "float32", "float64"), support.TIERS, directions))
+    assert set(record.max_ulp) == set(record.worst_input) == expected
     for (dtype, tier, direction), bound in record.max_ulp.items():
-        assert 0.5 < bound < 20
-        directions.setdefault((dtype, tier), set()).add(direction)
-    assert {("float32", "standard"), ("float32", "precise"), ("float64", "standard")} <= set(directions)
-    assert all(found == {"forward", "backward"} for found in directions.values())
+        error, where = record.worst_input[dtype, tier, direction]
+        assert 0 <= error <= bound
+        assert where or error == 0
+        promise = 1 if direction == "parameter" else support.promised(record.kind, dtype, tier, direction)
+        assert bound <= promise, f"{record.name} {dtype} {tier} {direction}: {bound}"
 
 
 @every_record

@@ -154,7 +154,8 @@ def test_catalogue_says_what_is_returned(rng):
     x = rng.normal(size=(4, 3))
     for name, record in na.activations.items():
         parameters = [0.5 if each.default is None else each.default for each in record.parameters]
-        result = record.forward(x, *parameters)
+        arrays = [x] * (2 if record.kind == "gated" else 1)
+        result = record.forward(*arrays, *parameters)
         results = result if isinstance(result, tuple) else (result,)
         assert len(results) == len(record.returns[0]), name
         if name == "maxout":
@@ -164,6 +165,6 @@ def test_catalogue_says_what_is_returned(rng):
         elif name == "crelu":
             gradient = record.backward(results[0], x)
         else:
-            gradient = record.backward(x, x, *parameters)
+            gradient = record.backward(x, *arrays, *parameters)
         assert (len(gradient) if isinstance(gradient, tuple) else 1) == len(record.returns[1]), name
-        assert record.returns[1][0] == "dx"
+        assert record.returns[1][0] == ("dgate" if record.kind == "gated" else "dx"), name

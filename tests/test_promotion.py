@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import support
-from support import CASES, LEARNED, WITH_PARAMETERS, Case, assert_same_bits
+from support import CASES, FROM_OUTPUT, GATED, LEARNED, WITH_PARAMETERS, Case, assert_same_bits
 
 import numact as na
 import numact.precise
@@ -241,7 +241,7 @@ def test_domains(module, case, dtype):
     data = [x] * case.arrays
     domain = parameter.domain
     if case.suffix == "_backward_from_output":  # where the output tells the input's side
-        domain = "nonnegative" if len(case.record.parameters) == 1 else "any"
+        domain = FROM_OUTPUT[case.activation][0]
     wrong = [np.nan] + {"any": [], "nonnegative": [-0.5, -np.inf, -1], "positive": [0, 0.0, -0.5]}[domain]
     right = {"any": [-2.5, 0, 1], "nonnegative": [0, 0.0, -0.0, 2], "positive": [0.5, 1]}[domain]
     forms = (float, np.float64, np.float32, np.array, lambda v: np.array(v, np.float32))
@@ -475,7 +475,8 @@ def test_signature(module, name):
         pytest.skip("NumPy makes the signature")
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
-    data = {"": ["x"], "_backward": ["dy", "x"], "_from_output": ["dy", "y"]}[rest or name[len(activation) :]]
+    arrays = ["gate", "value"] if record.kind == "gated" else ["x"]
+    data = {"": arrays, "_backward": ["dy", *arrays], "_from_output": ["dy", "y"]}[rest or name[len(activation) :]]
     if name == "maxout_backward":
         data = ["dy", "which"]
     leading = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_ONLY]
@@ -500,11 +501,12 @@ def test_functions_without_parameters_are_ufuncs():
 
 
 def test_same_names_everywhere():
-    names = {case.name for case in CASES} | {"maxout", "maxout_backward", "rrelu", "rrelu_backward"}
-    names |= {"crelu", "crelu_backward", "crelu_backward_from_output"}
+    names = {case.name for case in CASES + GATED} | {"maxout", "maxout_backward", "rrelu", "rrelu_backward"}
+    rows = ("crelu", "softmax", "log_softmax", "softmin")
+    names |= {name + suffix for name in rows for suffix in support.SUFFIXES}
     assert {name for module, name in FUNCTIONS if module is na} == names
     assert set(numact.precise.__all__) == names
-    assert set(na.ufuncs.__all__) == {case.name for case in CASES}
+    assert set(na.ufuncs.__all__) == {case.name for case in CASES + GATED}
     for name, record in na.activations.items():
         assert record.name == name
         assert record.forward is getattr(na, name)

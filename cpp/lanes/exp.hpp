@@ -120,7 +120,8 @@ NUMACT_LANE typename A::word scaled(typename A::word value, typename A::number f
   }
 }
 // a * b * fraction * 2^n likewise: 2^n goes where it cannot hurt. It is shared between a large a and b, and all to the larger
-// where the smaller is below 1; there the largest factors lend the smaller one 2^16, or a fraction above 1 would overflow.
+// where the smaller is below 1; there, if 2^n is not small, the largest lend the smaller one 2^16, or a fraction above 1 would
+// overflow.
 template <class A>
 NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::word b, typename A::number fraction,
                                             Power<A> power) {
@@ -130,7 +131,8 @@ NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::wo
     using T = typename A::word;
     const bool ordered = absolute(a) >= absolute(b);
     const auto large = ordered ? a : b, small = ordered ? b : a, part = power.part;
-    const bool share = absolute(small) > 1, lend = !share && absolute(large) > Format<T>::largest * T(0x1p-16);
+    const bool share = absolute(small) > 1;
+    const bool lend = !share && part > T(0x1p-100) && absolute(large) > Format<T>::largest * T(0x1p-16);
     const auto shared = finite_product<A>(large * part * T(lend ? 0x1p-16 : 1), times_power(power.rest, fraction));
     return finite_product<A>(small * (share ? part : T(lend ? 0x1p16 : 1)), select(share, shared, times_power(part, shared)));
   }

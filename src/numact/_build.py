@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
+from ._accuracy import ERRORS
 from ._descriptions import DESCRIPTIONS, Saturation
-from ._docstrings import OVER_ROWS, SUFFIXES, docstring
+from ._docstrings import SUFFIXES, docstring
 from ._functions import crelu_functions, maxout_functions, parameter_backward, rrelu_functions
 from ._runtime import _native
 
@@ -73,7 +74,11 @@ class Activation:
         The paper.
     max_ulp : mapping
         Error bounds in units in the last place by (dtype, tier, direction), as the tests enforce them; dtype is
-        "float32" or "float64", tier "standard" or "precise", direction "forward" or "backward".
+        "float16", "bfloat16", "float32" or "float64", tier "standard" or "precise", direction "forward", "backward"
+        or "parameter", the gradient of a learned one. Gradients of softmax and its kin and of parameters, which are
+        sums, count in ulp of the sum of their terms' magnitudes.
+    worst_input : mapping
+        By the same keys the largest error found and where.
     """
 
     name: str
@@ -91,6 +96,7 @@ class Activation:
     monotonic: bool
     source: str
     max_ulp: Mapping[tuple[str, str, str], float]
+    worst_input: Mapping[tuple[str, str, str], tuple[float, str]]
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
         return _record, (self.name,)
@@ -101,22 +107,6 @@ def _record(name: str) -> Activation:
     import numact
 
     return numact.activations[name]
-
-
-_BOUNDS = {
-    ("float32", "standard", "forward"): 2.5,
-    ("float32", "standard", "backward"): 4.0,
-    ("float32", "precise", "forward"): 0.75,
-    ("float32", "precise", "backward"): 0.75,
-    ("float64", "standard", "forward"): 2.5,
-    ("float64", "standard", "backward"): 4.0,
-    ("float64", "precise", "forward"): 2.5,
-    ("float64", "precise", "backward"): 4.0,
-}
-# Backward: of the sum of the terms' magnitudes.
-_ROW_BOUNDS = {
-    key: 0.75 if key[:2] == ("float32", "precise") else 4.0 if key[2] == "forward" else 8.0 for key in _BOUNDS
-}
 
 
 def parameters_of() -> dict[str, tuple[Parameter, ...]]:
@@ -238,7 +228,8 @@ def records(functions: Mapping[str, Any]) -> Mapping[str, Activation]:
             saturates=description.saturates,
             monotonic=description.monotonic,
             source=description.source,
-            max_ulp=MappingProxyType(_ROW_BOUNDS if name in OVER_ROWS else _BOUNDS),
+            max_ulp=MappingProxyType({key: bound for key, (bound, _, _) in ERRORS[name].items()}),
+            worst_input=MappingProxyType({key: (error, where) for key, (_, error, where) in ERRORS[name].items()}),
         )
     return MappingProxyType(result)
 
