@@ -232,6 +232,23 @@ def activations() -> str:
     )
 
 
+ACCURACY = """\
+Written by `tools/make_docs.py` from the catalogue. Errors in units in the last place of the exact value; the tests hold
+every function to its bound, at every ISA level. Found on: all 65,536 inputs for float16 and bfloat16; for float32 all
+2^32 inputs at default parameters and every 61st at others, of gated functions every 61st gate with a value of any size,
+by `tests/native/exhaustive`; a million inputs of all exponents for float64, by `tests/native/float64`; rows of softmax
+and its kin, maxout, crelu and rrelu on samples by `benchmarks/accuracy.py`, which compares with other libraries too
+([accuracy_beside_others.md](accuracy_beside_others.md)).
+
+Gradients are for `dy = 1` and for `dy` of all exponents. Where f' changes sign (gelu, gelu_tanh, quick_gelu, silu,
+swish, hard_swish, mish, dish and their gated forms), within 1/8 of the root the error is at most 2^-22 |dy| (`precise`
+2^-24, float64 2^-51, halves half an ulp of dy) and not listed here. Below the normal numbers a unit is the smallest
+subnormal. Gradients that are sums, of softmax and its kin and of learned parameters, count in ulp of the sum of their
+terms' magnitudes; in those of softmax and softmin y counts as 0 below exp(-795) for float64 data, which shows where dy
+is beyond 1e37. float16, bfloat16 and float64 are the same in both tiers.
+"""
+
+
 def accuracy_of(record: na.Activation) -> str:
     """The section of one activation in docs/accuracy.md."""
     lines = [["dtype", "tier", "direction", "bound", "largest found", "where"]]
@@ -245,21 +262,7 @@ def accuracy_of(record: na.Activation) -> str:
 
 def accuracy() -> str:
     """docs/accuracy.md."""
-    return (
-        "# Accuracy\n\n"
-        "Written by `tools/make_docs.py` from the catalogue. Errors in units in the last place of the exact value; the "
-        "tests hold\nevery function to its bound, at every ISA level. Found on: all 65,536 inputs for float16 and "
-        "bfloat16; for float32 all 2^32\ninputs at default parameters and every 61st at others, of gated functions every "
-        "61st gate with a value of any size, by\n`tests/native/exhaustive`; a million inputs of all exponents for "
-        "float64, by `tests/native/float64`; rows of softmax and its\nkin, maxout, crelu and rrelu on samples by "
-        "`benchmarks/accuracy.py`, which compares with other libraries too.\n\n"
-        "Gradients are for `dy = 1` and for `dy` of all exponents. Where f' changes sign (gelu, gelu_tanh, quick_gelu, "
-        "silu, swish,\nhard_swish, mish, dish and their gated forms), within 1/8 of the root the error is at most 2^-22 "
-        "|dy| (`precise` 2^-24,\nfloat64 2^-51, halves half an ulp of dy) and not listed here. Below the normal "
-        "numbers a unit is the smallest subnormal.\nGradients that are sums, of softmax and its kin and of learned "
-        "parameters, count in ulp of the sum of their terms'\nmagnitudes. float16, bfloat16 and float64 are the same in "
-        "both tiers.\n\n" + "\n\n".join(map(accuracy_of, na.activations.values())) + "\n"
-    )
+    return "# Accuracy\n\n" + ACCURACY + "\n" + "\n\n".join(map(accuracy_of, na.activations.values())) + "\n"
 
 
 def pages() -> dict[str, str]:
