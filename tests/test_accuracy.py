@@ -104,6 +104,8 @@ def test_backward_from_output(name, parameter, level, tier, dtype):
     rng = np.random.default_rng(3)
     x = np.concatenate([everyday(rng, dtype, 5_000)])
     given, cast = arguments(parameter, dtype, tier)
+    if name == "hard_tanh":  # the output holds the bounds as it rounded them
+        cast = tuple(np.dtype(dtype).type(each).astype(LONG) for each in given)
     y = functions(level, tier)[name](x, *given)
     dy = rng.standard_normal(x.size).astype(dtype)
     got = functions(level, tier)[f"{name}_backward_from_output"](dy, y, *given)

@@ -2,15 +2,14 @@
 #include "numpy_api.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
-#include <utility>
 
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
+#include "numbered_loops.hpp"
 #include "promotion.hpp"
 #include "records.hpp"
 #include "register.hpp"
@@ -104,21 +103,7 @@ int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions
   return 0;
 }
 
-// NumPy gives a loop no data of its own, so each has a C function of its own that knows its place in this array.
-constexpr size_t most_loops = 256;
-std::array<Loop, most_loops> loops;
-size_t loops_used = 0;
-
-template <size_t place>
-int numbered_loop(PyArrayMethod_Context*, char* const* data, const npy_intp* dimensions, const npy_intp* strides,
-                  NpyAuxData*) {
-  return run_loop(loops[place], data, dimensions, strides);
-}
-template <size_t... place>
-constexpr std::array<PyArrayMethod_StridedLoop*, sizeof...(place)> make_numbered_loops(std::index_sequence<place...>) {
-  return {{numbered_loop<place>...}};
-}
-constexpr auto numbered_loops = make_numbered_loops(std::make_index_sequence<most_loops>{});
+using Loops = NumberedLoops<Loop, 256, run_loop>;
 
 // ---- construction ----
 
@@ -151,22 +136,13 @@ const RowsKernel& find_kernel(const Function& function, Type data) {
   throw std::runtime_error("numact: a kernel is missing");
 }
 
-// The same kernel is not entered twice.
-size_t place_of(const Loop& loop) {
-  for (size_t place = 0; place < loops_used; ++place)
-    if (loops[place].kernel == loop.kernel && loops[place].walk == loop.walk) return place;
-  if (loops_used == most_loops) throw std::runtime_error("numact: more loops than most_loops");
-  loops[loops_used] = loop;
-  return loops_used++;
-}
-
 void add_loop(PyObject* ufunc, const Function& function, Type data, PyArray_DTypeMeta* dtype) {
   const int type = static_cast<int>(data);
   const size_t place =
-      place_of({&find_kernel(function, data), function.table->rows_walk[type], function.table->rows_part[type]});
+      Loops::place_of({&find_kernel(function, data), function.table->rows_walk[type], function.table->rows_part[type]});
   PyArray_DTypeMeta* dtypes[most_operands];
   for (int i = 0; i < function.operands(); ++i) dtypes[i] = dtype;
-  PyType_Slot slots[] = {{NPY_METH_strided_loop, reinterpret_cast<void*>(numbered_loops[place])}, {0, nullptr}};
+  PyType_Slot slots[] = {{NPY_METH_strided_loop, Loops::function(place)}, {0, nullptr}};
   PyArrayMethod_Spec spec = {function.name,  function.arrays, 1,    NPY_NO_CASTING, NPY_METH_NO_FLOATINGPOINT_ERRORS,
                              dtypes, slots};
   check(PyUFunc_AddLoopFromSpec(ufunc, &spec));

@@ -6,19 +6,18 @@
 #include "numpy_api.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
 #include "grid.hpp"
+#include "numbered_loops.hpp"
 #include "promotion.hpp"
 #include "records.hpp"
 #include "register.hpp"
@@ -80,8 +79,9 @@ bool feeds_back(const Loop& loop, int output, char* const* operands, const npy_i
   return false;
 }
 
-int run_loop(const Loop& loop, char* const* operands, ptrdiff_t n, const npy_intp* strides) {
+int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions, const npy_intp* strides) {
   const FpScope scope;
+  const ptrdiff_t n = dimensions[0];
   bool one_by_one = false;
   for (int k = loop.inputs; k < loop.operands && n > 1; ++k)
     one_by_one = one_by_one || feeds_back(loop, k, operands, strides, n);
@@ -104,21 +104,7 @@ int run_loop(const Loop& loop, char* const* operands, ptrdiff_t n, const npy_int
   return 0;
 }
 
-// NumPy gives a loop no data of its own, so each has a C function of its own that knows its place in this array.
-constexpr size_t most_loops = 2048;
-std::array<Loop, most_loops> loops;
-size_t loops_used = 0;
-
-template <size_t place>
-int numbered_loop(PyArrayMethod_Context*, char* const* data, const npy_intp* dimensions, const npy_intp* strides,
-                  NpyAuxData*) {
-  return run_loop(loops[place], data, dimensions[0], strides);
-}
-template <size_t... place>
-constexpr std::array<PyArrayMethod_StridedLoop*, sizeof...(place)> make_numbered_loops(std::index_sequence<place...>) {
-  return {{numbered_loop<place>...}};
-}
-constexpr auto numbered_loops = make_numbered_loops(std::make_index_sequence<most_loops>{});
+using Loops = NumberedLoops<Loop, 2048, run_loop>;
 
 // ---- promotion ----
 
@@ -154,26 +140,18 @@ const ElementwiseKernel& find_kernel(const Shape& shape, Type data) {
   throw std::runtime_error("numact: a kernel is missing");
 }
 
-// The place of a kernel's loop for data of one dtype; the same kernel is not entered twice.
-size_t place_of(const Shape& shape, const ElementwiseKernel& kernel, Type data) {
-  const ElementwiseWalk walk = shape.table->elementwise_walk[static_cast<int>(data)];
-  for (size_t place = 0; place < loops_used; ++place)
-    if (loops[place].kernel == &kernel && loops[place].walk == walk) return place;
-  if (loops_used == most_loops) throw std::runtime_error("numact: more loops than most_loops");
-  Loop& loop = loops[loops_used];
-  loop = {&kernel, walk, shape.inputs(), shape.operands(), {}, elementwise_records[kernel.record].cost};
-  for (int i = 0; i < loop.operands; ++i)
-    loop.sizes[i] = size_of(i >= shape.arrays && i < loop.inputs ? kernel.parameter : data);
-  return loops_used++;
-}
-
 void add_loop(PyObject* ufunc, Shape& shape, Type data, PyArray_DTypeMeta* dtype) {
   const ElementwiseKernel& kernel = find_kernel(shape, data);
-  const size_t place = place_of(shape, kernel, data);
+  Loop loop = {&kernel,          shape.table->elementwise_walk[static_cast<int>(data)],
+               shape.inputs(),   shape.operands(),
+               {},               elementwise_records[kernel.record].cost};
+  for (int i = 0; i < loop.operands; ++i)
+    loop.sizes[i] = size_of(i >= shape.arrays && i < loop.inputs ? kernel.parameter : data);
+  const size_t place = Loops::place_of(loop);
   PyArray_DTypeMeta* dtypes[most_operands];
   for (int i = 0; i < shape.operands(); ++i)
     dtypes[i] = i >= shape.arrays && i < shape.inputs() ? dtype_of(kernel.parameter) : dtype;
-  PyType_Slot slots[] = {{NPY_METH_strided_loop, reinterpret_cast<void*>(numbered_loops[place])}, {0, nullptr}};
+  PyType_Slot slots[] = {{NPY_METH_strided_loop, Loops::function(place)}, {0, nullptr}};
   PyArrayMethod_Spec spec = {elementwise_records[kernel.record].name,
                              shape.inputs(),
                              shape.outputs,
@@ -182,7 +160,7 @@ void add_loop(PyObject* ufunc, Shape& shape, Type data, PyArray_DTypeMeta* dtype
                              dtypes,
                              slots};
   check(PyUFunc_AddLoopFromSpec(ufunc, &spec));
-  shape.loops[static_cast<int>(data)] = &loops[place];
+  shape.loops[static_cast<int>(data)] = &Loops::at(place);
 }
 
 // Parameters follow the data: float32 for halves and float32, float64 for float64 and in the precise tier.
