@@ -276,7 +276,7 @@ uint64_t differences(const std::vector<T>& a, const std::vector<T>& b) {
   return count;
 }
 
-// What is promised (DESIGN, section 4), near the root in units of 2^-24 |dy|.
+// What is promised, near the root in units of 2^-24 |dy|.
 inline double limit(bool gated, Direction direction, Tier tier) {
   if (tier == Tier::precise) return 0.75;
   return direction == Direction::forward ? (gated ? 3.5 : 2.5) : (gated ? 5 : 4);
@@ -325,7 +325,7 @@ bool report(const Options& options, const Reference<T>& reference, const std::ve
 }
 
 // One function, direction and choice of parameters. fill(b, inputs) gives the inputs of block b; backward goes over
-// them with dy = 1 and with their dy.
+// them with dy = 1, and over every so many blocks with their dy.
 template <class T>
 class Check {
   using R = Real<T>;
@@ -342,7 +342,7 @@ class Check {
   }
 
   template <class Fill>
-  void run(int64_t blocks, Fill fill) {
+  void run(int64_t blocks, int64_t any_dy_every, Fill fill) {
 #pragma omp parallel
     {
       const numact::FpScope scope;
@@ -360,7 +360,7 @@ class Check {
           if (members.empty()) continue;
           const Root root = exact_values(in, cast, exact);
           compare_groups(in, ones.data(), members, root, exact, b, work);
-          if (!backward_) continue;
+          if (!backward_ || b % any_dy_every != 0) continue;
           for (int r = 0; r < results_; ++r)
 #pragma omp simd
             for (size_t i = 0; i < block; ++i) exact[r][i] *= R(in.dy[i]);
@@ -433,7 +433,7 @@ class Check {
 // Every reference that is in the catalogue; fails for a name of the catalogue that has none. blocks_of(reference,
 // first) gives how many blocks, `first` for the default parameters; fill(reference, parameters, b, inputs) fills one.
 template <class T, class BlocksOf, class Fill>
-bool check_all(const Options& options, BlocksOf blocks_of, Fill fill) {
+bool check_all(const Options& options, int64_t any_dy_every, BlocksOf blocks_of, Fill fill) {
   bool good = true;
   for (const numact::Record& record : numact::elementwise_records) {
     bool known = false;
@@ -447,7 +447,7 @@ bool check_all(const Options& options, BlocksOf blocks_of, Fill fill) {
       for (const Direction direction : {Direction::forward, Direction::backward}) {
         if (!(direction == Direction::forward ? options.forward : options.backward)) continue;
         Check<T> check(reference, parameters, direction);
-        check.run(blocks_of(reference, &parameters == &reference.parameters[0]),
+        check.run(blocks_of(reference, &parameters == &reference.parameters[0]), any_dy_every,
                   [&](int64_t b, Inputs<T>& in) { fill(reference, parameters, b, in); });
         for (const Group& group : check.groups) good = report(options, reference, parameters, direction, group) && good;
       }

@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
   const Options options("float64", argc, argv);
   const bool references_hold = check_references(options.stride);
   const bool bounds_hold = check_all<double>(
-      options,
+      options, 1,
       [&](const Reference<double>& reference, bool) {
         return int64_t(1000000 / (options.stride * reference.parameters.size() * block)) + 1;
       },
