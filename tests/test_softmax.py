@@ -141,8 +141,10 @@ def test_tails_against_mpmath(built, dtype, name):
 def test_huge_gradients(built, dtype, name):
     """Nothing overflows before dx does; tiny dy keep their digits."""
     largest = np.finfo(dtype).max
-    tail = -180 if dtype == np.float32 else -780
-    x = np.array([[0, 0, 0, 0], [0, -1, -50, 3], [0, 0, tail + 20, tail]], dtype)
+    tail = -180 if dtype == np.float32 else -1350
+    x = np.array(
+        [[0, 0, 0, 0], [0, -1, -50, 3], [0, 0, tail + 20, tail], [0, tail / 2, tail / 2 - 9, tail + 90]], dtype
+    )
     for dy in ([1, 1, 1, 1], [1, -1, 1, -1], [-1, -1, -1, 1], [1, 0, 0, 0]):
         tiny = np.finfo(dtype).smallest_subnormal
         for scale in (largest, largest / 4, dtype(1e-30), 100 * tiny):

@@ -13,7 +13,7 @@ constexpr int row_sums = 2;
 struct RowFacts {
   double maximum = -__builtin_inf();
   double sum[row_sums] = {}, low[row_sums] = {};  // in two words; the low one means nothing beside an infinite or NaN sum
-  double dy_scale = 1;                            // what dy is multiplied by in the second sum
+  double scale = 1;                               // what both factors of the second sum's terms are multiplied by
 
   // Made of them for the output, see activations/softmax.hpp.
   double reciprocal, reciprocal_low, log, log_low, dot, dy_factor, dx_factor;
@@ -37,12 +37,13 @@ NUMACT_LANE void merge(RowFacts& row, const RowFacts& part) {
   for (int k = 0; k < row_sums; ++k) add(row.sum[k], row.low[k], part.sum[k], part.low[k]);
 }
 
-// The sum over dy may overflow where the gradient does not: then the sums are taken once more with a smaller dy. True if so.
+// The sum over dy may overflow where the gradient does not: then the sums are taken once more with smaller factors. True if
+// so.
 NUMACT_LANE bool start_again(RowFacts& row) {
-  constexpr double smaller = 0x1p-256;
+  constexpr double smaller = 0x1p-500;
   const bool overflow = !(absolute(row.sum[1]) <= Format<double>::largest);
-  if (!overflow || row.dy_scale == smaller) return false;
-  row.dy_scale = smaller;
+  if (!overflow || row.scale == smaller) return false;
+  row.scale = smaller;
   for (int k = 0; k < row_sums; ++k) row.sum[k] = row.low[k] = 0;
   return true;
 }
