@@ -244,7 +244,8 @@ Gradients are for `dy = 1` and for `dy` of all exponents. Where f' changes sign 
 swish, hard_swish, mish, dish and their gated forms), within 1/8 of the root the error is at most 2^-22 |dy| (`precise`
 2^-24, float64 2^-51, halves half an ulp of dy) and not listed here. Below the normal numbers a unit is the smallest
 subnormal. Gradients that are sums, of softmax and its kin and of learned parameters, count in ulp of the sum of their
-terms' magnitudes; in those of softmax and its kin y counts as 0 below exp(-1373) for float64 data. float16, bfloat16 and float64 are the same in both tiers.
+terms' magnitudes; in those of softmax and its kin y counts as 0 below exp(-1373) for float64 data. float16, bfloat16
+and float64 are the same in both tiers.
 """
 
 

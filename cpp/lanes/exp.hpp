@@ -120,8 +120,7 @@ NUMACT_LANE typename A::word scaled(typename A::word value, typename A::number f
   }
 }
 // a * b * fraction * 2^n likewise: 2^n goes where it cannot hurt. It is shared between a large a and b, and all to the larger
-// where the smaller is below 1; there, if 2^n is not small, the largest lend the smaller one 2^16, or a fraction above 1 would
-// overflow.
+// where the smaller is below 1. The largest lend the smaller one 2^16, or a fraction above 1 would overflow.
 template <class A>
 NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::word b, typename A::number fraction,
                                             Power<A> power) {
@@ -130,11 +129,11 @@ NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::wo
   } else {
     using T = typename A::word;
     const bool ordered = absolute(a) >= absolute(b);
-    const auto large = ordered ? a : b, small = ordered ? b : a, part = power.part;
-    const bool share = absolute(small) > 1;
-    const bool lend = !share && part > T(0x1p-100) && absolute(large) > Format<T>::largest * T(0x1p-16);
-    const auto shared = finite_product<A>(large * part * T(lend ? 0x1p-16 : 1), times_power(power.rest, fraction));
-    return finite_product<A>(small * (share ? part : T(lend ? 0x1p16 : 1)), select(share, shared, times_power(part, shared)));
+    const auto large = (ordered ? a : b) * power.part, small = ordered ? b : a;
+    const bool share = absolute(small) > 1, lend = absolute(large) > Format<T>::largest * T(0x1p-16);
+    const auto shared = finite_product<A>(lend ? large * T(0x1p-16) : large, times_power(power.rest, fraction));
+    return finite_product<A>((lend ? small * T(0x1p16) : small) * (share ? power.part : T(1)),
+                             select(share, shared, times_power(power.part, shared)));
   }
 }
 
