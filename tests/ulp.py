@@ -73,11 +73,14 @@ def everyday(rng: np.random.Generator, dtype: Any, n: int) -> Array:
     return np.concatenate([magnitude, near, rng.uniform(-10, 10, n)]).astype(dtype)
 
 
-def worst(name: str, x: Array, got: Array, exact: Array, limit: float, *more: Array) -> str | None:
-    """None where every error is within the limit, else a sentence that shows the worst case."""
-    ulp = errors(got, exact)
-    i = int(np.argmax(ulp))
-    if ulp[i] <= limit:
+def worst(
+    name: str, x: Array, got: Array, exact: Array, limit: float, *more: Array, unit: Array | None = None
+) -> str | None:
+    """None where every error is within the limit, in ulp or in units, else a sentence that shows the worst case."""
+    error = errors(got, exact, unit)
+    i = int(np.argmax(error))
+    if error[i] <= limit:
         return None
     shown = ", ".join(repr(float(a[i])) for a in (x, *more))
-    return f"{name}({shown}): expected {exact[i]!r}, got {got[i]!r}, {float(ulp[i]):.4f} ulp, limit {limit}"
+    size = f"{float(error[i]):.4f} " + ("ulp" if unit is None else f"times {float(unit[i])!r}")
+    return f"{name}({shown}): expected {exact[i]!r}, got {got[i]!r}, {size}, limit {limit}"
