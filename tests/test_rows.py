@@ -106,3 +106,55 @@ def test_what_rows_cannot_take_goes_to_numpy(rng):
         na.tanh(x, out=np.empty(x.shape, np.int32))
     assert na.tanh(x).flags.c_contiguous
     assert na.tanh(np.asfortranarray(plain)[:, ::-1]).shape == x.shape
+
+
+@pytest.mark.parametrize("case", CASES + GATED, ids=str)
+def test_broadcast_operands(case, rng):
+    """A stride of 0 in any operand, with the memory order that NumPy gives."""
+    ufunc = getattr(na.ufuncs, case.name)
+    given = [np.array(p, np.float32) for p in support.defaults(case)]
+    for which in range(case.arrays):
+        data = [support.values(rng, np.float32, ROWS * LENGTH).reshape(ROWS, LENGTH) for _ in range(case.arrays)]
+        data[which] = np.broadcast_to(data[which][0], (ROWS, LENGTH))
+        expected = ufunc(*(np.ascontiguousarray(each) for each in data), *given)
+        into = tuple(np.empty((ROWS, 2 * LENGTH), np.float32)[:, :LENGTH] for _ in range(ufunc.nout))
+        for got in (ufunc(*data, *given), ufunc(*data, *given, out=into)):
+            pairs = zip(got, expected, strict=True) if ufunc.nout == 2 else [(got, expected)]
+            for one, other in pairs:
+                assert_same_bits(one, other, f"{case.name}, operand {which} broadcast")
+        results = ufunc(*data, *given)
+        for result in results if ufunc.nout == 2 else (results,):
+            assert result.strides == np.add(data[0], data[-1]).strides
+
+
+def test_outputs_that_overlap_themselves(rng):
+    """Written in order, whatever the threads: the last row or element stays."""
+    as_strided = np.lib.stride_tricks.as_strided
+    x = rng.normal(size=(64, 8192)).astype(np.float32)
+    row, one = np.zeros(8192, np.float32), np.zeros(1, np.float32)
+    for _ in range(5):
+        na.gelu(x, out=as_strided(row, x.shape, (0, 4)))
+        assert_same_bits(row, na.gelu(x[-1]), "rows on each other")
+        na.gelu(x.ravel(), out=as_strided(one, (x.size,), (0,)))
+        assert_same_bits(one, na.gelu(x[-1, -1:]), "elements on each other")
+        na.softmax(x, out=as_strided(row, x.shape, (0, 4)))
+        assert_same_bits(row, na.softmax(x[-1]), "rows of softmax on each other")
+    shifted = np.ones(8193, np.float32)
+    x[:] = 1
+    na.swiglu_backward(
+        x, as_strided(shifted, x.shape, (0, 4)), x, out=(as_strided(shifted[1:], x.shape, (0, 4)), x.copy())
+    )
+
+
+def test_two_outputs_in_one_array(rng):
+    x = rng.normal(size=(100, 256)).astype(np.float32)
+    for same in (x, x[0], x.ravel()):
+        out = np.zeros_like(same)
+        for call in (
+            lambda a, o: na.glu_backward(a, a, a, out=(o, o)),
+            lambda a, o: na.glu_backward(a, a, a, o, o),
+            lambda a, o: na.glu_backward(a, a, a, out=(o, o[::-1])),
+        ):
+            with pytest.raises(ValueError, match="share memory"):
+                call(same, out)
+            assert not out.any()

@@ -41,7 +41,8 @@ def bound(key: Key, error: float) -> float:
     if KINDS[name] == "axis":  # samples of rows say little about all rows
         return 0.75 if tier == "precise" else 4.0 if direction == "forward" else 8.0
     if tier == "precise":
-        return 0.75 if parametric else round(math.ceil((error + 1e-4) / 0.05) * 0.05, 2)
+        step = 0.5 if parametric else 0.05
+        return min(0.75, round(math.ceil((error + 1e-4) / step) * step, 2))
     step = 0.5 if parametric else 0.05 if dtype == "float32" else 0.25
     return round(math.ceil((error + 1e-4) / step) * step, 2)
 

@@ -13,7 +13,7 @@
 // A formula says what is summed over the row (term<k>) and what becomes of each element then (finish). kernels/rows.hpp does
 // the rest.
 #pragma once
-#include "../kernels/row_facts.hpp"
+#include "row_facts.hpp"
 #include "../lanes/log1p.hpp"
 
 namespace numact {

@@ -1,8 +1,7 @@
-// Arrays of one shape as rows: axes sorted by the strides of the first array and merged where all arrays allow it.
+// Arrays of one shape as rows: axes sorted by the strides of the arrays and merged where all arrays allow it.
 #pragma once
 #include "numpy_api.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 
 namespace numact {
@@ -21,10 +20,11 @@ struct Grid {
     const int dimensions = PyArray_NDIM(all[0]);
     if (dimensions > most_axes) return false;
     int order[most_axes];
-    for (int i = 0; i < dimensions; ++i) order[i] = i;
-    std::stable_sort(order, order + dimensions, [&](int a, int b) {
-      return std::abs(PyArray_STRIDE(all[0], a)) > std::abs(PyArray_STRIDE(all[0], b));
-    });
+    for (int i = 0; i < dimensions; ++i) {  // by insertion: a stride of 0 says nothing, so this is no strict order
+      int at = i;
+      for (; at > 0 && outside(all, count, i, order[at - 1]); --at) order[at] = order[at - 1];
+      order[at] = i;
+    }
     for (int k = 0; k < arrays; ++k) data[k] = PyArray_BYTES(all[k]);
     axes = 0;
     for (int i = dimensions - 1; i >= 0; --i) {  // innermost first, merged into the axis before where it continues that
@@ -44,6 +44,15 @@ struct Grid {
     return true;
   }
 
+  // Whether axis a lies outside axis b in the first array that tells.
+  static bool outside(PyArrayObject* const* all, int count, int a, int b) {
+    for (int k = 0; k < count; ++k) {
+      const ptrdiff_t one = std::abs(PyArray_STRIDE(all[k], a)), other = std::abs(PyArray_STRIDE(all[k], b));
+      if (one != 0 && other != 0 && one != other) return one > other;
+    }
+    return false;
+  }
+
   ptrdiff_t rows() const {
     ptrdiff_t count = 1;
     for (int i = 1; i < axes; ++i) count *= length[i];
@@ -56,6 +65,17 @@ struct Grid {
       index /= length[i];
       for (int k = 0; k < arrays; ++k) pointers[k] += at * stride[i][k];
     }
+  }
+
+  // Whether no two elements of an array have a byte in common, as far as sorted axes show it.
+  bool distinct(int a, ptrdiff_t size) const {
+    ptrdiff_t extent = size;
+    for (int i = 0; i < axes; ++i) {
+      const ptrdiff_t step = std::abs(stride[i][a]);
+      if (step < extent) return false;
+      extent += (length[i] - 1) * step;
+    }
+    return true;
   }
 
   // Whether two arrays are the same memory element by element, or certainly have no byte in common.
@@ -71,7 +91,7 @@ struct Grid {
     }
     const ptrdiff_t distance = data[b] - data[a];
     if (low[1] + distance >= high[0] || low[0] >= high[1] + distance) return true;
-    if (!equal_strides || axes != 2 || stride[0][a] != size) return equal_strides && distance == 0;
+    if (!equal_strides || axes != 2 || stride[0][a] != size || stride[1][a] == 0) return equal_strides && distance == 0;
     // Rows of equal length and distance: side by side, as the halves of one packed array are.
     const ptrdiff_t step = std::abs(stride[1][a]), bytes = length[0] * size;
     const ptrdiff_t offset = ((distance % step) + step) % step;

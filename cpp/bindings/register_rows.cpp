@@ -2,6 +2,7 @@
 #include "numpy_api.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -83,7 +84,11 @@ int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions
   const ptrdiff_t rows = dimensions[0], n = dimensions[1];
   if (rows == 0 || n == 0) return 0;
   const Job job{&loop, operands, strides, rows, n};
-  const int team = threads::worthwhile(double(rows) * double(n) * loop.kernel->cost);
+  // Rows of the output that lie on each other are written in order.
+  const int out = loop.operands() - 1;
+  const ptrdiff_t outer = std::abs(strides[out]), inner = std::abs(strides[loop.operands() + out]);
+  const bool apart = rows == 1 || (outer > 0 && inner > 0 && (outer >= n * inner || inner >= rows * outer));
+  const int team = apart ? threads::worthwhile(double(rows) * double(n) * loop.kernel->cost) : 1;
   if (team == 1) {
     loop.walk(*loop.kernel, operands, strides, rows, n);
   } else if (rows < 2 * team && n > row_chunk_length(n)) {

@@ -94,7 +94,10 @@ int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions
     }
     return 0;
   }
-  const int team = n > chunk_length ? threads::worthwhile(double(n) * loop.cost) : 1;
+  // Elements of an output that lie on each other are written in order.
+  bool apart = true;
+  for (int k = loop.inputs; k < loop.operands; ++k) apart = apart && std::abs(strides[k]) >= loop.sizes[k];
+  const int team = n > chunk_length && apart ? threads::worthwhile(double(n) * loop.cost) : 1;
   if (team == 1) {
     loop.run(operands, strides, n);
   } else {
@@ -163,7 +166,7 @@ void add_loop(PyObject* ufunc, Shape& shape, Type data, PyArray_DTypeMeta* dtype
   shape.loops[static_cast<int>(data)] = &Loops::at(place);
 }
 
-// Parameters follow the data: float32 for halves and float32, float64 for float64 and in the precise tier.
+// Parameters follow the data: float32 for halves and float32, float64 for float64, and for float32 in the precise tier.
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
             PyArray_DTypeMeta* result[]) {
   Shape& shape = shapes().at(ufunc);
@@ -220,14 +223,29 @@ bool is_plain(PyObject* object, PyArray_DTypeMeta* dtype, PyArrayObject* like) {
   return NPY_DTYPE(PyArray_DESCR(array)) == dtype && PyArray_ISBEHAVED_RO(array) && PyArray_SAMESHAPE(array, like);
 }
 
+// Whether all arrays have their axes in the same order, which then is that of a new array too.
+bool same_order(PyArrayObject* const* arrays, int count) {
+  const int axes = PyArray_NDIM(arrays[0]);
+  const auto step = [&](int k, int axis) { return std::abs(PyArray_STRIDE(arrays[k], axis)); };
+  for (int a = 0; a < axes; ++a) {
+    if (PyArray_DIM(arrays[0], a) == 1) continue;
+    for (int k = 0; k < count; ++k) {
+      if (step(k, a) == 0) return false;
+      for (int b = 0; b < a; ++b)
+        if (PyArray_DIM(arrays[0], b) != 1 && (step(k, a) < step(k, b)) != (step(0, a) < step(0, b))) return false;
+    }
+  }
+  return true;
+}
+
 // The result, or nothing where NumPy shall do it.
 py::object call_by_rows(const Shape& shape, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
   if (nargs < shape.inputs() || !PyArray_CheckExact(args[0])) return {};
   auto* const first = reinterpret_cast<PyArrayObject*>(args[0]);
   if (PyArray_NDIM(first) < 2 || PyArray_SIZE(first) < fewest_elements) return {};
   const std::optional<Type> type = type_of(first);
-  if (!type || *type == Type::bfloat16) return {};
-  PyArray_DTypeMeta* const dtype = dtype_of(*type);
+  if (!type || shape.loops[static_cast<int>(*type)] == nullptr) return {};
+  PyArray_DTypeMeta* const dtype = NPY_DTYPE(PyArray_DESCR(first));
   const Loop& loop = *shape.loops[static_cast<int>(*type)];
 
   PyArrayObject* operands[Grid::most_arrays];
@@ -266,6 +284,7 @@ py::object call_by_rows(const Shape& shape, PyObject* const* args, Py_ssize_t na
   py::tuple results(static_cast<size_t>(shape.outputs));
   for (int k = 0; k < shape.outputs; ++k) {
     if (given[k] == nullptr) {
+      if (!same_order(operands, shape.arrays)) return {};
       auto* const descr = PyArray_DESCR(first);
       Py_INCREF(descr);
       results[static_cast<size_t>(k)] =
@@ -283,9 +302,11 @@ py::object call_by_rows(const Shape& shape, PyObject* const* args, Py_ssize_t na
   Grid grid;
   if (!grid.set(operands, shape.arrays + shape.outputs)) return {};
   if (grid.axes < 2 || grid.length[0] < shortest_row) return {};
-  for (int k = shape.arrays; k < grid.arrays; ++k)
+  for (int k = shape.arrays; k < grid.arrays; ++k) {
+    if (!grid.distinct(k, size_of(*type))) return {};
     for (int i = 0; i < k; ++i)
       if (!grid.same_or_apart(i, k, size_of(*type))) return {};
+  }
   for (int k = shape.outputs - 1; k >= 0 && shape.parameters > 0; --k) {
     grid.data[inputs + k] = grid.data[shape.arrays + k];
     for (int i = 0; i < grid.axes; ++i) grid.stride[i][inputs + k] = grid.stride[i][shape.arrays + k];
@@ -307,12 +328,35 @@ py::object call_by_rows(const Shape& shape, PyObject* const* args, Py_ssize_t na
 
 vectorcallfunc numpy_call = nullptr;  // of every ufunc
 
+// Both gradients in one array would leave the second alone.
+void check_outputs(const PyObject* self, PyObject* one, PyObject* other) {
+  if (!PyArray_Check(one) || !PyArray_Check(other)) return;
+  if (py::module_::import("numpy").attr("shares_memory")(py::handle(one), py::handle(other)).cast<bool>())
+    throw py::value_error(std::string(reinterpret_cast<const PyUFuncObject*>(self)->name) +
+                          ": the two arrays of out share memory");
+}
+
 PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
   try {
-    py::object result = call_by_rows(shapes().at(self), args, PyVectorcall_NARGS(nargs), keywords);
+    const Shape& shape = shapes().at(self);
+    const Py_ssize_t positional = PyVectorcall_NARGS(nargs);
+    if (shape.outputs == 2 && positional == shape.operands()) {
+      check_outputs(self, args[shape.inputs()], args[shape.inputs() + 1]);
+    } else if (shape.outputs == 2 && keywords != nullptr) {
+      for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(keywords); ++k) {
+        PyObject* const out = args[positional + k];
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, k), "out") == 0 && PyTuple_CheckExact(out) &&
+            PyTuple_GET_SIZE(out) == 2)
+          check_outputs(self, PyTuple_GET_ITEM(out, 0), PyTuple_GET_ITEM(out, 1));
+      }
+    }
+    py::object result = call_by_rows(shape, args, positional, keywords);
     if (result) return result.release().ptr();
   } catch (py::error_already_set& error) {
     error.restore();
+    return nullptr;
+  } catch (const py::value_error& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
     return nullptr;
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_RuntimeError, error.what());

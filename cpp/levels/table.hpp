@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../kernels/row_facts.hpp"
+#include "../activations/row_facts.hpp"
 #include "../kernels/sgd_step.hpp"
 
 namespace numact {

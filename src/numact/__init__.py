@@ -2,9 +2,9 @@
 
 ``f(x, *parameters)`` gives the activation, ``f_backward(dy, x, *parameters)`` its gradient from the input, and
 ``f_backward_from_output(dy, y, *parameters)`` its gradient from the output where the output tells it. All take and
-return NumPy arrays, of float32 or float64 and any layout, with the keywords of NumPy's ufuncs. ``numact.activations``
-lists them with their formulas, ``numact.precise`` holds the same names with the same bits on every CPU, and
-``numact.nn`` builds small networks from them.
+return NumPy arrays, of float16, bfloat16, float32 or float64 and any layout, with the keywords of NumPy's ufuncs.
+``numact.activations`` lists them with their formulas, ``numact.precise`` holds the same names with the same bits on
+every CPU, and ``numact.nn`` builds small networks from them.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Parameter:
     domain: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activation:
     """The catalogue record of one activation.
 
@@ -209,6 +209,7 @@ def records(functions: Mapping[str, Any]) -> Mapping[str, Activation]:
     kind_by_name = kinds()
     for name, parameters in parameters_of().items():
         description, kind = DESCRIPTIONS[name], kind_by_name[name]
+        errors = ERRORS.get(name, {})  # none yet of a function that was not measured
         forward = {"maxout": ("y", "which"), "rrelu": ("y", "slope")}.get(name, ("y",))
         backward: tuple[str, ...] = ("dx", f"d{parameters[0].name}") if description.learned else ("dx",)
         if kind == "gated":
@@ -228,8 +229,8 @@ def records(functions: Mapping[str, Any]) -> Mapping[str, Activation]:
             saturates=description.saturates,
             monotonic=description.monotonic,
             source=description.source,
-            max_ulp=MappingProxyType({key: bound for key, (bound, _, _) in ERRORS[name].items()}),
-            worst_input=MappingProxyType({key: (error, where) for key, (_, error, where) in ERRORS[name].items()}),
+            max_ulp=MappingProxyType({key: bound for key, (bound, _, _) in errors.items()}),
+            worst_input=MappingProxyType({key: (error, where) for key, (_, error, where) in errors.items()}),
         )
     return MappingProxyType(result)
 

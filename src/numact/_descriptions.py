@@ -685,7 +685,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
         "glu": Description(
             summary="Gated linear unit with the logistic sigmoid",
             plain="glu(gate, value) = sigmoid(gate) * value",
-            plain_derivative="dgate = dy * value * sigmoid'(gate)\\ndvalue = dy * sigmoid(gate)",
+            plain_derivative="dgate = dy * value * sigmoid'(gate)\ndvalue = dy * sigmoid(gate)",
             formula=r"\sigma(g)\,v",
             derivative=r"\sigma'(g)\,v,\quad \sigma(g)",
             output_range=(-inf, inf),
@@ -705,7 +705,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
         "reglu": Description(
             summary="Gated linear unit with relu",
             plain="reglu(gate, value) = relu(gate) * value",
-            plain_derivative="dgate = dy * value * relu'(gate)\\ndvalue = dy * relu(gate)",
+            plain_derivative="dgate = dy * value * relu'(gate)\ndvalue = dy * relu(gate)",
             formula=r"\mathrm{relu}(g)\,v",
             derivative=r"\mathrm{relu}'(g)\,v,\quad \mathrm{relu}(g)",
             output_range=(-inf, inf),
@@ -725,7 +725,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
         "geglu": Description(
             summary="Gated linear unit with the Gaussian error linear unit",
             plain="geglu(gate, value) = gelu(gate) * value",
-            plain_derivative="dgate = dy * value * gelu'(gate)\\ndvalue = dy * gelu(gate)",
+            plain_derivative="dgate = dy * value * gelu'(gate)\ndvalue = dy * gelu(gate)",
             formula=r"\mathrm{gelu}(g)\,v",
             derivative=r"\mathrm{gelu}'(g)\,v,\quad \mathrm{gelu}(g)",
             output_range=(-inf, inf),
@@ -744,7 +744,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
         "swiglu": Description(
             summary="Gated linear unit with the sigmoid linear unit",
             plain="swiglu(gate, value) = silu(gate) * value",
-            plain_derivative="dgate = dy * value * silu'(gate)\\ndvalue = dy * silu(gate)",
+            plain_derivative="dgate = dy * value * silu'(gate)\ndvalue = dy * silu(gate)",
             formula=r"\mathrm{silu}(g)\,v",
             derivative=r"\mathrm{silu}'(g)\,v,\quad \mathrm{silu}(g)",
             output_range=(-inf, inf),

@@ -149,7 +149,7 @@ def _over_rows(name: str, suffix: str, description: Description) -> str:
         "empty axis gives an empty array.",
     ]
     array = "y : array_like" if suffix == "_backward_from_output" else "x : array_like"
-    words = f"{'Output' if array[0] == 'y' else 'Input'} of one dimension or more and {_DATA.partition(' and ')[2]}"
+    words = f"{'Output' if array[0] == 'y' else 'Input'} of one dimension or more, of {_DATA}"
     parameters = [(array, words)]
     if suffix != "":
         parameters.insert(0, ("dy : array_like", "Gradient of the output; all but the axis broadcasts."))

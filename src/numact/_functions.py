@@ -15,10 +15,14 @@ Array = NDArray[Any]
 MOST_PIECES = 256
 
 
+def _refuse_mask(name: str, *arrays: ArrayLike) -> None:
+    if any(isinstance(array, np.ma.MaskedArray) for array in arrays):
+        raise TypeError(f"{name}: the mask of a masked array would be lost; pass its .data or .filled()")
+
+
 def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
     """The arrays and their common dtype: Python scalars are weak, integers and bool give float64."""
-    if any(isinstance(a, np.ma.MaskedArray) for a in data):
-        raise TypeError(f"{name}: the mask of a masked array would be lost; pass its .data or .filled()")
+    _refuse_mask(name, *data)
     arrays = [np.asarray(a) for a in data]
     weak = [type(a) in (int, float) for a in data]
     strong = [array.dtype for array, w in zip(arrays, weak, strict=True) if not w]
@@ -37,6 +41,7 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
 
 def _real(name: str, what: str, value: ArrayLike) -> Array:
     """A parameter as an array of real numbers."""
+    _refuse_mask(name, value)
     array = np.asarray(value, np.float64 if type(value) is int else None)
     if not np.can_cast(array.dtype, np.float64, "same_kind"):
         raise TypeError(f"{name}: {what} must be real numbers, not {array.dtype}")
@@ -219,11 +224,11 @@ def rrelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
                 f"upper={upper!r}"
             )
         for_y, for_slope = _pair("rrelu", out)
-        generator = np.random.default_rng(rng) if training else None
+        generator = np.random.default_rng(rng) if training or rng is not None else None
         y = _Output("rrelu", for_y, array.shape, dtype)
         slope = _Output("rrelu", for_slope, array.shape if training else (), dtype, (array, y.array))
         with np.errstate(all="ignore"):
-            if generator is not None:
+            if training and generator is not None:
                 _draw(generator, start, end, slope.array)
             else:
                 slope.array[...] = 0.5 * float(low) + 0.5 * float(high)

@@ -1,7 +1,7 @@
 """The ufuncs under the functions: ``numact.ufuncs.f(x, parameter...)``, every parameter an operand.
 
-Where ``numact.f`` has no parameters it is this very ufunc. ``prelu_backward`` and ``swish_backward`` give dx alone
-here.
+These are the elementwise and the gated functions. Where ``numact.f`` has no parameters it is this very ufunc.
+``prelu_backward`` and ``swish_backward`` give dx alone here. softmax and its kin are generalized ufuncs themselves.
 """
 
 from __future__ import annotations
