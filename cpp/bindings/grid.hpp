@@ -58,13 +58,16 @@ struct Grid {
     for (int i = 1; i < axes; ++i) count *= length[i];
     return count;
   }
-  void row(ptrdiff_t index, char** pointers) const {
+  // Where a row begins, and for how many rows, this one included, stride[1] leads on.
+  ptrdiff_t row(ptrdiff_t index, char** pointers) const {
+    const ptrdiff_t on = length[1] - index % length[1];
     for (int k = 0; k < arrays; ++k) pointers[k] = data[k];
     for (int i = 1; i < axes; ++i) {
       const ptrdiff_t at = index % length[i];
       index /= length[i];
       for (int k = 0; k < arrays; ++k) pointers[k] += at * stride[i][k];
     }
+    return on;
   }
 
   // Whether no two elements of an array have a byte in common, as far as sorted axes show it.

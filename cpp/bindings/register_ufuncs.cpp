@@ -197,7 +197,7 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
 // NumPy copies what it cannot walk as one run of elements, such as the halves of a packed array, through buffers, and never
 // hands out more of it than they hold. A ufunc therefore first looks whether its operands are plain arrays of long rows.
 
-constexpr ptrdiff_t shortest_row = 64, fewest_elements = 1024;
+constexpr ptrdiff_t shortest_row = 32, fewest_elements = 1024;
 
 struct GridJob {
   const Loop* loop;
@@ -210,8 +210,11 @@ void run_rows(void* argument, ptrdiff_t chunk) {
   const FpScope scope;
   char* pointers[Grid::most_arrays];
   const ptrdiff_t begin = chunk * job.rows_per_chunk, end = std::min(job.rows, begin + job.rows_per_chunk);
-  for (ptrdiff_t row = begin; row < end; ++row) {
-    job.grid->row(row, pointers);
+  for (ptrdiff_t row = begin, left = 0; row < end; ++row, --left) {  // left: rows before the next axis moves on
+    if (left == 0)
+      left = job.grid->row(row, pointers);
+    else
+      for (int k = 0; k < job.grid->arrays; ++k) pointers[k] += job.grid->stride[1][k];
     job.loop->run(pointers, job.grid->stride[0], job.grid->length[0]);
   }
 }
