@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Sequence
 
@@ -22,9 +23,13 @@ _WRONG_KIND = ("TypeError", "If the data is of another kind: complex, longdouble
 
 Entry = tuple[str, str]
 
+# Much is said of many functions, and import waits for it.
+_fill = functools.cache(textwrap.fill)
+_indent = functools.cache(textwrap.indent)
+
 
 def _section(title: str, entries: Sequence[Entry]) -> str:
-    body = "\n".join(f"{head}\n{textwrap.indent(textwrap.fill(text, 96), '    ')}" for head, text in entries)
+    body = "\n".join(f"{head}\n{_indent(_fill(text, 96), '    ')}" for head, text in entries)
     return f"{title}\n{'-' * len(title)}\n{body}"
 
 
@@ -36,9 +41,9 @@ def _join(
     description: Description,
     example: str,
 ) -> str:
-    parts = [summary, "Computes ::", textwrap.indent(equation, "    "), *(textwrap.fill(r, 100) for r in remarks if r)]
+    parts = [summary, "Computes ::", _indent(equation, "    "), *(_fill(r, 100) for r in remarks if r)]
     parts += [_section(title, entries) for title, entries in sections]
-    source = textwrap.fill(f".. [1] {description.source}.", 100, subsequent_indent="       ")
+    source = _fill(f".. [1] {description.source}.", 100, subsequent_indent="       ")
     parts.append(f"References\n----------\n{source}")
     parts.append(f"Examples\n--------\n>>> import numpy as np\n>>> import numact as na\n{example}\n")
     return "\n\n".join(parts)
