@@ -41,7 +41,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                    \
   X(SoftShrink, "soft_shrink", Single, Single, Wide, 0.1, 1,                                                       \
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                    \
-  X(Elu, "elu", Single, Wide, DeepDouble, 0.6, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})                  \
+  X(Elu, "elu", Single, Wide, DeepDouble, 0.6, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})              \
   X(Selu, "selu", Single, Wide, Double, 0.6, 0, {})                                                                \
   X(Celu, "celu", Single, Wide, Double, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})              \
   X(Sigmoid, "sigmoid", Single, Wide, Double, 1.0, 0, {})                                                          \
