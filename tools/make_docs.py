@@ -240,12 +240,12 @@ by `tests/native/exhaustive`; a million inputs of all exponents for float64, by 
 and its kin, maxout, crelu and rrelu on samples by `benchmarks/accuracy.py`, which compares with other libraries too
 ([accuracy_beside_others.md](accuracy_beside_others.md)).
 
-Gradients are for `dy = 1` and, for float32 on an eighth of the inputs, for `dy` of all exponents. Where f' changes sign
-(gelu, gelu_tanh, quick_gelu, silu, swish, hard_swish, mish, dish and their gated forms), within 1/8 of the root the error is at most 2^-22 |dy| (`precise`
-2^-24, float64 2^-51, halves half an ulp of dy) and not listed here. Below the normal numbers a unit is the smallest
-subnormal. Gradients that are sums, of softmax and its kin and of learned parameters, count in ulp of the sum of their
-terms' magnitudes; in those of softmax and its kin y counts as 0 below exp(-1373) for float64 data. float16, bfloat16
-and float64 are the same in both tiers.
+Gradients are for `dy = 1` and, for float32 on an eighth of the inputs, for `dy` of all exponents. Where f' changes
+sign (gelu, gelu_tanh, quick_gelu, silu, swish, hard_swish, mish, dish and their gated forms), within 1/8 of the root
+the error is at most 2^-22 |dy| (`precise` 2^-24, float64 2^-51, halves half an ulp of dy) and not listed here. Below
+the normal numbers a unit is the smallest subnormal. Gradients that are sums, of softmax and its kin and of learned
+parameters, count in ulp of the sum of their terms' magnitudes; in those of softmax and its kin y counts as 0 below
+exp(-1373) for float64 data. float16, bfloat16 and float64 are the same in both tiers.
 """
 
 
