@@ -1,7 +1,7 @@
 // Gated linear units act(gate) * value: glu with sigmoid, reglu with relu, geglu with gelu, swiglu with silu (Dauphin et al.
 // 2017, Shazeer 2020). Gradients: dy value act'(gate) of the gate, dy act(gate) of the value. Nothing overflows or underflows
 // before the result does. Both gradients take the gate apart in the same way, so that one loop evaluates its exponential once.
-// float64 takes DeepDouble: exp(-|gate|) counts until two large factors cannot raise it.
+// float64 takes DeepPaired: exp(-|gate|) counts until two large factors cannot raise it.
 //
 // Largest errors found over 120,000 points of gate with value and dy of all exponents, in ulp: forward, gradient of the gate,
 // gradient of the value. float32, both tiers: glu 0.501, 0.501, 0.501; reglu 0.500 each; geglu 0.523, 0.550, 0.524; swiglu

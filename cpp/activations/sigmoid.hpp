@@ -41,13 +41,15 @@ struct Sigmoid {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const auto p = parts<A>(x);
-    return rounded(select(p.left, value(p.e), number<A>(1)) / p.d);
+    using L = Logistic<A>;
+    const T y = L::quotient(1, not_below(not_above(x, L::rightmost), L::leftmost));
+    return x == x ? y : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const auto p = parts<A>(x);
-    return scaled<A>(dy, p.slope(), p.slope_power());
+    const Decay<A> decay(absolute(x));
+    const T e = decay.times(1);
+    return decay.times(dy) / multiply_add<A>(e, e + 2, T(1));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {

@@ -36,10 +36,10 @@ NUMACT_LANE double shifted_exp(T x, T m) {
   } else {
     constexpr T lowest = A::paired ? lowest_exponent64 : lowest_exponent;
     constexpr double magic = Format<double>::round_magic + (Format<double>::exponent_bias + (A::paired ? exp_unit_exponent : 0));
-    const Reduced<A> z = reduce<A>(a);
+    const Reduced<A> z(a);
     const T r = z.r + two_sum(x, -m).lo;
     const Pair<T> leading = fast_two_sum(T(1), r);
-    const T mantissa = leading.hi + multiply_add<A>(r * r, exp_q<A>(r), leading.lo);
+    const T mantissa = leading.hi + multiply_add<A>(r * r, exp_q<A>(r, r * r), leading.lo);
     const double e = double(mantissa) * power_from_rounded<double>(double(z.n) + magic);
     return a < lowest ? 0 : e;
   }
@@ -57,7 +57,7 @@ struct Choice<false, Yes, No> {
 
 // What is made of a row's sums, for float32 data without FMA.
 template <class A>
-using RowArithmetic = typename Choice<A::paired, Double, Portable>::type;
+using RowArithmetic = typename Choice<A::paired, Paired, Portable>::type;
 template <class R>
 NUMACT_LANE typename R::number row_total(const RowFacts& row, int k) {
   const double low = absolute(row.sum[k]) <= Format<double>::largest ? row.low[k] : 0;

@@ -2,7 +2,7 @@
 //   squareplus  = x + v for x >= 0,  v for x < 0,  v = b / (2 w)
 //   squareplus' = 1 - q for x > 0,  1/2 at 0,  q for x < 0,  q = b / (2 s w)
 // b = 0 is relu but for the derivative 1/2 at 0, the limit. The limit 0 at minus infinity.
-// In Double x is taken times a power of two that brings max(|x|, sqrt(b)) to [1/2, 1), or to 4 for the largest: nothing
+// In Paired x is taken times a power of two that brings max(|x|, sqrt(b)) to [1/2, 1), or to 4 for the largest: nothing
 // overflows and no square underflows.
 //
 // Largest errors found over samples of every binade, b from 0 to the largest, in ulp. float32 and precise 0.5000.

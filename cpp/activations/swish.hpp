@@ -37,6 +37,20 @@ struct SwishParts : SigmoidParts<A> {
 
 struct Silu : FromParts<Silu> {
   template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x) {
+    using L = Logistic<A>;
+    const T near = not_below(x, L::leftmost), y = L::quotient(near, near);
+    return x <= L::rightmost ? y : x;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x) {
+    const T a = limited<A>(x);
+    const Decay<A> decay(absolute(a));
+    const T e = decay.times(1), sum = 1 + a;
+    const T left = decay.times(dy, sum + e), right = dy * multiply_add<A>(e, sum, T(1));
+    return (x < 0 ? left : right) / multiply_add<A>(e, e + 2, T(1));
+  }
+  template <class A, class T = typename A::word>
   NUMACT_LANE static SwishParts<A> parts(T x) {
     const T near = limited<A>(x);
     return {x, near, number<A>(x), number<A>(near)};

@@ -1,6 +1,6 @@
 // tanh_shrink(x) = x - tanh(x), an odd polynomial x t p(t), t = x^2, for |x| <= 3/4, where the difference would cancel.
 // tanh_shrink'(x) = tanh(x)^2.
-// p by Remez, tools/fit_tanh_shrink.py, error relative to x - tanh(x): Wide and Portable degree 6, 2^-29.0; Double
+// p by Remez, tools/fit_tanh_shrink.py, error relative to x - tanh(x): Wide and Portable degree 6, 2^-29.0; Paired
 // degree 13, 2^-59.0, its leading coefficient 1/3.
 //
 // Largest errors found over samples of every binade, in ulp. float32 and precise forward 0.5292 at 0x1.d750bp-2,

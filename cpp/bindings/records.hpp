@@ -8,9 +8,9 @@
 
 namespace numact {
 
-#define NUMACT_RECORD(type, name, forward32, backward32, any64, cost, parameters, ...) \
+#define NUMACT_RECORD(type, name, forward32, backward32, forward64, backward64, cost, parameters, ...) \
   {name, cost, 1, parameters, __VA_ARGS__},
-#define NUMACT_GATED_RECORD(type, name, forward32, backward32, any64, cost) {name, cost, 2, 0, {}},
+#define NUMACT_GATED_RECORD(type, name, forward32, backward32, forward64, backward64, cost) {name, cost, 2, 0, {}},
 inline constexpr Record elementwise_records[] = {NUMACT_ELEMENTWISE(NUMACT_RECORD) NUMACT_GATED(NUMACT_GATED_RECORD)};
 #undef NUMACT_RECORD
 #undef NUMACT_GATED_RECORD

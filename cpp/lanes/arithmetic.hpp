@@ -80,6 +80,19 @@ NUMACT_LANE T at_most(T x, T limit) {
   return x > limit ? limit : x;
 }
 
+// max(x, limit) for a limit below 0, min(x, limit) for one above; NaN may get lost. Of floats the bits are compared: one
+// operation, where GCC takes a comparison and a choice.
+NUMACT_LANE float not_below(float x, float limit) {
+  const auto a = bits<uint32_t>(x), b = bits<uint32_t>(limit);
+  return bits<float>(a < b ? a : b);
+}
+NUMACT_LANE float not_above(float x, float limit) {
+  const auto a = bits<int32_t>(x), b = bits<int32_t>(limit);
+  return bits<float>(a < b ? a : b);
+}
+NUMACT_LANE double not_below(double x, double limit) { return x < limit ? limit : x; }
+NUMACT_LANE double not_above(double x, double limit) { return x > limit ? limit : x; }
+
 // A value carried in two words, hi + lo, |lo| at most half an ulp of hi.
 template <class T>
 struct Pair {
@@ -184,12 +197,17 @@ struct Portable {  // Wide without FMA: the same bits on every CPU
   using number = double;
   static constexpr bool fused = false, wide = true, paired = false;
 };
-struct Double {  // double with the low word kept where it counts
+struct Double {  // double throughout: 2 to 2.5 ulp of float64
+  using word = double;
+  using number = double;
+  static constexpr bool fused = has_fma, wide = false, paired = false;
+};
+struct Paired {  // double with the low word kept where it counts
   using word = double;
   using number = Pair<double>;
   static constexpr bool fused = has_fma, wide = false, paired = true, deep = false;
 };
-struct DeepDouble : Double {  // Double for products: exponentials that vanish only times two large factors
+struct DeepPaired : Paired {  // Paired for products: exponentials that vanish only times two large factors
   static constexpr bool deep = true;
 };
 
@@ -222,6 +240,22 @@ NUMACT_LANE typename A::word horner(typename A::word, typename A::word c0) {
 template <class A, class... C>
 NUMACT_LANE typename A::word horner(typename A::word x, typename A::word c0, typename A::word c1, C... higher) {
   return multiply_add<A>(horner<A>(x, c1, typename A::word(higher)...), x, c0);
+}
+
+// The same for many coefficients, even and odd ones apart: as many operations, half as long a chain.
+template <class A>
+NUMACT_LANE typename A::word polynomial(typename A::word, typename A::word, typename A::word c0) {
+  return c0;
+}
+template <class A, class... C>
+NUMACT_LANE typename A::word polynomial(typename A::word x, typename A::word square, typename A::word c0,
+                                        typename A::word c1, C... higher) {
+  const auto low = multiply_add<A>(x, c1, c0);
+  if constexpr (sizeof...(C) == 0) {
+    return low;
+  } else {
+    return multiply_add<A>(square, polynomial<A>(x, square, typename A::word(higher)...), low);
+  }
 }
 
 // number <-> word

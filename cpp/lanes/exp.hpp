@@ -4,7 +4,7 @@
 // low bits are then n. ln 2 is one word where double serves a float result, else a leading word of few bits (so that n
 // times it is exact) and the rest.
 // expm1(r) = r + r^2 q(r); q by Remez on |r| <= 0.347, tools/fit_exp.py, error relative to expm1(r):
-//   Single degree 4, 2^-26.2; Wide and Portable degree 5, 2^-31.9; Double degree 9, 2^-55.6.
+//   Single degree 4, 2^-26.2; Wide and Portable degree 5, 2^-31.9; Paired degree 9, 2^-55.6.
 // The power 2^n is kept apart (Power), because f'(x) may underflow where dy * f'(x) does not.
 #pragma once
 #include "arithmetic.hpp"
@@ -16,11 +16,8 @@ template <class A>
 struct ExpConstants;
 template <>
 struct ExpConstants<Single> {
-  static constexpr float lowest = -150.0f;  // exp is 0 in float32 well before, also times 150
+  static constexpr float lowest = -200.0f;  // 2^-288, below 2^-149 also times the largest float
   static constexpr float ln2_hi = 0x1.62e4p-1f, ln2_lo = 0x1.7f7d1cf79abcap-20f;
-  NUMACT_LANE static float q(float r) {
-    return horner<Single>(r, 0x1.fffffep-2f, 0x1.5554b0p-3f, 0x1.555674p-5f, 0x1.1227f4p-7f, 0x1.6bebf6p-10f);
-  }
 };
 template <>
 struct ExpConstants<Wide> {
@@ -33,23 +30,24 @@ template <>
 struct ExpConstants<Double> {
   static constexpr double lowest = -1470.0;  // 2^-2121, below 2^-1074 also times the largest double
   static constexpr double ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;
-  NUMACT_LANE static double q(double r) {
-    return horner<Double>(r, 0x1.0000000000005p-1, 0x1.5555555555539p-3, 0x1.555555555225dp-5, 0x1.111111111908dp-7,
-                          0x1.6c16c17ef4df1p-10, 0x1.a01a0174db815p-13, 0x1.a019a71e80797p-16, 0x1.71de884ad8ccap-19,
-                          0x1.28a234937f9dap-22, 0x1.ae6bae2860bfdp-26);
-  }
 };
 template <>
-struct ExpConstants<DeepDouble> : ExpConstants<Double> {
+struct ExpConstants<Paired> : ExpConstants<Double> {};
+template <>
+struct ExpConstants<DeepPaired> : ExpConstants<Double> {
   static constexpr double lowest = -2200.0;  // 2^-3174, below 2^-1074 also times the two largest doubles
 };
 template <class A>
-NUMACT_LANE typename A::word exp_q(typename A::word r) {
+NUMACT_LANE typename A::word exp_q(typename A::word r, typename A::word square) {
   if constexpr (A::wide) {
-    return horner<A>(r, 0x1.00000026223e5p-1, 0x1.555554ef05577p-3, 0x1.5554b09c97f60p-5, 0x1.111189d4b5009p-7,
-                     0x1.6d7292711f59cp-10, 0x1.a032c6ed96562p-13);
+    return polynomial<A>(r, square, 0x1.00000026223e5p-1, 0x1.555554ef05577p-3, 0x1.5554b09c97f60p-5,
+                         0x1.111189d4b5009p-7, 0x1.6d7292711f59cp-10, 0x1.a032c6ed96562p-13);
+  } else if constexpr (sizeof(r) == sizeof(float)) {
+    return polynomial<A>(r, square, 0x1.fffffep-2f, 0x1.5554b0p-3f, 0x1.555674p-5f, 0x1.1227f4p-7f, 0x1.6bebf6p-10f);
   } else {
-    return ExpConstants<A>::q(r);
+    return polynomial<A>(r, square, 0x1.0000000000005p-1, 0x1.5555555555539p-3, 0x1.555555555225dp-5,
+                         0x1.111111111908dp-7, 0x1.6c16c17ef4df1p-10, 0x1.a01a0174db815p-13, 0x1.a019a71e80797p-16,
+                         0x1.71de884ad8ccap-19, 0x1.28a234937f9dap-22, 0x1.ae6bae2860bfdp-26);
   }
 }
 
@@ -143,21 +141,26 @@ NUMACT_LANE typename A::word limited(typename A::word x) {
   return with_sign_of(at_most(absolute(x), -ExpConstants<A>::lowest), x);
 }
 
+// a + a_lo = n ln 2 + r; z holds n + offset in its low bits.
 template <class A>
 struct Reduced {
-  typename A::word n, r;
-};
-template <class A>
-NUMACT_LANE Reduced<A> reduce(typename A::word a) {
-  using T = typename A::word;
-  using C = ExpConstants<A>;
-  const T n = multiply_add<A>(a, T(0x1.71547652b82fep+0), Format<T>::round_magic) - Format<T>::round_magic;
-  T r = multiply_add<A>(n, -C::ln2_hi, a);
-  if constexpr (!A::wide) r = multiply_add<A>(n, -C::ln2_lo, r);
-  return {n, r};
-}
+  using word = typename A::word;
+  word z, n, r, square;
 
-// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a DeepDouble needs it; a below the lowest
+  NUMACT_LANE explicit Reduced(word a, word offset = 0, [[maybe_unused]] word a_lo = 0) {
+    using C = ExpConstants<A>;
+    const word magic = Format<word>::round_magic + offset;
+    z = multiply_add<A>(a, word(0x1.71547652b82fep+0), magic);
+    n = z - magic;
+    r = multiply_add<A>(n, -C::ln2_hi, a);
+    if constexpr (!A::wide) r = multiply_add<A>(n, -C::ln2_lo, r) + a_lo;
+    square = r * r;
+  }
+  // expm1(r)
+  NUMACT_LANE word expm1() const { return multiply_add<A>(square, exp_q<A>(r, square), r); }
+};
+
+// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a DeepPaired needs it; a below the lowest
 // counts as the lowest.
 template <class A>
 struct Exponential {
@@ -166,13 +169,13 @@ struct Exponential {
 };
 template <class A>
 NUMACT_LANE Exponential<A> exp_negative(typename A::word a, [[maybe_unused]] typename A::word a_lo = 0) {
-  const Reduced<A> x = reduce<A>(-at_most(-a, -ExpConstants<A>::lowest));
+  const Reduced<A> x(-at_most(-a, -ExpConstants<A>::lowest));
   if constexpr (!A::paired) {
-    return {1 + multiply_add<A>(x.r * x.r, exp_q<A>(x.r), x.r), power_of_two<A>(x.n)};
+    return {1 + x.expm1(), power_of_two<A>(x.n)};
   } else {
     const auto r = x.r + a_lo;
     const auto leading = fast_two_sum(typename A::word(1), r);
-    const auto rest = multiply_add<A>(r * r, exp_q<A>(r), leading.lo);
+    const auto square = r * r, rest = multiply_add<A>(square, exp_q<A>(r, square), leading.lo);
     if constexpr (!A::deep) {
       return {fast_two_sum(leading.hi, rest), power_of_two<A>(x.n)};
     } else {
@@ -191,19 +194,69 @@ NUMACT_LANE typename A::number value(Exponential<A> e) {
   }
 }
 
-// expm1(a), -1 from -50 on.
+// exp(a) = power (1 + p) / 2^shift, |p| < 0.42; n + shift stays in the range of exponents.
+template <class A>
+struct Scaled {
+  using word = typename A::word;
+  word p, power;
+
+  NUMACT_LANE explicit Scaled(word a, word shift = 0, word a_lo = 0)
+      : Scaled(Reduced<A>(a, Format<word>::exponent_bias + shift, a_lo)) {}
+
+ private:
+  NUMACT_LANE explicit Scaled(Reduced<A> x) : p(x.expm1()), power(power_from_rounded<word>(x.z)) {}
+};
+
+// exp(-a) = (1 + p) 2^n, a >= 0, for products whose other factor may be as large as the format allows: 2^n is kept in parts.
+template <class A>
+struct Decay {
+  using word = typename A::word;
+  word p;
+  Power<A> power;
+
+  NUMACT_LANE explicit Decay(word a, word a_lo = 0) : Decay(Reduced<A>(-at_most(a, -ExpConstants<A>::lowest), 0, -a_lo)) {}
+  // x y exp(-a), |y| at most 1 + a.
+  NUMACT_LANE word times(word x, word y = 1) const {
+    const word scaled = A::wide ? x * y * power.rest : x * power.part * power.part * y * power.rest;
+    return multiply_add<A>(p, scaled, scaled);
+  }
+
+ private:
+  NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(power_of_two<A>(x.n)) {}
+};
+
+// expm1(a), -1 from -50 on; NaN may get lost.
 template <class A>
 NUMACT_LANE typename A::number expm1_negative(typename A::word a) {
   using T = typename A::word;
-  const Reduced<A> x = reduce<A>(-at_most(-a, T(50)));
-  const T power = power_from_rounded<T>(x.n + (Format<T>::round_magic + Format<T>::exponent_bias));
-  const T q = exp_q<A>(x.r);
+  const T limited = not_below(a, T(-50));
   if constexpr (!A::paired) {
-    return multiply_add<A>(power, multiply_add<A>(x.r * x.r, q, x.r), power - 1);
+    const Scaled<A> e(limited);
+    return multiply_add<A>(e.power, e.p, e.power - 1);
   } else {
-    return two_sum(power, T(-1)) + times_power(power, fast_two_sum(x.r, x.r * x.r * q));
+    const Reduced<A> x(limited);
+    const T power = power_from_rounded<T>(x.n + (Format<T>::round_magic + Format<T>::exponent_bias));
+    return two_sum(power, T(-1)) +
+           times_power(power, fast_two_sum(x.r, x.square * exp_q<A>(x.r, x.square)));
   }
 }
+
+// numerator / (1 + exp(-(t + t_lo))) for t from `leftmost` to `rightmost`, where the denominator becomes 1. It is scaled
+// down, or exp would overflow where the quotient is subnormal.
+template <class A>
+struct Logistic {
+  using word = typename A::word;
+  static constexpr bool is_float = A::wide || sizeof(word) == sizeof(float);
+  static constexpr word shift = A::wide ? 0 : is_float ? -64 : -512;
+  static constexpr word unit = A::wide ? 1 : is_float ? word(0x1p-64) : word(0x1p-512);
+  static constexpr word leftmost = is_float ? -112 : -760, rightmost = is_float ? 20 : 40;
+
+  NUMACT_LANE static word quotient(word numerator, word t, word t_lo = 0) {
+    const Scaled<A> e(-t, shift, -t_lo);
+    const word scaled = numerator / multiply_add<A>(e.p, e.power, e.power + unit);
+    return A::wide ? scaled : scaled * unit;
+  }
+};
 
 }  // namespace
 }  // namespace numact

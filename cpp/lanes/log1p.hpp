@@ -1,14 +1,14 @@
 // log1p(f) = s (1 + w p(w)) with s = f / (1 + f/2), w = s^2: the series of 2 atanh(s/2), for f in [0, 1].
 //
 // p by Remez on w <= 4/9, tools/fit_log1p.py, error relative to log1p(f):
-//   Single degree 3, 2^-27.7; Wide and Portable degree 4, 2^-33.1; Double degree 9, 2^-59.4, its result in two words.
+//   Single degree 3, 2^-27.7; Wide and Portable degree 4, 2^-33.1; Paired degree 9, 2^-59.4, its result in two words.
 //
 // log1p_ratio(f) = log1p(f) / f for f in [0, 1], so that an exponential's power of two can be kept apart:
 //   log1p(e) = e.mantissa * log1p_ratio(value(e)) * 2^n.
 // log1p(a) for any a in [0, 2^100]; NaN gives NaN.
 //
 // Largest errors found: Single 1.96 ulp (ratio, at 0x1.f895cp-5), 1.90 ulp (log1p, at 0x1.f718fp-7); Wide and Portable 0.502
-// ulp of float; Double 2^-55.4 of the result (log1p, at 0x1.ffff0ee111724p-1).
+// ulp of float; Paired 2^-55.4 of the result (log1p, at 0x1.ffff0ee111724p-1).
 #pragma once
 #include "exp.hpp"
 

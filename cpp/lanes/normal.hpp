@@ -3,7 +3,7 @@
 //
 // fraction = q P(t), q = 9 / (a + 4.5), t = 1 - q = (a - 4.5) / (a + 4.5): one polynomial from 0 to where the exponential has
 // vanished. P by Remez, tools/fit_normal.py, relative error: Single, Wide and Portable degree 10 up to a = 24.5, 2^-29.4;
-// Double degree 22 up to a = 66.3, 2^-55.5. Its last two steps run in numbers, because near the root of a derivative the
+// Paired degree 22 up to a = 66.3, 2^-55.5. Its last two steps run in numbers, because near the root of a derivative the
 // fraction cancels. a^2 is exact: in one word for Wide, in two else, or the exponential would amplify its rounding.
 #pragma once
 #include "exp.hpp"

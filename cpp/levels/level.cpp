@@ -78,25 +78,25 @@ enum { NUMACT_ELEMENTWISE(NUMACT_INDEX) NUMACT_GATED(NUMACT_INDEX) };
       elementwise<F, A64, direction, double, double, inputs, parameters>(index_of_##F, Tier::standard),      \
       elementwise<F, Portable, direction, float, double, inputs, parameters>(index_of_##F, Tier::precise),
 
-#define NUMACT_KERNELS(F, name, forward32, backward32, any64, cost, parameters, ...) \
-  NUMACT_DIRECTION(F, forward32, any64, 1, parameters, Direction::forward)           \
-  NUMACT_DIRECTION(F, backward32, any64, 1, parameters, Direction::backward)         \
-  NUMACT_DIRECTION(F, backward32, any64, 1, parameters, Direction::backward_from_output)
-#define NUMACT_GATED_KERNELS(F, name, forward32, backward32, any64, cost) \
-  NUMACT_DIRECTION(F, forward32, any64, 2, 0, Direction::forward)         \
-  NUMACT_DIRECTION(F, backward32, any64, 2, 0, Direction::backward)
+#define NUMACT_KERNELS(F, name, forward32, backward32, forward64, backward64, cost, parameters, ...) \
+  NUMACT_DIRECTION(F, forward32, forward64, 1, parameters, Direction::forward)           \
+  NUMACT_DIRECTION(F, backward32, backward64, 1, parameters, Direction::backward)         \
+  NUMACT_DIRECTION(F, backward32, backward64, 1, parameters, Direction::backward_from_output)
+#define NUMACT_GATED_KERNELS(F, name, forward32, backward32, forward64, backward64, cost) \
+  NUMACT_DIRECTION(F, forward32, forward64, 2, 0, Direction::forward)         \
+  NUMACT_DIRECTION(F, backward32, backward64, 2, 0, Direction::backward)
 constexpr ElementwiseKernel elementwise_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_KERNELS)
                                                          NUMACT_GATED(NUMACT_GATED_KERNELS)};
 
-#define NUMACT_PARAMETER_KERNELS(F, name, forward32, backward32, any64, cost, parameters, ...)                       \
+#define NUMACT_PARAMETER_KERNELS(F, name, forward32, backward32, forward64, backward64, cost, parameters, ...)                       \
   parameter_gradient<F, backward32, Wide, float, float>(index_of_##F, Tier::standard),                               \
-      parameter_gradient<F, any64, Double, double, double>(index_of_##F, Tier::standard),                             \
+      parameter_gradient<F, backward64, Paired, double, double>(index_of_##F, Tier::standard),                             \
       parameter_gradient<F, Portable, Portable, float, double>(index_of_##F, Tier::precise),
 constexpr ParameterGradientKernel parameter_gradient_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_PARAMETER_KERNELS)};
 
 #define NUMACT_ROWS_DIRECTION(F, name, direction)                   \
   RowLoops<F, Single>::kernel(name, direction, Tier::standard),     \
-      RowLoops<F, Double>::kernel(name, direction, Tier::standard), \
+      RowLoops<F, Paired>::kernel(name, direction, Tier::standard), \
       RowLoops<F, Portable>::kernel(name, direction, Tier::precise),
 #define NUMACT_ROWS_KERNELS(F, name)                            \
   NUMACT_ROWS_DIRECTION(F::Forward, name, Direction::forward)   \
