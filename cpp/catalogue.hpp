@@ -41,13 +41,13 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                    \
   X(SoftShrink, "soft_shrink", Single, Single, Wide, Wide, 0.1, 1,                                                       \
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                    \
-  X(Elu, "elu", Single, Wide, DeepPaired, DeepPaired, 0.6, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})              \
-  X(Selu, "selu", Single, Wide, Paired, Paired, 0.6, 0, {})                                                                \
-  X(Celu, "celu", Single, Wide, Paired, Paired, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})              \
-  X(Sigmoid, "sigmoid", Single, Wide, Paired, Paired, 1.0, 0, {})                                                          \
+  X(Elu, "elu", Single, Wide, Double, DeepDouble, 0.6, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})              \
+  X(Selu, "selu", Single, Single, Double, Double, 0.6, 0, {})                                                                \
+  X(Celu, "celu", Single, Single, Double, Double, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})              \
+  X(Sigmoid, "sigmoid", Single, Single, Double, Double, 1.0, 0, {})                                                          \
   X(LogSigmoid, "log_sigmoid", Wide, Wide, Paired, Paired, 1.5, 0, {})                                                     \
   X(HardSigmoid, "hard_sigmoid", Single, Single, Wide, Wide, 0.2, 0, {})                                                 \
-  X(Tanh, "tanh", Single, Wide, Paired, Paired, 1.0, 0, {})                                                                \
+  X(Tanh, "tanh", Single, Single, Double, Double, 1.0, 0, {})                                                                \
   X(HardTanh, "hard_tanh", Single, Single, Paired, Paired, 0.1, 2,                                                         \
     {{"min_val", -1.0, Domain::any, Domain::any},                                                                  \
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                      \
@@ -57,19 +57,19 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Squareplus, "squareplus", Wide, Wide, Paired, Paired, 1.0, 1, {{"b", 4.0, Domain::nonnegative, Domain::nonnegative}})  \
   X(Gelu, "gelu", Wide, Wide, Paired, Paired, 1.5, 0, {})                                                                  \
   X(GeluTanh, "gelu_tanh", Wide, Wide, Paired, Paired, 1.2, 0, {})                                                         \
-  X(QuickGelu, "quick_gelu", Wide, Wide, Paired, Paired, 1.0, 0, {})                                                       \
-  X(Silu, "silu", Wide, Wide, Paired, Paired, 1.0, 0, {})                                                                  \
-  X(Swish, "swish", Wide, Wide, Paired, Paired, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                         \
+  X(QuickGelu, "quick_gelu", Single, Wide, Double, Double, 1.0, 0, {})                                                       \
+  X(Silu, "silu", Single, Single, Double, Double, 1.0, 0, {})                                                                  \
+  X(Swish, "swish", Single, Wide, Double, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                         \
   X(HardSwish, "hard_swish", Single, Single, Wide, Wide, 0.2, 0, {})                                                     \
-  X(Mish, "mish", Wide, Wide, Paired, Paired, 1.2, 0, {})                                                                  \
+  X(Mish, "mish", Single, Single, Double, Double, 1.2, 0, {})                                                                  \
   X(Dish, "dish", Wide, Wide, Paired, Paired, 1.0, 0, {})
 
 // X(type, name, float32 forward, float32 backward, float64 forward, float64 backward, cost): act(gate) * value, the backward with two outputs.
 #define NUMACT_GATED(X)                                  \
-  X(Glu, "glu", Wide, Wide, DeepPaired, DeepPaired, 1.0)             \
+  X(Glu, "glu", Wide, Wide, DeepDouble, DeepDouble, 1.0)             \
   X(Reglu, "reglu", Single, Single, Wide, Wide, 0.2)           \
-  X(Geglu, "geglu", Wide, Wide, DeepPaired, DeepPaired, 1.5)         \
-  X(Swiglu, "swiglu", Wide, Wide, DeepPaired, DeepPaired, 1.0)
+  X(Geglu, "geglu", Wide, Wide, DeepDouble, DeepDouble, 1.5)         \
+  X(Swiglu, "swiglu", Wide, Wide, DeepDouble, DeepDouble, 1.0)
 
 // X(name, kind): with kernels of their own, over an axis.
 #define NUMACT_ROWS(X) X("softmax", "axis") X("log_softmax", "axis") X("softmin", "axis") X("maxout", "axis")

@@ -19,7 +19,7 @@ namespace {
 struct Elu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T alpha) {
-    const T left = rounded_product(number<A>(alpha), expm1_negative<A>(-absolute(x)));
+    const T left = alpha * expm1_negative<A>(-absolute(x));
     return x < 0 ? left : x;
   }
   template <class A, class T = typename A::word>
@@ -41,14 +41,13 @@ struct Selu {
 
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const T left = rounded_product(constant<A>(scale_alpha), expm1_negative<A>(-absolute(x)));
-    return x < 0 ? left : rounded_product(constant<A>(scale), number<A>(x));
+    const T left = T(scale_alpha) * expm1_negative<A>(-absolute(x));
+    return x < 0 ? left : T(scale) * x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const auto e = exp_negative<A>(-absolute(x));
-    const T left = scaled<A>(dy, constant<A>(scale_alpha) * e.mantissa, e.power);
-    return x > 0 ? rounded_product(constant<A>(scale), number<A>(dy)) : left;
+    const T left = T(scale_alpha) * Decay<A>(absolute(x)).times(dy);
+    return x > 0 ? T(scale) * dy : left;
   }
   // The rest of the constant counts where y cancels its leading word.
   template <class A, class T = typename A::word>
@@ -62,14 +61,12 @@ struct Celu {
   // A tiny x / alpha may have underflowed: there celu is x.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T alpha) {
-    const T t = -absolute(x) / alpha, left = rounded_product(number<A>(alpha), expm1_negative<A>(t));
+    const T t = -absolute(x) / alpha, left = alpha * expm1_negative<A>(t);
     return x < 0 && !(t > T(-0x1p-100)) ? left : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T alpha) {
-    const T t = -absolute(x) / alpha;
-    const auto e = exp_negative<A>(t, quotient_rest<A>(-absolute(x), alpha, t));
-    const T left = scaled<A>(dy, e.mantissa, e.power);
+    const T t = absolute(x) / alpha, left = Decay<A>(t, quotient_rest<A>(absolute(x), alpha, t)).times(dy);
     return x > 0 ? dy : left;
   }
   template <class A, class T = typename A::word>
@@ -78,17 +75,17 @@ struct Celu {
   }
 
  private:
-  // What the rounding of the quotient t = a / b left out, where exp(t) tells it. a and b are brought away from the ends of
+  // What the rounding of the quotient t = a / b left out, where exp(-t) tells it. a and b are brought away from the ends of
   // the format, where it would underflow or its splitting overflow.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T quotient_rest([[maybe_unused]] T a, [[maybe_unused]] T b, [[maybe_unused]] T t) {
-    if constexpr (!A::paired) {
+    if constexpr (A::wide) {
       return 0;
     } else {
-      const T down = b > T(0x1p800) ? T(0x1p-200) : T(1), scale = b < T(0x1p-800) ? T(0x1p200) : down;
-      const T divisor = b * scale, reciprocal = 1 / divisor, product = t * divisor;
-      const T rest = ((a * scale - product) - product_error(t, divisor, product)) * reciprocal;
-      return t > ExpConstants<A>::lowest ? rest : 0;
+      constexpr bool is_float = sizeof(T) == sizeof(float);
+      constexpr T up = is_float ? T(0x1p40) : T(0x1p200), large = is_float ? T(0x1p80) : T(0x1p800);
+      const T down = b > large ? 1 / up : T(1), scale = b < 1 / large ? up : down, divisor = b * scale;
+      return t < -ExpConstants<A>::lowest ? residual(-t, divisor, a * scale) / divisor : 0;
     }
   }
 };

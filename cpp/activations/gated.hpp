@@ -15,17 +15,18 @@
 namespace numact {
 namespace {
 
-template <class F>
-struct Gated {
+struct Glu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
-    const auto p = F::template parts<A>(gate);
-    return rounded(scaled_product<A>(p.factor, value, p.fraction(), p.power()));
+    const Decay<A> decay(absolute(gate));
+    const T d = decay.plus(1);
+    return (gate < 0 ? decay.times(value, T(1), decay.rest_of_sum(d)) : value) / d;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
-    const auto p = F::template parts<A>(gate);
-    return rounded(scaled_product<A>(dy, value, p.slope(), p.slope_power()));
+    const Exponential<A> e = exp_negative<A>(-absolute(gate));
+    const T small = numact::value(e);
+    return scaled_product<A>(dy, value, e.mantissa / multiply_add<A>(small, small + 2, T(1)), e.power);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_value(T dy, T gate, T) {
@@ -33,9 +34,45 @@ struct Gated {
   }
 };
 
-struct Glu : Gated<Sigmoid> {};
-struct Geglu : Gated<Gelu> {};
-struct Swiglu : Gated<Silu> {};
+struct Swiglu {
+  // gate meets a value only where their product cannot overflow before the quotient does, nor underflow.
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T gate, T value) {
+    const Decay<A> decay(absolute(gate));
+    const T near = limited<A>(gate), d = decay.plus(1), left = decay.times(value, near, decay.rest_of_sum(d));
+    const bool later = gate > 1;
+    return (gate < 0 ? left : later ? gate : gate * value) / d * (later ? value : T(1));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
+    const Exponential<A> e = exp_negative<A>(-absolute(gate));
+    const T small = numact::value(e), sum = 1 + limited<A>(gate);
+    const T slope = gate < 0 ? e.mantissa * (sum + small) : multiply_add<A>(small, sum, T(1));
+    return scaled_product<A>(dy, value, slope / multiply_add<A>(small, small + 2, T(1)),
+                             select<A>(gate < 0, e.power, unit_power<A>()));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    return forward<A>(gate, dy);
+  }
+};
+
+struct Geglu {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T gate, T value) {
+    const auto p = Gelu::parts<A>(gate);
+    return rounded(scaled_product<A>(p.factor, value, p.fraction(), p.power()));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
+    const auto p = Gelu::parts<A>(gate);
+    return rounded(scaled_product<A>(dy, value, p.slope(), p.slope_power()));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    return forward<A>(gate, dy);
+  }
+};
 
 struct Reglu {
   template <class A, class T = typename A::word>

@@ -12,35 +12,36 @@
 namespace numact {
 namespace {
 
-template <class A>
-struct MishParts {
-  using word = typename A::word;
-  using number = typename A::number;
-  Exponential<A> e;
-  number small, n, d;  // small: e in one number; n without its factor e on the left
-  bool left;
-
-  NUMACT_LANE explicit MishParts(word x) : e(exp_negative<A>(-absolute(x))), left(!(x > 0)) {
-    small = value(e);
-    const number twice = times_power(word(2), small), square = small * small;
-    n = select(left, word(2) + small, word(1) + twice);
-    d = select(left, word(2) + (twice + square), n + times_power(word(2), square));
-  }
-  NUMACT_LANE Power<A> power() const { return select<A>(left, e.power, unit_power<A>()); }
-};
-
 struct Mish {
+  // Where results are as wide as the words, what the roundings on the left leave out is put back.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const MishParts<A> s(x);
-    return scaled<A>(s.left ? finite<A>(x) : x, select(s.left, s.e.mantissa * s.n, s.n) / s.d, s.power());
+    constexpr T unit = Logistic<A>::unit;
+    const T near = not_above(not_below(x, Logistic<A>::leftmost), Logistic<A>::rightmost);
+    const Scaled<A> exp(near, -Logistic<A>::shift);  // exp(x) / unit
+    const T product = near * exp.power, x_e = multiply_add<A>(exp.p, product, product);
+    const T e = multiply_add<A>(exp.p, exp.power, exp.power) * unit;
+    const T n = multiply_add<A>(x_e, e, 2 * x_e), s = multiply_add<A>(e, e, 2 * e), d = 2 + s;
+    if constexpr (A::wide) {
+      const T y = n / d;
+      return x <= Logistic<A>::rightmost ? y : x;
+    } else {
+      const T r = 1 / d, q = n * r, n_rest = residual(x_e, e, 2 * x_e - n), d_rest = s - (d - 2);
+      const T left = multiply_add<A>(r, residual(-q, d, n) + multiply_add<A>(-q, d_rest, n_rest), q);
+      return x < 0 ? left * unit : multiply_add<A>(-2 * near, r, x);
+    }
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const MishParts<A> s(x);
-    const T four_x = 4 * with_sign_of(at_most(absolute(x), -ExpConstants<A>::lowest), x);
-    const auto slope = s.n * s.d + four_x * (select(s.left, number<A>(1), s.small * s.small) * (T(1) + s.small));
-    return scaled<A>(dy, select(s.left, s.e.mantissa * slope, slope) / (s.d * s.d), s.power());
+    const T a = limited<A>(x), four_x = 4 * a;
+    const Decay<A> decay(absolute(a));
+    const T e = decay.value(), square = e * e;
+    const T left_s = multiply_add<A>(e, e, 2 * e), right_s = multiply_add<A>(square, T(2), 2 * e);
+    const T s = x < 0 ? left_s : right_s, one = x < 0 ? 2 : 1, d = one + s, d_rest = A::wide ? 0 : s - (d - one);
+    const T left = multiply_add<A>(e, multiply_add<A>(e, 4 + e, four_x + 6), four_x + 4);
+    const T right = 2 * square * multiply_add<A>(-2 * a, 1 + e, 1 + right_s);
+    const T quotient = (x < 0 ? left : right) / multiply_add<A>(d, d, 2 * d * d_rest);
+    return x < 0 ? decay.times(dy, quotient) : dy * (1 - quotient);
   }
 };
 

@@ -10,35 +10,7 @@
 namespace numact {
 namespace {
 
-// sigmoid(t) = factor * fraction * 2^n, e = exp(-|t|), d = 1 + e.
-template <class A>
-struct SigmoidParts {
-  using word = typename A::word;
-  using number = typename A::number;
-  bool left;
-  Exponential<A> e;
-  number d;
-  static constexpr word factor = 1;
-
-  NUMACT_LANE explicit SigmoidParts(number t) : left(rounded(t) < 0), e(exp_minus_absolute(t)), d(word(1) + value(e)) {}
-  NUMACT_LANE static Exponential<A> exp_minus_absolute(number t) {
-    if constexpr (!A::paired) {
-      return exp_negative<A>(-absolute(t));
-    } else {
-      return exp_negative<A>(-absolute(t.hi), t.hi < 0 ? t.lo : -t.lo);
-    }
-  }
-  NUMACT_LANE number fraction() const { return select(left, e.mantissa, numact::number<A>(1)) / d; }
-  NUMACT_LANE Power<A> power() const { return select<A>(left, e.power, unit_power<A>()); }
-  NUMACT_LANE number slope() const { return e.mantissa / (d * d); }
-  NUMACT_LANE Power<A> slope_power() const { return e.power; }
-};
-
 struct Sigmoid {
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static SigmoidParts<A> parts(T x) {
-    return SigmoidParts<A>(number<A>(x));
-  }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     using L = Logistic<A>;
@@ -48,7 +20,7 @@ struct Sigmoid {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const Decay<A> decay(absolute(x));
-    const T e = decay.times(1);
+    const T e = decay.value();
     return decay.times(dy) / multiply_add<A>(e, e + 2, T(1));
   }
   template <class A, class T = typename A::word>

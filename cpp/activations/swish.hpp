@@ -11,31 +11,21 @@
 // forward 0.5011 at -0x1.31cafcp+3, backward 0.5011 at x = -0x1.92fc9ep+2; float64 forward 1.04 at -2.5955202, backward 1.07
 // at x = -0.6161132.
 #pragma once
-#include "parts.hpp"
 #include "sigmoid.hpp"
 
 namespace numact {
 namespace {
 
-// x sigmoid(t) with u = x t'(x): its derivative is (1 + e + u e) / (1 + e)^2 for t >= 0, e (1 + e + u) / (1 + e)^2 for t < 0.
-template <class A>
-struct SwishParts : SigmoidParts<A> {
-  using word = typename A::word;
-  using number = typename A::number;
-  using SigmoidParts<A>::left, SigmoidParts<A>::e, SigmoidParts<A>::d;
-  word factor;
-  number u;
+// dy (x sigmoid(t))' for t + t_rest, with u + u_rest = x t'(x), finite.
+template <class A, class T = typename A::word>
+NUMACT_LANE T swish_backward(T dy, T t, T t_rest, T u, T u_rest) {
+  const Decay<A> decay(absolute(t), t < 0 ? -t_rest : t_rest);
+  const T sum = 1 + u;
+  const T left = decay.times(dy, decay.plus(sum, u_rest)), right = dy * multiply_add<A>(decay.value(), sum, T(1));
+  return (t < 0 ? left : right) / decay.plus_one_squared();
+}
 
-  // x_left: x with what makes 0 times infinity taken away, for where sigmoid vanishes. u is finite.
-  NUMACT_LANE SwishParts(word x, word x_left, number t, number u_of_t)
-      : SigmoidParts<A>(t), factor(left ? x_left : x), u(u_of_t) {}
-  NUMACT_LANE number slope() const {
-    return select(left, e.mantissa * (d + u), d + u * value(e)) / (d * d);
-  }
-  NUMACT_LANE Power<A> slope_power() const { return this->power(); }
-};
-
-struct Silu : FromParts<Silu> {
+struct Silu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     using L = Logistic<A>;
@@ -44,46 +34,63 @@ struct Silu : FromParts<Silu> {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const T a = limited<A>(x);
-    const Decay<A> decay(absolute(a));
-    const T e = decay.times(1), sum = 1 + a;
-    const T left = decay.times(dy, sum + e), right = dy * multiply_add<A>(e, sum, T(1));
-    return (x < 0 ? left : right) / multiply_add<A>(e, e + 2, T(1));
-  }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static SwishParts<A> parts(T x) {
-    const T near = limited<A>(x);
-    return {x, near, number<A>(x), number<A>(near)};
+    const T t = limited<A>(x);
+    return swish_backward<A>(dy, t, T(0), t, T(0));
   }
 };
 
-struct QuickGelu : FromParts<QuickGelu> {
+// t = 1.702 x in two words.
+struct QuickGelu {
+  static constexpr long double factor = 1.702L;
+
   template <class A, class T = typename A::word>
-  NUMACT_LANE static SwishParts<A> parts(T x) {
-    const T near = limited<A>(x);
-    const auto t = near * constant<A>(1.702L);
-    return {x, near, t, t};
+  NUMACT_LANE static T rest(T x, T t) {
+    return A::wide ? 0 : multiply_add<A>(x, T(factor - T(factor)), residual(x, T(factor), -t));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x) {
+    using L = Logistic<A>;
+    const T near = not_below(x, T(L::leftmost / factor)), t = near * T(factor), y = L::quotient(near, t, rest<A>(near, t));
+    return x <= L::rightmost ? y : x;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x) {
+    const T near = limited<A>(x), t = near * T(factor), t_rest = rest<A>(near, t);
+    return swish_backward<A>(dy, t, t_rest, t, t_rest);
   }
 };
 
-struct Swish : FromParts<Swish> {
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static SwishParts<A> parts(T x, T beta) {
-    const T t = beta * (beta == 0 ? finite<A>(x) : x), near = limited<A>(t);
-    if constexpr (!A::paired) {
-      return {x, finite<A>(x), t, near};
-    } else {
-      // A huge x or beta is brought down for the splitting of a product without FMA, the other one up.
-      const T down = absolute(x) > T(0x1p900) ? T(0x1p-100) : absolute(beta) > T(0x1p900) ? T(0x1p100) : T(1);
-      const T error = exact_product<A>(x * down, beta * (T(1) / down)).lo;
-      const T rest = t == near && beta != 0 ? error : T(0);
-      return {x, finite<A>(x), {t, rest}, {near, rest}};
+struct Swish {
+  // beta x and what its rounding left out where that counts. beta = 0 gives 0 at infinity too.
+  template <class A>
+  struct Product {
+    typename A::word t, rest;
+    NUMACT_LANE Product(typename A::word x, typename A::word beta) : t(beta * (beta == 0 ? finite<A>(x) : x)), rest(0) {
+      if constexpr (!A::wide) {
+        const auto error = product_error(beta, x, t);
+        rest = absolute(t) < -ExpConstants<A>::lowest ? error : 0;
+      }
     }
+  };
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(T x, T beta) {
+    const Product<A> p(x, beta);
+    const Decay<A> decay(absolute(p.t), p.t < 0 ? -p.rest : p.rest);
+    const T d = decay.plus(1);
+    return (p.t < 0 ? decay.times_finite(finite<A>(x), decay.rest_of_sum(d)) : x) / d;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x, T beta) {
+    const Product<A> p(x, beta);
+    const T u = limited<A>(p.t);
+    return swish_backward<A>(dy, p.t, p.rest, u, p.rest);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static typename A::number parameter_term(T dy, T x, T beta) {
-    const auto p = parts<A>(x, beta);
-    const auto rest = scaled_product<A>(dy, finite<A>(x), p.SigmoidParts<A>::slope(), p.e.power);
+    const Product<A> p(x, beta);
+    const auto e = exp_negative<A>(-absolute(p.t), p.t < 0 ? p.rest : -p.rest);
+    const auto d = T(1) + value(e);
+    const auto rest = scaled_product<A>(dy, finite<A>(x), e.mantissa / (d * d), e.power);
     return finite_product<A>(finite<A>(x), rest);
   }
 };

@@ -125,6 +125,14 @@ NUMACT_LANE float product_error(float a, float b, float product) {
   return float(double(a) * b - product);
 }
 
+// a * b + c, where c is about -a * b, without the rounding of the product.
+template <class T>
+NUMACT_LANE T residual(T a, T b, T c) {
+  if constexpr (has_fma) return madd(a, b, c);
+  const T product = a * b;
+  return (product + c) + product_error(a, b, product);
+}
+
 template <class T>
 NUMACT_LANE Pair<T> operator-(Pair<T> a) {
   return {-a.hi, -a.lo};
@@ -185,29 +193,32 @@ NUMACT_LANE Pair<T> select(bool condition, Pair<T> yes, Pair<T> no) {
 struct Single {  // float throughout: 2 to 2.5 ulp of float32
   using word = float;
   using number = float;
-  static constexpr bool fused = has_fma, wide = false, paired = false;
+  static constexpr bool fused = has_fma, wide = false, paired = false, deep = false;
 };
 struct Wide {  // double for a result that is rounded to float once
   using word = double;
   using number = double;
-  static constexpr bool fused = has_fma, wide = true, paired = false;
+  static constexpr bool fused = has_fma, wide = true, paired = false, deep = false;
 };
 struct Portable {  // Wide without FMA: the same bits on every CPU
   using word = double;
   using number = double;
-  static constexpr bool fused = false, wide = true, paired = false;
+  static constexpr bool fused = false, wide = true, paired = false, deep = false;
 };
 struct Double {  // double throughout: 2 to 2.5 ulp of float64
   using word = double;
   using number = double;
-  static constexpr bool fused = has_fma, wide = false, paired = false;
+  static constexpr bool fused = has_fma, wide = false, paired = false, deep = false;
+};
+struct DeepDouble : Double {  // Double for products: exponentials that vanish only times two large factors
+  static constexpr bool deep = true;
 };
 struct Paired {  // double with the low word kept where it counts
   using word = double;
   using number = Pair<double>;
   static constexpr bool fused = has_fma, wide = false, paired = true, deep = false;
 };
-struct DeepPaired : Paired {  // Paired for products: exponentials that vanish only times two large factors
+struct DeepPaired : Paired {  // likewise
   static constexpr bool deep = true;
 };
 

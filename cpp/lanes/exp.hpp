@@ -34,9 +34,11 @@ struct ExpConstants<Double> {
 template <>
 struct ExpConstants<Paired> : ExpConstants<Double> {};
 template <>
-struct ExpConstants<DeepPaired> : ExpConstants<Double> {
+struct ExpConstants<DeepDouble> : ExpConstants<Double> {
   static constexpr double lowest = -2200.0;  // 2^-3174, below 2^-1074 also times the two largest doubles
 };
+template <>
+struct ExpConstants<DeepPaired> : ExpConstants<DeepDouble> {};
 template <class A>
 NUMACT_LANE typename A::word exp_q(typename A::word r, typename A::word square) {
   if constexpr (A::wide) {
@@ -160,7 +162,7 @@ struct Reduced {
   NUMACT_LANE word expm1() const { return multiply_add<A>(square, exp_q<A>(r, square), r); }
 };
 
-// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a DeepPaired needs it; a below the lowest
+// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a deep arithmetic needs it; a below the lowest
 // counts as the lowest.
 template <class A>
 struct Exponential {
@@ -170,19 +172,20 @@ struct Exponential {
 template <class A>
 NUMACT_LANE Exponential<A> exp_negative(typename A::word a, [[maybe_unused]] typename A::word a_lo = 0) {
   const Reduced<A> x(-at_most(-a, -ExpConstants<A>::lowest));
+  typename A::number mantissa;
   if constexpr (!A::paired) {
-    return {1 + x.expm1(), power_of_two<A>(x.n)};
+    mantissa = 1 + x.expm1();
   } else {
     const auto r = x.r + a_lo;
     const auto leading = fast_two_sum(typename A::word(1), r);
     const auto square = r * r, rest = multiply_add<A>(square, exp_q<A>(r, square), leading.lo);
-    if constexpr (!A::deep) {
-      return {fast_two_sum(leading.hi, rest), power_of_two<A>(x.n)};
-    } else {
-      const bool beyond = x.n < -3000;  // of what the three factors of a Power hold
-      return {times_power(beyond ? 0x1p-120 : 1.0, fast_two_sum(leading.hi, rest)),
-              power_of_two<A>(beyond ? x.n + 120 : x.n)};
-    }
+    mantissa = fast_two_sum(leading.hi, rest);
+  }
+  if constexpr (!A::deep) {
+    return {mantissa, power_of_two<A>(x.n)};
+  } else {
+    const bool beyond = x.n < -3000;  // of what the three factors of a Power hold
+    return {times_power(beyond ? 0x1p-120 : 1.0, mantissa), power_of_two<A>(beyond ? x.n + 120 : x.n)};
   }
 }
 template <class A>
@@ -207,22 +210,41 @@ struct Scaled {
   NUMACT_LANE explicit Scaled(Reduced<A> x) : p(x.expm1()), power(power_from_rounded<word>(x.z)) {}
 };
 
-// exp(-a) = (1 + p) 2^n, a >= 0, for products whose other factor may be as large as the format allows: 2^n is kept in parts.
+// exp(-a) = (1 + p) 2^n, a >= 0, for products whose other factors may be as large as the format allows: 2^n is kept in parts.
 template <class A>
 struct Decay {
   using word = typename A::word;
+  static constexpr word largest = A::deep ? word(1470) : -ExpConstants<A>::lowest;
   word p;
   Power<A> power;
 
-  NUMACT_LANE explicit Decay(word a, word a_lo = 0) : Decay(Reduced<A>(-at_most(a, -ExpConstants<A>::lowest), 0, -a_lo)) {}
-  // x y exp(-a), |y| at most 1 + a.
-  NUMACT_LANE word times(word x, word y = 1) const {
-    const word scaled = A::wide ? x * y * power.rest : x * power.part * power.part * y * power.rest;
-    return multiply_add<A>(p, scaled, scaled);
+  NUMACT_LANE explicit Decay(word a, word a_lo = 0) : Decay(Reduced<A>(-at_most(a, largest), 0, -a_lo)) {}
+  // x y exp(-a); y is finite, at most 1 + a. less: what is taken off 1 + p.
+  NUMACT_LANE word times(word x, word y = 1, word less = 0) const {
+    return scaled(x) * multiply_add<A>(p - less, y, y) * power.rest;
+  }
+  // x exp(-a) with one rounding for a finite x.
+  NUMACT_LANE word times_finite(word x, word less = 0) const {
+    const word y = scaled(x) * power.rest;
+    return multiply_add<A>(p - less, y, y);
+  }
+  NUMACT_LANE word value() const { return times_finite(1); }
+  // x + rest + exp(-a) with one rounding where x and exp(-a) nearly cancel.
+  NUMACT_LANE word plus(word x, word rest = 0) const { return multiply_add<A>(p, power_of_two(), x + power_of_two() + rest); }
+  // What the rounding of d = 1 + exp(-a) left out.
+  NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const {
+    return A::wide ? 0 : residual(p, power_of_two(), (1 + power_of_two()) - d);
+  }
+  // (1 + exp(-a))^2
+  NUMACT_LANE word plus_one_squared() const {
+    const word d = plus(1);
+    return multiply_add<A>(d, d, 2 * d * rest_of_sum(d));
   }
 
  private:
-  NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(power_of_two<A>(x.n)) {}
+  NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(numact::power_of_two<A>(x.n)) {}
+  NUMACT_LANE word scaled(word x) const { return A::wide ? x : x * power.part * power.part; }
+  NUMACT_LANE word power_of_two() const { return scaled(1) * power.rest; }
 };
 
 // expm1(a), -1 from -50 on; NaN may get lost.
