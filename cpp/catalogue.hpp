@@ -61,7 +61,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Silu, "silu", Single, Single, Double, Double, 1.0, 0, {})                                                                  \
   X(Swish, "swish", Single, Wide, Double, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                         \
   X(HardSwish, "hard_swish", Single, Single, Wide, Wide, 0.2, 0, {})                                                     \
-  X(Mish, "mish", Single, Single, Double, Double, 1.2, 0, {})                                                                  \
+  X(Mish, "mish", Single, Wide, Double, Double, 1.2, 0, {})                                                                  \
   X(Dish, "dish", Wide, Wide, Paired, Paired, 1.0, 0, {})
 
 // X(type, name, float32 forward, float32 backward, float64 forward, float64 backward, cost): act(gate) * value, the backward with two outputs.

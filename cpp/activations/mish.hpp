@@ -33,15 +33,15 @@ struct Mish {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const T a = limited<A>(x), four_x = 4 * a;
+    // d is a quarter of the formula's, numerators a sixteenth: dy may be as large as the format allows.
+    const T a = limited<A>(x), quarter = a / 4;
     const Decay<A> decay(absolute(a));
-    const T e = decay.value(), square = e * e;
-    const T left_s = multiply_add<A>(e, e, 2 * e), right_s = multiply_add<A>(square, T(2), 2 * e);
-    const T s = x < 0 ? left_s : right_s, one = x < 0 ? 2 : 1, d = one + s, d_rest = A::wide ? 0 : s - (d - one);
-    const T left = multiply_add<A>(e, multiply_add<A>(e, 4 + e, four_x + 6), four_x + 4);
-    const T right = 2 * square * multiply_add<A>(-2 * a, 1 + e, 1 + right_s);
-    const T quotient = (x < 0 ? left : right) / multiply_add<A>(d, d, 2 * d * d_rest);
-    return x < 0 ? decay.times(dy, quotient) : dy * (1 - quotient);
+    const T e = decay.value(), slope = multiply_add<A>(e, multiply_add<A>(e, T(0.0625), T(0.25)), quarter + T(0.375));
+    const T left = multiply_add<A>(e, slope, quarter + T(0.25)), sum = multiply_add<A>(e, e / 2, e / 2);
+    const T part = x < 0 ? multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25);
+    const T d = one + part, d_rest = A::wide ? 0 : part - (d - one), right = e * e * (d / 2 - quarter * (1 + e));
+    const T quotient = (x < 0 ? decay.times(dy, left) : right) / multiply_add<A>(d, d, 2 * d * d_rest);
+    return x < 0 ? quotient : dy * (1 - quotient);
   }
 };
 
