@@ -1,8 +1,8 @@
 // Gradients of learned parameters: dx elementwise, and the terms dy * df/dparameter summed to the parameter's shape.
 //
 // The elements are walked in C order of the data's shape whatever the memory layout, in ranges that depend on the shape
-// alone. A range keeps sums of its own; within a range, terms go by index to a fixed number of partial sums that are
-// combined in a fixed tree, and the ranges are combined in order: the same bits for every layout and number of threads.
+// alone. A range keeps sums of its own; terms of a row that go to one sum go by index to a fixed number of lanes that are
+// combined in a fixed tree, rows and ranges are added in order: the same bits for every layout and number of threads.
 #include "numpy_api.hpp"
 
 #include <algorithm>
@@ -36,24 +36,12 @@ struct Sum {
   double total() const { return std::isfinite(value) ? value + rest : value; }
 };
 
-constexpr int partial_sums = 16;
 constexpr npy_intp stage_length = 1024;
 
-// The buffers are zeroed up to a multiple of partial_sums.
-Sum sum_of(double* terms, double* rests, npy_intp n) {
-  for (npy_intp i = n; i % partial_sums != 0; ++i) terms[i] = rests[i] = 0;
-  double value[partial_sums] = {}, rest[partial_sums] = {};
-  for (npy_intp i = 0; i < n; i += partial_sums) {
-#pragma omp simd
-    for (int k = 0; k < partial_sums; ++k) {
-      const double term = terms[i + k], sum = value[k] + term, from_term = sum - value[k];
-      rest[k] += ((value[k] - (sum - from_term)) + (term - from_term)) + rests[i + k];
-      value[k] = sum;
-    }
-  }
-  Sum partial[partial_sums];
-  for (int k = 0; k < partial_sums; ++k) partial[k] = {value[k], rest[k]};
-  for (int half = partial_sums / 2; half > 0; half /= 2)
+Sum sum_of(const RowLanes& lanes) {
+  Sum partial[row_lanes];
+  for (int k = 0; k < row_lanes; ++k) partial[k] = {lanes.sum[k], lanes.low[k]};
+  for (int half = row_lanes / 2; half > 0; half /= 2)
     for (int k = 0; k < half; ++k) partial[k].add(partial[k + half]);
   return partial[0];
 }
@@ -87,11 +75,25 @@ struct Layout {
   }
   npy_intp place_of_row(npy_intp index) const {
     npy_intp place = 0;
+    if (parameter_size == (summed ? 1 : row)) return place;
     for (const Axis& axis : outer) {
       place += index % axis.length * axis.step;
       index /= axis.length;
     }
     return place;
+  }
+};
+
+// One for each element of the parameter.
+struct Sums {
+  std::vector<double> value, rest;
+
+  explicit Sums(npy_intp n) : value(static_cast<size_t>(n)), rest(static_cast<size_t>(n)) {}
+  void add(npy_intp place, const Sum& other) {
+    const auto i = static_cast<size_t>(place);
+    Sum sum{value[i], rest[i]};
+    sum.add(other);
+    value[i] = sum.value, rest[i] = sum.rest;
   }
 };
 
@@ -101,56 +103,75 @@ struct Task {
   ParameterGradientWalk walk;
   npy_intp range;
   std::vector<NpyIter*> iterators;
-  std::vector<std::vector<Sum>> sums;
+  std::vector<Sums> sums;
 };
 
-void run_range(void* argument, ptrdiff_t index) {
-  Task& task = *static_cast<Task*>(argument);
-  const Layout& layout = *task.layout;
-  const FpScope scope;
+// The elements of a range, a run of the iterator at a time.
+template <class Run>
+void for_each_run(const Task& task, ptrdiff_t index, Run run) {
   NpyIter* const iterator = task.iterators[static_cast<size_t>(index)];
-  Sum* const sums = task.sums[static_cast<size_t>(index)].data();
   npy_intp position = index * task.range;
   NpyIter_IterNextFunc* const next = NpyIter_GetIterNext(iterator, nullptr);
   char** const pointers = NpyIter_GetDataPtrArray(iterator);
   const npy_intp* const strides = NpyIter_GetInnerStrideArray(iterator);
   const npy_intp* const inner = NpyIter_GetInnerLoopSizePtr(iterator);
-  double stage[stage_length], rests[stage_length] = {};
-  npy_intp staged = 0, row = -1, place = 0;
   do {
     char* moved[] = {pointers[0], pointers[1], pointers[2], pointers[3]};
     for (npy_intp left = *inner; left > 0;) {
-      const npy_intp offset = position % layout.row;
-      if (position / layout.row != row) place = layout.place_of_row(row = position / layout.row);
-      const npy_intp n = std::min({left, layout.row - offset, stage_length - staged});
-      task.walk(*task.kernel, moved, strides, stage + staged, rests + staged, n);
+      const npy_intp n = run(position, moved, strides, left);
       for (int i = 0; i < 4; ++i) moved[i] += n * strides[i];
       position += n;
       left -= n;
-      if (!layout.summed) {
-        for (npy_intp i = 0; i < n; ++i) sums[place + offset + i].add({stage[i], rests[i]});
-        continue;
-      }
-      staged += n;
-      if (staged == stage_length || offset + n == layout.row) {
-        sums[place].add(sum_of(stage, rests, staged));
-        staged = 0;
-      }
     }
   } while (next(iterator));
-  if (staged > 0) sums[place].add(sum_of(stage, rests, staged));
 }
 
-const ParameterGradientKernel& find_kernel(const Table& table, const std::string& name, bool precise, Type data) {
-  const Type computed = data == Type::float64 ? Type::float64 : Type::float32;
-  const Tier tier = precise && data == Type::float32 ? Tier::precise : Tier::standard;
-  for (int k = 0; k < table.parameter_gradient_count; ++k) {
-    const ParameterGradientKernel& kernel = table.parameter_gradients[k];
-    if (kernel.exists() && kernel.tier == tier && kernel.computed == computed &&
-        name == elementwise_records[kernel.record].name)
-      return kernel;
-  }
-  throw py::value_error("no parameter gradient for '" + name + "'");
+// Each row goes to one sum.
+void sum_rows(Task& task, ptrdiff_t index) {
+  const Layout& layout = *task.layout;
+  Sums& sums = task.sums[static_cast<size_t>(index)];
+  RowLanes lanes = {};
+  npy_intp row = index * task.range / layout.row;
+  for_each_run(task, index, [&](npy_intp position, char* const* operands, const npy_intp* strides, npy_intp left) {
+    const npy_intp offset = position - position / layout.row * layout.row, n = std::min(left, layout.row - offset);
+    if (position / layout.row != row) {
+      sums.add(layout.place_of_row(row), sum_of(lanes));
+      lanes = {};
+      row = position / layout.row;
+    }
+    task.walk.together(*task.kernel, operands, strides, static_cast<int>(offset % row_lanes), lanes, n);
+    return n;
+  });
+  sums.add(layout.place_of_row(row), sum_of(lanes));
+}
+
+// The elements of a row go to neighbouring sums: short rows by way of a stage for many.
+void sum_apart(Task& task, ptrdiff_t index) {
+  const Layout& layout = *task.layout;
+  Sums& sums = task.sums[static_cast<size_t>(index)];
+  for_each_run(task, index, [&](npy_intp position, char* const* operands, const npy_intp* strides, npy_intp left) {
+    npy_intp row = position / layout.row, offset = position - row * layout.row;
+    if (const npy_intp n = std::min(left, layout.row - offset); layout.row >= stage_length / 16) {
+      const npy_intp place = layout.place_of_row(row) + offset;
+      task.walk.apart(*task.kernel, operands, strides, &sums.value[static_cast<size_t>(place)],
+                      &sums.rest[static_cast<size_t>(place)], n);
+      return n;
+    }
+    double terms[stage_length] = {}, rests[stage_length] = {};
+    const npy_intp n = std::min(left, stage_length);
+    task.walk.apart(*task.kernel, operands, strides, terms, rests, n);
+    for (npy_intp i = 0; i < n; ++row, offset = 0) {
+      const npy_intp place = layout.place_of_row(row) + offset, end = std::min(n, i + layout.row - offset);
+      for (npy_intp k = place; i < end; ++i, ++k) sums.add(k, {terms[i], rests[i]});
+    }
+    return n;
+  });
+}
+
+void run_range(void* argument, ptrdiff_t index) {
+  const FpScope scope;
+  Task& task = *static_cast<Task*>(argument);
+  (task.layout->summed ? sum_rows : sum_apart)(task, index);
 }
 
 // Writes dx and returns the sums, float64, flat in C order of the parameter. dy, x and the parameter broadcast to dx,
@@ -207,17 +228,19 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
     if (NpyIter_ResetToIterIndexRange(iterator, k * range, std::min(layout.size, (k + 1) * range), nullptr) != NPY_SUCCEED)
       throw py::error_already_set();
     task.iterators.push_back(iterator);
-    task.sums.emplace_back(static_cast<size_t>(layout.parameter_size));
+    task.sums.emplace_back(layout.parameter_size);
   }
   auto* const totals = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr())));
   {
     const py::gil_scoped_release released;
     const double work = 2 * double(layout.size) * elementwise_records[kernel.record].cost;
     threads::run(count, threads::worthwhile(work), run_range, &task);
+    Sums& all = task.sums[0];
     for (size_t k = 1; k < task.sums.size(); ++k)
       for (npy_intp i = 0; i < layout.parameter_size; ++i)
-        task.sums[0][static_cast<size_t>(i)].add(task.sums[k][static_cast<size_t>(i)]);
-    for (npy_intp i = 0; i < layout.parameter_size; ++i) totals[i] = task.sums[0][static_cast<size_t>(i)].total();
+        all.add(i, {task.sums[k].value[static_cast<size_t>(i)], task.sums[k].rest[static_cast<size_t>(i)]});
+    for (npy_intp i = 0; i < layout.parameter_size; ++i)
+      totals[i] = Sum{all.value[static_cast<size_t>(i)], all.rest[static_cast<size_t>(i)]}.total();
   }
   return result;
 }

@@ -22,6 +22,7 @@
 #include "../catalogue.hpp"
 #include "../kernels/elementwise.hpp"
 #include "../kernels/maxout.hpp"
+#include "../kernels/parameter_gradient.hpp"
 #include "../kernels/rows.hpp"
 #include "../kernels/sgd.hpp"
 
@@ -62,13 +63,16 @@ constexpr ElementwiseKernel elementwise(int record, Tier tier) {
 }
 template <class F, class A, class B, class T, class P>
 constexpr ParameterGradientKernel parameter_gradient(int record, Tier tier) {
-  ParameterGradientRow fixed = nullptr, streams = nullptr;
+  ParameterGradientKernel kernel = {record, tier, type_of<T>, type_of<P>, nullptr, nullptr};
   if constexpr (has_parameter_gradient<F>(0)) {
-    fixed = ParameterGradient<F, A, B, T, P>::template row<true>;
-    streams = ParameterGradient<F, A, B, T, P>::template row<false>;
+    kernel.together = ParameterGradient<F, A, B, T, P>::together;
+    kernel.apart = ParameterGradient<F, A, B, T, P>::apart;
   }
-  return {record, tier, type_of<T>, type_of<P>, fixed, streams};
+  return kernel;
 }
+template <class S, class T>
+constexpr ParameterGradientWalk parameter_gradient_walk = {ParameterGradientWalker<S, T>::together,
+                                                           ParameterGradientWalker<S, T>::apart};
 
 #define NUMACT_INDEX(type, ...) index_of_##type,
 enum { NUMACT_ELEMENTWISE(NUMACT_INDEX) NUMACT_GATED(NUMACT_INDEX) };
@@ -123,8 +127,8 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                   count(rows_kernels),
                                   {ElementwiseWalker<float, float>::walk, ElementwiseWalker<double, double>::walk,
                                    ElementwiseWalker<Half, float>::walk, ElementwiseWalker<Bfloat16, float>::walk},
-                                  {walk_parameter_gradient<float, float>, walk_parameter_gradient<double, double>,
-                                   walk_parameter_gradient<Half, float>, walk_parameter_gradient<Bfloat16, float>},
+                                  {parameter_gradient_walk<float, float>, parameter_gradient_walk<double, double>,
+                                   parameter_gradient_walk<Half, float>, parameter_gradient_walk<Bfloat16, float>},
                                   {RowsWalker<float, float>::walk, RowsWalker<double, double>::walk,
                                    RowsWalker<Half, float>::walk, RowsWalker<Bfloat16, float>::walk},
                                   {RowsWalker<float, float>::part, RowsWalker<double, double>::part,

@@ -30,21 +30,24 @@ struct ElementwiseKernel {
 // A kernel over memory of any layout; operands in the order arrays, parameters, outputs; strides in bytes.
 using ElementwiseWalk = void (*)(const ElementwiseKernel&, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n);
 
-// dx, and each element's term of the parameter's gradient. Only kernels that compute with float64 write the rests: what the
-// terms' rounding left out.
-using ParameterGradientRow = void (*)(const void* dy, const void* x, const void* parameter, void* dx, double* terms,
-                                      double* rests, ptrdiff_t n);
+// dx and the sums of the parameter's gradient: all elements into one, or each into its own. Only kernels that compute with
+// float64 write the low words.
 struct ParameterGradientKernel {
   int record;
   Tier tier;
   Type computed, parameter;
-  ParameterGradientRow fixed, streams;
+  void (*together)(const void* dy, const void* x, const void* parameter, void* dx, RowLanes& lanes, ptrdiff_t n);
+  void (*apart)(const void* dy, const void* x, const void* parameters, void* dx, double* sums, double* lows, ptrdiff_t n);
 
-  bool exists() const { return fixed != nullptr; }
+  bool exists() const { return together != nullptr; }
 };
-// Operands dy, x, parameter, dx.
-using ParameterGradientWalk = void (*)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides,
-                                       double* terms, double* rests, ptrdiff_t n);
+// Of any layout; operands dy, x, parameter, dx. The first element that goes into one sum is that of lane `first`.
+struct ParameterGradientWalk {
+  void (*together)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides, int first,
+                   RowLanes& lanes, ptrdiff_t n);
+  void (*apart)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides, double* sums, double* lows,
+                ptrdiff_t n);
+};
 
 // An activation over rows: loops over contiguous memory of the type it computes with; n fills whole vectors. e is what was
 // made of x by `exponentials`, or x itself where that does not exist.
