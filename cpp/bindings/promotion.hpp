@@ -1,6 +1,7 @@
 // Which dtype a ufunc computes in. A ufunc is made without loops; they are added as array methods, and its promoter sends every
 // other combination of dtypes to them.
 #pragma once
+#include <stdexcept>
 #include <string>
 
 #include "numpy_api.hpp"
@@ -14,45 +15,66 @@ inline bool is_weak(const PyArray_DTypeMeta* dtype) {
   return dtype == &PyArray_PyFloatDType || dtype == &PyArray_PyLongDType;
 }
 
-inline void refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {
+// What `call` returns; a C++ exception, which CPython must not see, becomes a Python error and `failed`.
+template <class Result, class Call>
+Result translated(Result failed, const Call& call) {
+  try {
+    return call();
+  } catch (pybind11::error_already_set& error) {
+    error.restore();
+  } catch (const pybind11::value_error& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return failed;
+}
+
+[[noreturn]] inline void refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {
   const PyTypeObject* const scalar = dtype->scalar_type;  // abstract dtypes have none
   PyErr_Format(PyExc_TypeError,
                "%s: no loop for arrays of %s; expected float16, bfloat16, float32, float64, integers or bool (which give "
                "float64)",
                reinterpret_cast<const PyUFuncObject*>(ufunc)->name,
                (scalar != nullptr ? scalar : reinterpret_cast<const PyTypeObject*>(dtype))->tp_name);
+  throw pybind11::error_already_set();
 }
 
 // dtype= or a signature decides; else the arrays, the first operands, promote together as NumPy does, Python scalars among them
-// weak; integers and bool give float64. Nothing with an error set where the result is no Type.
-inline pybind11::object data_dtype(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
-                                   int arrays, int inputs, int operands) {
+// weak; integers and bool give float64. Refused unless it is a Type, for which `function` then has a loop; those DTypes live for
+// ever.
+template <class Function>
+PyArray_DTypeMeta* data_dtype(PyObject* ufunc, Function& function, PyArray_DTypeMeta* const given[],
+                              PyArray_DTypeMeta* const signature[]) {
   const auto borrowed = [](PyArray_DTypeMeta* dtype) {
     return pybind11::reinterpret_borrow<pybind11::object>(reinterpret_cast<PyObject*>(dtype));
   };
   const auto as_dtype = [](const pybind11::object& object) { return reinterpret_cast<PyArray_DTypeMeta*>(object.ptr()); };
-  PyArray_DTypeMeta* asked = signature[inputs];
-  for (int i = inputs; i < operands && asked == nullptr; ++i) asked = signature[i];
+  PyArray_DTypeMeta* asked = nullptr;
+  for (int i = function.inputs(); i < function.operands() && asked == nullptr; ++i) asked = signature[i];
   pybind11::object common;
   if (asked != nullptr) common = borrowed(asked);
-  for (int i = 0; i < arrays && asked == nullptr; ++i) {
+  for (int i = 0; i < function.arrays && asked == nullptr; ++i) {
     PyArray_DTypeMeta* dtype = signature[i] != nullptr ? signature[i] : given[i];
     if (dtype == nullptr) dtype = given[1];  // reduce and accumulate without out: the array is the second operand
     if (is_weak(dtype)) continue;
     if (!common) {
       common = borrowed(dtype);
     } else {
-      PyArray_DTypeMeta* both = PyArray_CommonDType(as_dtype(common), dtype);
-      if (both == nullptr) return {};
-      common = pybind11::reinterpret_steal<pybind11::object>(reinterpret_cast<PyObject*>(both));
+      common = checked(reinterpret_cast<PyObject*>(PyArray_CommonDType(as_dtype(common), dtype)));
     }
   }
   if (!common) common = borrowed(&PyArray_DoubleDType);
   const int number = as_dtype(common)->type_num;
   if (asked == nullptr && (PyTypeNum_ISINTEGER(number) || PyTypeNum_ISBOOL(number))) common = borrowed(&PyArray_DoubleDType);
-  if (type_of(as_dtype(common))) return common;
-  refuse(ufunc, as_dtype(common));
-  return {};
+  PyArray_DTypeMeta* const data = as_dtype(common);
+  const std::optional<Type> type = type_of(data);
+  if (!type) refuse(ufunc, data);
+  if (*type == Type::bfloat16 && function.bfloat16 != data) {
+    add_loop(ufunc, function, *type, data);
+    function.bfloat16 = data;
+  }
+  return data;
 }
 
 inline void add_promoter(const pybind11::object& ufunc, PyArrayMethod_PromoterFunction* promoter, int operands) {

@@ -37,6 +37,17 @@ inline const char* suffix(Direction direction) {
   }
 }
 
+// The kernel for data of one type among those that `is_wanted` names. float32 has one in each tier; the others of the precise
+// tier are the standard ones.
+template <class Kernel, class Wanted>
+const Kernel& find_kernel(const Kernel* kernels, int count, bool precise, Type data, const Wanted& is_wanted) {
+  const Type computed = data == Type::float64 ? Type::float64 : Type::float32;
+  const Tier tier = precise && data == Type::float32 ? Tier::precise : Tier::standard;
+  for (const Kernel* kernel = kernels; kernel < kernels + count; ++kernel)
+    if (kernel->computed == computed && kernel->tier == tier && is_wanted(*kernel)) return *kernel;
+  throw std::runtime_error("numact: a kernel is missing");
+}
+
 // One of the levels this CPU can run.
 inline const Table& level_table(const std::string& name) {
   for (int i = 0; i < levels().count; ++i)

@@ -185,7 +185,11 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
   const std::optional<Type> data_type = type_of(out);
   if (!data_type) throw py::type_error("arrays of floating-point numbers are needed");
   const Table& table = level_table(level);
-  const ParameterGradientKernel& kernel = find_kernel(table, name, precise, *data_type);
+  const ParameterGradientKernel& kernel =
+      find_kernel(table.parameter_gradients, table.parameter_gradient_count, precise, *data_type,
+                  [&](const ParameterGradientKernel& each) {
+                    return each.exists() && name == elementwise_records[each.record].name;
+                  });
   const Layout layout(out, reinterpret_cast<PyArrayObject*>(parameter.ptr()));
 
   py::object result = checked(PyArray_ZEROS(1, const_cast<npy_intp*>(&layout.parameter_size), NPY_FLOAT64, 0));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <stdexcept>
 #include <string>
 #include <unordered_map>
 
@@ -120,6 +119,7 @@ struct Function {
   int arrays;
   const PyArray_DTypeMeta* bfloat16 = nullptr;  // for which a loop was added
 
+  int inputs() const { return arrays; }
   int operands() const { return arrays + 1; }
 };
 // They live as long as the process: an address never stands for another one.
@@ -128,23 +128,13 @@ std::unordered_map<const PyObject*, Function>& row_functions() {
   return *all;
 }
 
-// float32 has a kernel in each tier; the others of the precise tier are the standard ones.
-const RowsKernel& find_kernel(const Function& function, Type data) {
-  const Type computed = data == Type::float64 ? Type::float64 : Type::float32;
-  const Tier tier = function.precise && data == Type::float32 ? Tier::precise : Tier::standard;
-  for (int k = 0; k < function.table->rows_count; ++k) {
-    const RowsKernel& kernel = function.table->rows[k];
-    if (std::strcmp(kernel.name, function.name) == 0 && kernel.direction == function.direction && kernel.tier == tier &&
-        kernel.computed == computed)
-      return kernel;
-  }
-  throw std::runtime_error("numact: a kernel is missing");
-}
-
 void add_loop(PyObject* ufunc, const Function& function, Type data, PyArray_DTypeMeta* dtype) {
   const int type = static_cast<int>(data);
-  const size_t place =
-      Loops::place_of({&find_kernel(function, data), function.table->rows_walk[type], function.table->rows_part[type]});
+  const RowsKernel& kernel = find_kernel(
+      function.table->rows, function.table->rows_count, function.precise, data, [&](const RowsKernel& each) {
+        return std::strcmp(each.name, function.name) == 0 && each.direction == function.direction;
+      });
+  const size_t place = Loops::place_of({&kernel, function.table->rows_walk[type], function.table->rows_part[type]});
   PyArray_DTypeMeta* dtypes[most_operands];
   for (int i = 0; i < function.operands(); ++i) dtypes[i] = dtype;
   PyType_Slot slots[] = {{NPY_METH_strided_loop, Loops::function(place)}, {0, nullptr}};
@@ -155,24 +145,15 @@ void add_loop(PyObject* ufunc, const Function& function, Type data, PyArray_DTyp
 
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
             PyArray_DTypeMeta* result[]) {
-  Function& function = row_functions().at(ufunc);
-  const py::object dtype = data_dtype(ufunc, given, signature, function.arrays, function.arrays, function.operands());
-  if (!dtype) return -1;
-  auto* const data = reinterpret_cast<PyArray_DTypeMeta*>(dtype.ptr());
-  if (type_of(data) == Type::bfloat16 && function.bfloat16 != data) {
-    try {
-      add_loop(ufunc, function, Type::bfloat16, data);
-      function.bfloat16 = data;
-    } catch (py::error_already_set& error) {
-      error.restore();
-      return -1;
+  return translated(-1, [&] {
+    Function& function = row_functions().at(ufunc);
+    PyArray_DTypeMeta* const data = data_dtype(ufunc, function, given, signature);
+    for (int i = 0; i < function.operands(); ++i) {
+      result[i] = data;
+      Py_INCREF(result[i]);
     }
-  }
-  for (int i = 0; i < function.operands(); ++i) {
-    result[i] = data;
-    Py_INCREF(result[i]);
-  }
-  return 0;
+    return 0;
+  });
 }
 
 py::object make_function(const std::string& name, const std::string& doc, const Function& function) {

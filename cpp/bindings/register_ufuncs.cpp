@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -130,21 +129,11 @@ std::unordered_map<const PyObject*, Shape>& shapes() {
   return *all;
 }
 
-// The kernel for data of one type. float32 has one in each tier; the others of the precise tier are the standard ones.
-const ElementwiseKernel& find_kernel(const Shape& shape, Type data) {
-  const Type computed = data == Type::float64 ? Type::float64 : Type::float32;
-  const Tier tier = shape.precise && data == Type::float32 ? Tier::precise : Tier::standard;
-  for (int k = 0; k < shape.table->elementwise_count; ++k) {
-    const ElementwiseKernel& kernel = shape.table->elementwise[k];
-    if (kernel.exists() && kernel.record == shape.record && kernel.direction == shape.direction && kernel.tier == tier &&
-        kernel.computed == computed)
-      return kernel;
-  }
-  throw std::runtime_error("numact: a kernel is missing");
-}
-
 void add_loop(PyObject* ufunc, Shape& shape, Type data, PyArray_DTypeMeta* dtype) {
-  const ElementwiseKernel& kernel = find_kernel(shape, data);
+  const ElementwiseKernel& kernel = find_kernel(
+      shape.table->elementwise, shape.table->elementwise_count, shape.precise, data, [&](const ElementwiseKernel& each) {
+        return each.exists() && each.record == shape.record && each.direction == shape.direction;
+      });
   Loop loop = {&kernel,          shape.table->elementwise_walk[static_cast<int>(data)],
                shape.inputs(),   shape.operands(),
                {},               elementwise_records[kernel.record].cost};
@@ -169,27 +158,16 @@ void add_loop(PyObject* ufunc, Shape& shape, Type data, PyArray_DTypeMeta* dtype
 // Parameters follow the data: float32 for halves and float32, float64 for float64, and for float32 in the precise tier.
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
             PyArray_DTypeMeta* result[]) {
-  Shape& shape = shapes().at(ufunc);
-  const int inputs = shape.inputs();
-  const py::object dtype = data_dtype(ufunc, given, signature, shape.arrays, inputs, shape.operands());
-  if (!dtype) return -1;
-  auto* const data = reinterpret_cast<PyArray_DTypeMeta*>(dtype.ptr());
-  const std::optional<Type> type = type_of(data);
-  if (*type == Type::bfloat16 && shape.bfloat16 != data) {
-    try {
-      add_loop(ufunc, shape, *type, data);
-      shape.bfloat16 = data;
-    } catch (py::error_already_set& error) {
-      error.restore();
-      return -1;
+  return translated(-1, [&] {
+    Shape& shape = shapes().at(ufunc);
+    PyArray_DTypeMeta* const data = data_dtype(ufunc, shape, given, signature);
+    PyArray_DTypeMeta* const parameter = dtype_of(shape.loops[static_cast<int>(*type_of(data))]->kernel->parameter);
+    for (int i = 0; i < shape.operands(); ++i) {
+      result[i] = i >= shape.arrays && i < shape.inputs() ? parameter : data;
+      Py_INCREF(result[i]);
     }
-  }
-  PyArray_DTypeMeta* const parameter = dtype_of(shape.loops[static_cast<int>(*type)]->kernel->parameter);
-  for (int i = 0; i < shape.operands(); ++i) {
-    result[i] = i >= shape.arrays && i < inputs ? parameter : data;
-    Py_INCREF(result[i]);
-  }
-  return 0;
+    return 0;
+  });
 }
 
 // ---- arrays made of rows ----
@@ -340,7 +318,7 @@ void check_outputs(const PyObject* self, PyObject* one, PyObject* other) {
 }
 
 PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
-  try {
+  return translated<PyObject*>(nullptr, [&] {
     const Shape& shape = shapes().at(self);
     const Py_ssize_t positional = PyVectorcall_NARGS(nargs);
     if (shape.outputs == 2 && positional == shape.operands()) {
@@ -354,18 +332,8 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
       }
     }
     py::object result = call_by_rows(shape, args, positional, keywords);
-    if (result) return result.release().ptr();
-  } catch (py::error_already_set& error) {
-    error.restore();
-    return nullptr;
-  } catch (const py::value_error& error) {
-    PyErr_SetString(PyExc_ValueError, error.what());
-    return nullptr;
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-    return nullptr;
-  }
-  return numpy_call(self, args, nargs, keywords);
+    return result ? result.release().ptr() : numpy_call(self, args, nargs, keywords);
+  });
 }
 
 // ---- construction ----
@@ -561,16 +529,8 @@ PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs
                              rest_values.empty() ? nullptr : (rest ? rest.ptr() : keywords));
 }
 
-// CPython must not see C++ exceptions.
 PyObject* front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
-  try {
-    return call_front_end(self, args, nargs, keywords);
-  } catch (py::error_already_set& error) {
-    error.restore();
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-  }
-  return nullptr;
+  return translated<PyObject*>(nullptr, [&] { return call_front_end(self, args, nargs, keywords); });
 }
 
 // A built-in function is pickled by name and shown without "method of" when what it is bound to is a module: so each is
