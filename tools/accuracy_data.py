@@ -12,11 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from numact._build import kinds, parameters_of
+from numact import activations
 
 Key = tuple[str, str, str, str]  # name, dtype, tier, direction
 
-KINDS, PARAMETERS = kinds(), parameters_of()
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 DIRECTIONS = ("forward", "backward", "parameter")
 HEADER = '''"""Errors in units in the last place. Written by tools/accuracy_data.py.
@@ -31,14 +30,14 @@ ERRORS: dict[str, dict[tuple[str, str, str], tuple[float, float, str]]] = {
 def bound(key: Key, error: float) -> float:
     """What is promised where `error` was found, which the programs give to four digits."""
     name, dtype, tier, direction = key
-    parametric = bool(PARAMETERS[name])  # of which a few values were tried
+    parametric = bool(activations[name].parameters)  # of which a few values were tried
     if error == 0 and not parametric:
         return 0.0
     if direction == "parameter":
         return 1.0
     if dtype in ("float16", "bfloat16"):
         return 0.501
-    if KINDS[name] == "axis":  # samples of rows say little about all rows
+    if activations[name].kind == "axis":  # samples of rows say little about all rows
         return 0.75 if tier == "precise" else 4.0 if direction == "forward" else 8.0
     if tier == "precise":
         step = 0.5 if parametric else 0.05

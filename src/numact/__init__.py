@@ -10,10 +10,8 @@ every CPU, and ``numact.nn`` builds small networks from them.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from . import _build
-from ._build import Activation, Parameter
 from ._runtime import _version, available_isas, get_num_threads, isa, num_threads, set_num_threads, show_config
 from ._sgd import SGD, sgd_step
 from ._standard import functions as _public
@@ -22,12 +20,15 @@ __version__ = _version()
 
 globals().update(_public)
 
-activations: Mapping[str, Activation] = _build.records(_public)
+if TYPE_CHECKING:
+    from ._records import Activation, Parameter, activations
 
 
-def __getattr__(name: str) -> object:
-    if name in ("nn", "precise", "ufuncs"):  # imported when first used
+def __getattr__(name: str) -> object:  # what is imported when first used
+    if name in ("nn", "precise", "ufuncs"):
         return importlib.import_module(f"{__name__}.{name}")
+    if name in ("Activation", "Parameter", "activations"):
+        return getattr(importlib.import_module(f"{__name__}._records"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._build import Activation
+from ._records import Activation
 
 Array = NDArray[Any]
 

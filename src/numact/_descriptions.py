@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
+Kind = Literal["elementwise", "gated", "axis", "random"]
 Saturation = Literal["left", "right", "both", "no"]
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(NamedTuple):
     """The prose of one activation.
 
     ``formula`` and ``derivative`` are LaTeX, ``plain`` and ``plain_derivative`` the same for a terminal; ``examples``
@@ -34,8 +34,8 @@ class Description:
     remarks: str = ""
     from_output: str = ""
     learned: bool = False
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    examples: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = _NONE
+    examples: Mapping[str, str] = _NONE
 
 
 _SELU_MINIMUM = -1.7580993408473768599402175208123

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import textwrap
 from collections.abc import Sequence
 
-from ._descriptions import Description
+from ._descriptions import Description, Kind
 
 SUFFIXES = ("", "_backward", "_backward_from_output")
-OVER_ROWS = ("softmax", "log_softmax", "softmin")
 
 _DATA = (
     "any shape and layout; float16, bfloat16 (of ml_dtypes), float32 or float64, integers and bool are taken as "
@@ -23,28 +21,42 @@ _WRONG_KIND = ("TypeError", "If the data is of another kind: complex, longdouble
 
 Entry = tuple[str, str]
 
-# Much is said of many functions, and import waits for it.
-_fill = functools.cache(textwrap.fill)
-_indent = functools.cache(textwrap.indent)
+
+@functools.cache  # much is said of many functions; import waits for it, and would far longer for textwrap
+def _fill(text: str, indent: str = "", hanging: str = "") -> str:
+    """The text in lines of at most 100 characters; `hanging` indents all but the first of them further."""
+    lines, line = [], indent
+    for word in text.split():
+        if len(line) + len(word) > 100:
+            lines.append(line[:-1])
+            line = indent + hanging
+        line += word + " "
+    return "\n".join([*lines, line[:-1]])
 
 
 def _section(title: str, entries: Sequence[Entry]) -> str:
-    body = "\n".join(f"{head}\n{_indent(_fill(text, 96), '    ')}" for head, text in entries)
+    body = "\n".join(f"{head}\n{_fill(text, '    ')}" for head, text in entries)
     return f"{title}\n{'-' * len(title)}\n{body}"
 
 
 def _join(
+    description: Description,
+    suffix: str,
     summary: str,
     equation: str,
     remarks: Sequence[str],
-    sections: Sequence[tuple[str, Sequence[Entry]]],
-    description: Description,
-    example: str,
+    parameters: Sequence[Entry],
+    returns: Sequence[Entry],
+    problem: str,
 ) -> str:
-    parts = [summary, "Computes ::", _indent(equation, "    "), *(_fill(r, 100) for r in remarks if r)]
-    parts += [_section(title, entries) for title, entries in sections]
-    source = _fill(f".. [1] {description.source}.", 100, subsequent_indent="       ")
+    computed = equation.replace("\n", "\n    ")
+    parts = [summary, f"Computes ::\n\n    {computed}", *(_fill(r) for r in remarks if r)]
+    parts.append(_section("Parameters", parameters))
+    parts.append(_section("Returns", returns))
+    parts.append(_section("Raises", [_WRONG_KIND, ("ValueError", problem)]))
+    source = _fill(f".. [1] {description.source}.", hanging="       ")
     parts.append(f"References\n----------\n{source}")
+    example = description.examples[suffix]
     parts.append(f"Examples\n--------\n>>> import numpy as np\n>>> import numact as na\n{example}\n")
     return "\n\n".join(parts)
 
@@ -71,8 +83,7 @@ def _maxout(suffix: str, description: Description) -> str:
         ]
         returns = [("dx : ndarray", "Gradient of the input, of the dtype of `dy`.")]
         problem = "If `pieces` is not in 1 to 256, or `which` or the output does not fit."
-    sections = [("Parameters", parameters), ("Returns", returns), ("Raises", [_WRONG_KIND, ("ValueError", problem)])]
-    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)
 
 
 def _rrelu(suffix: str, description: Description) -> str:
@@ -106,8 +117,7 @@ def _rrelu(suffix: str, description: Description) -> str:
         ]
         returns = [("dx : ndarray or scalar", "Gradient of the input, of the data's dtype.")]
         problem = "If shapes do not broadcast, or the output does not fit."
-    sections = [("Parameters", parameters), ("Returns", returns), ("Raises", [_WRONG_KIND, ("ValueError", problem)])]
-    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)
 
 
 def _crelu(suffix: str, description: Description) -> str:
@@ -128,12 +138,7 @@ def _crelu(suffix: str, description: Description) -> str:
         parameters = [gradient, data]
         returns = [("dx : ndarray", "Gradient of the input, of the data's dtype and the input's shape.")]
         problem = "If `dy` or the output does not fit" + (", or the axis has no halves." if from_output else ".")
-    sections = [
-        ("Parameters", [*parameters, axis, _OUT]),
-        ("Returns", returns),
-        ("Raises", [_WRONG_KIND, ("ValueError", problem)]),
-    ]
-    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+    return _join(description, suffix, summary, equation, remarks, [*parameters, axis, _OUT], returns, problem)
 
 
 _OWN = {"maxout": _maxout, "rrelu": _rrelu, "crelu": _crelu}
@@ -164,22 +169,20 @@ def _over_rows(name: str, suffix: str, description: Description) -> str:
     )
     parameters += [("axis : int, default -1", "The axis to sum over, by keyword."), _OUT, keywords]
     returns = [(f"{'dx' if suffix else 'y'} : ndarray", "Of the data's dtype and shape.")]
-    problem = ("ValueError", "If there is no such axis (numpy.exceptions.AxisError), shapes do not fit, or `x` is 0-d.")
-    sections = [("Parameters", parameters), ("Returns", returns), ("Raises", [_WRONG_KIND, problem])]
-    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+    problem = "If there is no such axis (numpy.exceptions.AxisError), shapes do not fit, or `x` is 0-d."
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)
 
 
-def docstring(
-    name: str, suffix: str, description: Description, defaults: dict[str, float | None], *, gated: bool = False
-) -> str:
+def docstring(name: str, suffix: str, kind: Kind, description: Description, defaults: dict[str, float | None]) -> str:
     """The docstring of ``name + suffix``; `defaults` holds the activation's parameters and their defaults.
 
     A backward that returns the gradient of a learned parameter too is told from ``description.learned``.
     """
     if name in _OWN:
         return _OWN[name](suffix, description)
-    if name in OVER_ROWS:
+    if kind == "axis":
         return _over_rows(name, suffix, description)
+    gated = kind == "gated"
     learned = description.learned and suffix == "_backward"
     arrays = ["gate", "value"] if gated else ["x"]
     if suffix == "":
@@ -219,5 +222,4 @@ def docstring(
         (parameter,) = defaults
         returns.append((f"d{parameter} : ndarray or scalar", f"Of the data's dtype and the shape of `{parameter}`."))
     problem = "If shapes do not broadcast" + (", or a scalar parameter is outside its domain." if defaults else ".")
-    sections = [("Parameters", parameters), ("Returns", returns), ("Raises", [_WRONG_KIND, ("ValueError", problem)])]
-    return _join(summary, equation, remarks, sections, description, description.examples[suffix])
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from ._runtime import _native
 
-Array = NDArray[Any]
+if TYPE_CHECKING:  # takes long to import
+    from numpy.typing import ArrayLike, NDArray
+
+    Array = NDArray[Any]
+
 MOST_PIECES = 256
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._runtime import _native
 
-__all__ = ["SGD", "sgd_step"]
+if TYPE_CHECKING:  # takes long to import
+    from numpy.typing import NDArray
 
-_Array = NDArray[np.generic]  # bfloat16 of ml_dtypes is no np.floating
+    _Array = NDArray[np.generic]  # bfloat16 of ml_dtypes is no np.floating
+
+__all__ = ["SGD", "sgd_step"]
 
 
 def _number(name: str, value: object, least: float = 0.0) -> float:
