@@ -65,7 +65,9 @@ struct Swish {
   template <class A>
   struct Product {
     typename A::word t, rest;
-    NUMACT_LANE Product(typename A::word x, typename A::word beta) : t(beta * (beta == 0 ? finite<A>(x) : x)), rest(0) {
+    NUMACT_LANE Product(typename A::word x_given, typename A::word beta) {
+      const auto x = beta == 0 ? finite<A>(x_given) : x_given;
+      t = beta * x, rest = 0;
       if constexpr (!A::wide) {
         const auto error = product_error(beta, x, t);
         rest = absolute(t) < -ExpConstants<A>::lowest ? error : 0;
@@ -88,10 +90,15 @@ struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static typename A::number parameter_term(T dy, T x, T beta) {
     const Product<A> p(x, beta);
-    const auto e = exp_negative<A>(-absolute(p.t), p.t < 0 ? p.rest : -p.rest);
-    const auto d = T(1) + value(e);
-    const auto rest = scaled_product<A>(dy, finite<A>(x), e.mantissa / (d * d), e.power);
-    return finite_product<A>(finite<A>(x), rest);
+    const T bounded = finite<A>(x);
+    if constexpr (A::wide) {
+      const Decay<A> decay(absolute(p.t));
+      return dy * bounded * bounded * decay.value() / decay.plus_one_squared();
+    } else {
+      const auto e = exp_negative<A>(-absolute(p.t), p.t < 0 ? p.rest : -p.rest);
+      const auto d = T(1) + value(e);
+      return finite_product<A>(bounded, scaled_product<A>(dy, bounded, e.mantissa / (d * d), e.power));
+    }
   }
 };
 

@@ -145,27 +145,41 @@ void sum_rows(Task& task, ptrdiff_t index) {
   sums.add(layout.place_of_row(row), sum_of(lanes));
 }
 
-// The elements of a row go to neighbouring sums: short rows by way of a stage for many.
+// The elements of a row go to neighbouring sums, those of a short row to a stage of many rows; where all rows go to the same
+// sums the stage is kept to the end.
 void sum_apart(Task& task, ptrdiff_t index) {
   const Layout& layout = *task.layout;
   Sums& sums = task.sums[static_cast<size_t>(index)];
-  for_each_run(task, index, [&](npy_intp position, char* const* operands, const npy_intp* strides, npy_intp left) {
-    npy_intp row = position / layout.row, offset = position - row * layout.row;
-    if (const npy_intp n = std::min(left, layout.row - offset); layout.row >= stage_length / 16) {
-      const npy_intp place = layout.place_of_row(row) + offset;
-      task.walk.apart(*task.kernel, operands, strides, &sums.value[static_cast<size_t>(place)],
-                      &sums.rest[static_cast<size_t>(place)], n);
+  const npy_intp begin = index * task.range, row = layout.row, staged = stage_length / row * row;
+  if (row >= stage_length / 16) {
+    for_each_run(task, index, [&](npy_intp position, char* const* operands, const npy_intp* strides, npy_intp left) {
+      const npy_intp offset = position % row, n = std::min(left, row - offset);
+      const auto place = static_cast<size_t>(layout.place_of_row(position / row) + offset);
+      task.walk.apart(*task.kernel, operands, strides, &sums.value[place], &sums.rest[place], n);
       return n;
+    });
+    return;
+  }
+  const bool same_sums = layout.parameter_size == row;
+  double terms[stage_length] = {}, rests[stage_length] = {};
+  npy_intp first_row = begin / row, filled = 0;
+  const auto empty = [&] {
+    for (npy_intp i = 0; i < filled; ++i)
+      sums.add(layout.place_of_row(first_row + i / row) + i % row, {terms[i], rests[i]});
+    std::fill_n(terms, filled, 0.0);
+    std::fill_n(rests, filled, 0.0);
+  };
+  for_each_run(task, index, [&](npy_intp position, char* const* operands, const npy_intp* strides, npy_intp left) {
+    const npy_intp place = (position - begin) % staged, n = std::min(left, staged - place);
+    if (place == 0 && !same_sums) {
+      empty();
+      first_row = position / row;
     }
-    double terms[stage_length] = {}, rests[stage_length] = {};
-    const npy_intp n = std::min(left, stage_length);
-    task.walk.apart(*task.kernel, operands, strides, terms, rests, n);
-    for (npy_intp i = 0; i < n; ++row, offset = 0) {
-      const npy_intp place = layout.place_of_row(row) + offset, end = std::min(n, i + layout.row - offset);
-      for (npy_intp k = place; i < end; ++i, ++k) sums.add(k, {terms[i], rests[i]});
-    }
+    task.walk.apart(*task.kernel, operands, strides, terms + place, rests + place, n);
+    filled = std::max(same_sums ? filled : 0, place + n);
     return n;
   });
+  empty();
 }
 
 void run_range(void* argument, ptrdiff_t index) {
