@@ -17,6 +17,7 @@ import numact as na
 from numact import nn
 
 from ._common import CommandError, check_writable, picture, require
+from ._timing import interleaved
 from .plot import BLUE, ORANGE, draw
 
 Array = NDArray[Any]
@@ -183,17 +184,6 @@ def _train(args: argparse.Namespace) -> _History:
     return history
 
 
-def _best_times(calls: Sequence[Callable[[], Any]], repeats: int = 7) -> list[float]:
-    """The shortest time of each call; they take turns, so that a disturbance meets all of them."""
-    best = [math.inf] * len(calls)
-    for _ in range(repeats):
-        for i, call in enumerate(calls):
-            started = time.perf_counter()
-            call()
-            best[i] = min(best[i], time.perf_counter() - started)
-    return best
-
-
 def _benchmark(elements: int = 1 << 20) -> None:
     """Print a table of times per element, numact against NumPy."""
     rng = np.random.default_rng(0)
@@ -214,7 +204,8 @@ def _benchmark(elements: int = 1 << 20) -> None:
         cells = []
         for theirs, ours in pairs:
             _check_equal(name, ours(), theirs())
-            their_time, our_time = (seconds / elements * 1e9 for seconds in _best_times((theirs, ours)))
+            times = interleaved({"theirs": theirs, "ours": ours}, seconds=0.03)
+            their_time, our_time = (time.minimum / elements * 1e9 for time in times.values())
             cells.append(f"{their_time:8.2f}  {our_time:8.2f}  {their_time / our_time:7.1f}x")
         print(f"{name:11} {'  '.join(cells)}", flush=True)
 

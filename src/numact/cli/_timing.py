@@ -1,0 +1,48 @@
+"""Times calls against each other: in one process and in turns, so that a disturbance meets all of them."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from time import perf_counter
+
+Call = Callable[[], object]
+
+# A sample lasts at least this long, so that reading the clock (some 50 ns) does not show.
+_SAMPLE = 100e-6
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call: of the fastest sample, and of the middle one."""
+
+    minimum: float
+    median: float
+
+
+def _sample(call: Call, calls: int) -> float:
+    """Mean seconds of calls in a row; one before them finds data and threads as a loop of such calls would."""
+    call()
+    started = perf_counter()
+    for _ in repeat(None, calls):
+        call()
+    return (perf_counter() - started) / calls
+
+
+def interleaved(contenders: Mapping[str, Call], seconds: float = 0.2, least: int = 5) -> dict[str, Timing]:
+    """Time the contenders for ``seconds`` each on average, with as many samples of each, ``least`` or more."""
+    calls = {}
+    for name, call in contenders.items():
+        call()  # compiles, allocates, starts threads
+        calls[name] = math.ceil(_SAMPLE / max(min(_sample(call, 1) for _ in range(3)), _SAMPLE / 10_000))
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    end = perf_counter() + seconds * len(contenders)
+    rounds = 0
+    while rounds < least or perf_counter() < end:
+        for name, call in contenders.items():
+            samples[name].append(_sample(call, calls[name]))
+        rounds += 1
+    return {name: Timing(min(times), statistics.median(times)) for name, times in samples.items()}
