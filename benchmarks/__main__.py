@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from . import peers  # imports PyTorch before numact, so that it runs as it does alone
-from .report import Picture, Table
+from .report import Picture
 
 SECTIONS: tuple[str, ...] = ()
 
