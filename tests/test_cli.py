@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -10,13 +11,14 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
 
 import numact as na
 from numact import _curves
-from numact.cli import main, plot
+from numact.cli import _expressions, _timing, bench, main, plot
 
 NINE = ["sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "maxout", "swish"]
 SHORT = ["demo", "--no-benchmark", "--no-picture", "--epochs", "2"]
@@ -188,7 +190,7 @@ def test_unwritable_picture_is_found_before_the_work(tmp_path, capsys):
         "file/a.png": "Not a directory",
         "directory.png": "Is a directory",
     }.items():
-        for before in (["demo"], ["plot", "relu"]):
+        for before in (["demo"], ["plot", "relu"], ["bench", "relu"]):
             assert main([*before, "-o", str(tmp_path / path)]) == 2
             out, err = capsys.readouterr()
             assert out == ""
@@ -332,3 +334,97 @@ def test_plot_without_matplotlib(capsys, monkeypatch):
 def test_list_needs_numpy_alone():
     code = "import sys; from numact.cli import main; main(['list']); assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_every_activation_has_an_expression():
+    assert set(_expressions.EXPRESSIONS) == set(na.activations)
+    for name, record in na.activations.items():
+        for direction in _expressions.DIRECTIONS:
+            function, plain = (getattr(each, direction) for each in (record, _expressions.EXPRESSIONS[name]))
+            assert (function is None) == (plain is None), f"{name}, {direction}"
+
+
+@pytest.mark.parametrize("dtype", bench.DTYPES)
+@pytest.mark.parametrize("name", list(na.activations))
+def test_expression_agrees(name, dtype):
+    dtype = bench.dtype_of(dtype)
+    for direction in _expressions.directions(name):
+        for elements in (1, 65, 2048):
+            operands = _expressions.operands(name, direction, dtype, elements, np.random.default_rng(1))
+            pair = _expressions.pair(name, direction, operands)
+            ours, theirs = pair.native(), pair.plain()
+            assert _expressions.agree(ours, theirs, dtype), f"{direction} of {elements}: {ours}, NumPy gives {theirs}"
+            for each, into in zip(_expressions.as_tuple(ours), pair.outputs, strict=True):
+                assert each is into or np.ndim(each) == 0
+
+
+def test_a_wrong_answer_is_noticed():
+    y = np.linspace(0, 1, 9, dtype=np.float32)
+    assert _expressions.agree((y, y), (y, y + 1e-6), np.float32)
+    assert not _expressions.agree((y, y), (y, y + 1e-3), np.float32)
+    assert not _expressions.agree(y, y[:8], np.float32)
+
+
+def test_bench(tmp_path, capsys):
+    table, drawn = tmp_path / "bench.csv", tmp_path / "bench.png"
+    call = ["bench", "relu", "swiglu", "softmax", "--size", "64,1Ki", "--threads", "1", "--seconds", "0.001"]
+    assert main([*call, "--csv", str(table), "-o", str(drawn)]) == 0
+    out = capsys.readouterr().out
+    assert "1 thread)" in out
+    assert out.endswith(f"table: {table}\npicture: {drawn}\n")
+    printed = [line.split() for line in out.splitlines() if line.endswith("x") and "mean" not in line]
+    functions = ["relu", "relu_backward", "relu_backward_from_output", "swiglu", "swiglu_backward", "softmax"]
+    functions += ["softmax_backward", "softmax_backward_from_output"]
+    assert [(row[0], row[1]) for row in printed] == [(each, n) for each in functions for n in ("64", "1,024")]
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    for row, (_, _, *times, ratio) in zip(rows, printed, strict=True):
+        minimum, median, numpy_minimum, numpy_median = (float(time) for time in times)
+        assert 0 < minimum <= median
+        assert 0 < numpy_minimum <= numpy_median
+        assert float(row["ratio"]) == pytest.approx(float(ratio.rstrip("x")), abs=0.051)
+        assert float(row["numpy_minimum_ns"]) / float(row["numact_minimum_ns"]) == pytest.approx(float(row["ratio"]))
+    mean = np.exp(np.mean([np.log(float(row["ratio"])) for row in rows]))
+    assert f"geometric mean of 16 ratios: {mean:.2f}x\n" in out
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--size", "1k"], "must be a number of elements such as 1000, 8Ki or 1Mi, got '1k'"),
+        (["--size", "64,0"], "must be a number of elements such as 1000, 8Ki or 1Mi, got '0'"),
+        (["--seconds", "nan"], "must be a number of seconds above 0, got 'nan'"),
+        (["--threads", "0"], "must be an integer of at least 1, got '0'"),
+        (["--dtype", "int8"], "choose from"),
+        (["relo"], "unknown activation 'relo', did you mean relu"),
+    ],
+)
+def test_bench_refuses(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", *arguments])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_bench_without_bfloat16(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    assert main(["bench", "relu", "--dtype", "bfloat16"]) == 2
+    assert capsys.readouterr().err == (
+        "numact bench: needs ml_dtypes; install with: python -m pip install 'numact[bf16]'\n"
+    )
+
+
+def test_bench_tells_a_disagreement(capsys, monkeypatch):
+    wrong = _expressions.Expression(np.abs, np.multiply, np.multiply)
+    monkeypatch.setitem(_expressions.EXPRESSIONS, "relu", wrong)
+    assert main(["bench", "relu"]) == 1
+    assert capsys.readouterr().err == "numact bench: numact and NumPy disagree on relu, forward; please report this\n"
+
+
+def test_interleaved():
+    calls = []
+    times = _timing.interleaved({"slow": lambda: (calls.append("slow"), sleep(0.002)), "fast": int}, 0.01, least=3)
+    assert list(times) == ["slow", "fast"]
+    assert 0.002 <= times["slow"].minimum <= times["slow"].median < 0.1
+    assert 0 < times["fast"].minimum <= times["fast"].median < 1e-4
+    assert len(calls) >= 7

@@ -1,4 +1,4 @@
-"""The command ``numact``: the catalogue as a table, one record, pictures of the activations, and a demonstration."""
+"""The command ``numact``: the catalogue as a table, one record, pictures, speed, and a demonstration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numact as na
 
-from . import catalogue, demo, plot
+from . import bench, catalogue, demo, plot
 from ._common import CommandError
 
 
@@ -17,7 +17,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="numact", description="Activation functions for NumPy arrays.")
     parser.add_argument("--version", action="version", version=f"numact {na.__version__}")
     commands = parser.add_subparsers(metavar="command", dest="command", required=True)
-    for module in (demo, catalogue, plot):
+    for module in (demo, catalogue, plot, bench):
         module.add_commands(commands)
     return parser
 

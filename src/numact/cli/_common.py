@@ -36,6 +36,14 @@ def picture(text: str) -> Path:
     return path
 
 
+def positive_int(text: str) -> int:
+    """A number of things, as an argument."""
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return value
+
+
 def check_writable(path: Path) -> str | None:
     """Why ``path`` cannot be written, found out by trying; leaves no file behind that was not there."""
     existed = path.exists()

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,91 +15,26 @@ from numpy.typing import NDArray
 import numact as na
 from numact import nn
 
-from ._common import CommandError, check_writable, picture, require
-from ._timing import interleaved
+from ._common import CommandError, check_writable, picture, positive_int, require
+from ._expressions import directions
+from .bench import measure
 from .plot import BLUE, ORANGE, draw
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class _Contender:
-    """One activation of the demo: its layers in a network, and numact against what one would write with NumPy.
-
-    Backward takes dy, x and the output of forward. Where the output is enough, both sides use it: it is cheaper.
-    """
-
-    name: str
-    layers: Callable[[int, int], list[nn.Layer]]
-    forward: Callable[[Array], Any]
-    backward: Callable[[Array, Array, Any], Any]
-    numpy_forward: Callable[[Array], Any]
-    numpy_backward: Callable[[Array, Array, Any], Any]
+def _activated(name: str) -> Callable[[int, int], list[nn.Layer]]:
+    return lambda inputs, units: [nn.Dense(inputs, units), nn.Activate(name)]
 
 
-def _plain(
-    name: str, numpy_forward: Callable[[Array], Any], numpy_backward: Callable[[Array, Array, Any], Any]
-) -> _Contender:
-    """A function of one array with its default parameters, and a derivative that follows from the output."""
-    record = na.activations[name]
-    from_output = record.backward_from_output
-    assert from_output is not None
-    return _Contender(
-        name,
-        layers=lambda inputs, units: [nn.Dense(inputs, units), nn.Activate(name)],
-        forward=record.forward,
-        backward=lambda dy, x, y: from_output(dy, y),
-        numpy_forward=numpy_forward,
-        numpy_backward=numpy_backward,
-    )
-
-
-def _sigmoid(x: Array) -> Any:
-    return 1 / (1 + np.exp(-x))
-
-
-_SLOPE = 0.25
-_ALPHA, _SCALE = 1.6732632, 1.0507010
-
-CONTENDERS = (
-    _plain("sigmoid", _sigmoid, lambda dy, x, y: dy * y * (1 - y)),
-    _plain("tanh", np.tanh, lambda dy, x, y: dy * (1 - y * y)),
-    _plain("relu", lambda x: np.maximum(x, 0), lambda dy, x, y: dy * (y > 0)),
-    _plain("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x), lambda dy, x, y: np.where(y > 0, dy, 0.01 * dy)),
-    _Contender(
-        "prelu",
-        layers=lambda inputs, units: [nn.Dense(inputs, units), nn.PReLU(units)],
-        forward=lambda x: na.prelu(x, _SLOPE),
-        backward=lambda dy, x, y: na.prelu_backward(dy, x, _SLOPE),
-        numpy_forward=lambda x: np.where(x > 0, x, _SLOPE * x),
-        numpy_backward=lambda dy, x, y: (np.where(x > 0, dy, _SLOPE * dy), np.sum(dy * np.minimum(x, 0))),
-    ),
-    _plain("elu", lambda x: np.where(x > 0, x, np.exp(x) - 1), lambda dy, x, y: dy * np.where(y > 0, 1, y + 1)),
-    _plain(
-        "selu",
-        lambda x: _SCALE * np.where(x > 0, x, _ALPHA * (np.exp(x) - 1)),
-        lambda dy, x, y: dy * np.where(y > 0, _SCALE, y + _SCALE * _ALPHA),
-    ),
-    _Contender(
-        "maxout",
-        layers=lambda inputs, units: [nn.Maxout(inputs, units, pieces=2)],
-        forward=na.maxout,
-        backward=lambda dy, x, y: na.maxout_backward(dy, y[1], x.shape[-1]),
-        numpy_forward=lambda x: (x.max(axis=-1), x.argmax(axis=-1)),
-        numpy_backward=lambda dy, x, y: np.where(np.arange(x.shape[-1]) == y[1][:, None], dy[:, None], 0),
-    ),
-    _Contender(
-        "swish",
-        layers=lambda inputs, units: [nn.Dense(inputs, units), nn.Swish(units)],
-        forward=na.swish,
-        backward=lambda dy, x, y: na.swish_backward(dy, x),
-        numpy_forward=lambda x: x * _sigmoid(x),
-        numpy_backward=lambda dy, x, y: (dy * (y + _sigmoid(x) * (1 - y)), np.sum(dy * y * (x - y))),
-    ),
-)
-
-# The nine activations of the lecture, in its order; the rest of this module iterates over them.
-_ACTIVATIONS = {contender.name: contender for contender in CONTENDERS}
+# The nine activations of the lecture, in its order, and their layers in a network.
+_ACTIVATIONS: dict[str, Callable[[int, int], list[nn.Layer]]] = {
+    **{name: _activated(name) for name in ("sigmoid", "tanh", "relu", "leaky_relu")},
+    "prelu": lambda inputs, units: [nn.Dense(inputs, units), nn.PReLU(units)],
+    **{name: _activated(name) for name in ("elu", "selu")},
+    "maxout": lambda inputs, units: [nn.Maxout(inputs, units, pieces=2)],
+    "swish": lambda inputs, units: [nn.Dense(inputs, units), nn.Swish(units)],
+}
 
 
 @dataclass
@@ -131,7 +65,7 @@ def _network(activation: str, widths: Sequence[int], rng: np.random.Generator) -
     layers: list[nn.Layer] = []
     inputs = 64
     for units in widths:
-        layers += _ACTIVATIONS[activation].layers(inputs, units)
+        layers += _ACTIVATIONS[activation](inputs, units)
         inputs = units
     return nn.Sequential(*layers, nn.Dense(inputs, 10), rng=rng)
 
@@ -186,34 +120,20 @@ def _train(args: argparse.Namespace) -> _History:
 
 def _benchmark(elements: int = 1 << 20) -> None:
     """Print a table of times per element, numact against NumPy."""
-    rng = np.random.default_rng(0)
     threads = f"{na.get_num_threads()} threads" if na.get_num_threads() > 1 else "1 thread"
     print(f"\nNanoseconds per element, {elements:,} elements of float32; numact on {threads}, NumPy on 1.\n")
     print(f"{'':11} {'forward':^28}  {'backward':^28}".rstrip())
     print(
         f"{'activation':11} {'NumPy':>8}  {'numact':>8}  {'speed-up':>8}  {'NumPy':>8}  {'numact':>8}  {'speed-up':>8}"
     )
-    for name, contender in _ACTIVATIONS.items():
-        x = rng.normal(0, 2, (elements // 2, 2) if name == "maxout" else elements).astype(np.float32)
-        dy = rng.uniform(0.5, 1.5, len(x)).astype(np.float32)
-        y, numpy_y = contender.forward(x), contender.numpy_forward(x)
-        pairs = (
-            (partial(contender.numpy_forward, x), partial(contender.forward, x)),
-            (partial(contender.numpy_backward, dy, x, numpy_y), partial(contender.backward, dy, x, y)),
-        )
+    for name in _ACTIVATIONS:
+        *_, backward = directions(name)  # from the output where that is enough: it is cheaper
         cells = []
-        for theirs, ours in pairs:
-            _check_equal(name, ours(), theirs())
-            times = interleaved({"theirs": theirs, "ours": ours}, seconds=0.03)
-            their_time, our_time = (time.minimum / elements * 1e9 for time in times.values())
-            cells.append(f"{their_time:8.2f}  {our_time:8.2f}  {their_time / our_time:7.1f}x")
+        for direction in ("forward", backward):
+            times = measure(name, direction, elements, np.dtype(np.float32), seconds=0.03)
+            ours, theirs = (times[who].minimum / elements * 1e9 for who in ("numact", "NumPy"))
+            cells.append(f"{theirs:8.2f}  {ours:8.2f}  {theirs / ours:7.1f}x")
         print(f"{name:11} {'  '.join(cells)}", flush=True)
-
-
-def _check_equal(name: str, ours: Any, theirs: Any) -> None:
-    pairs = zip(ours, theirs, strict=True) if isinstance(ours, tuple) else [(ours, theirs)]
-    if not all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in pairs):
-        raise CommandError(f"numact and NumPy disagree on {name}; please report this")
 
 
 def _draw(history: _History, args: argparse.Namespace) -> None:
@@ -256,13 +176,6 @@ def _draw(history: _History, args: argparse.Namespace) -> None:
     print(f"\npicture: {args.output}")
 
 
-def _positive_int(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
-    return value
-
-
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
@@ -292,7 +205,7 @@ def _momentum(text: str) -> float:
 
 def _widths(text: str) -> list[int]:
     try:
-        return [_positive_int(part.strip()) for part in text.split(",")]
+        return [positive_int(part.strip()) for part in text.split(",")]
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
             f"must be the units of each hidden layer, separated by commas, such as 64,32; got {text!r}"
@@ -324,8 +237,8 @@ def add_commands(commands: Any) -> None:
     shown = " (default: %(default)s)"
     add("--activation", choices=_ACTIVATIONS, default="relu", metavar="NAME", help="one of %(choices)s" + shown)
     add("--layers", type=_widths, default="128,64", metavar="N,N,...", help="units of each hidden layer" + shown)
-    add("--epochs", type=_positive_int, default=20, metavar="N", help="passes over the training images" + shown)
-    add("--batch-size", type=_positive_int, default=32, metavar="N", help="images per step" + shown)
+    add("--epochs", type=positive_int, default=20, metavar="N", help="passes over the training images" + shown)
+    add("--batch-size", type=positive_int, default=32, metavar="N", help="images per step" + shown)
     add("--lr", type=_learning_rate, default=0.05, metavar="RATE", help="learning rate" + shown)
     add("--momentum", type=_momentum, default=0.9, metavar="M", help="momentum of SGD" + shown)
     add("--seed", type=_seed, default=1, metavar="N", help="of split, initial weights and batches" + shown)
