@@ -22,7 +22,7 @@ from typing import Any
 from . import peers  # imports PyTorch before numact, so that it runs as it does alone
 from .report import Picture
 
-SECTIONS: tuple[str, ...] = ()
+SECTIONS = ("cells",)
 
 
 def positive(text: str) -> float:

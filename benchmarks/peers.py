@@ -6,6 +6,7 @@ A missing one is None, and ``notes()`` says so.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,14 @@ if jax is not None:
     jax.config.update("jax_enable_x64", True)
 
 LIBRARIES = {"SciPy": special, "PyTorch": torch, "JAX": jax, "thinc": thinc, "numexpr": numexpr}
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 _PACKAGES = {"SciPy": "scipy", "PyTorch": "torch", "JAX": "jax", "thinc": "thinc", "numexpr": "numexpr"}
 
 
 def notes() -> list[str]:
     """What is missing."""
-    return [f"{name} is not installed and left out" for name, module in LIBRARIES.items() if module is None]
+    found = LIBRARIES | {"matplotlib": HAS_MATPLOTLIB or None}
+    return [f"{name} is not installed and left out" for name, module in found.items() if module is None]
 
 
 def versions() -> dict[str, str]:

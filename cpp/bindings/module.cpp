@@ -14,4 +14,5 @@ PYBIND11_MODULE(_native, m) {
   numact::register_maxout(m);
   numact::register_sgd(m);
   numact::register_runtime(m);
+  numact::register_limits(m);
 }

@@ -11,5 +11,6 @@ void register_rows(pybind11::module_& m);
 void register_maxout(pybind11::module_& m);
 void register_sgd(pybind11::module_& m);
 void register_runtime(pybind11::module_& m);
+void register_limits(pybind11::module_& m);
 
 }  // namespace numact

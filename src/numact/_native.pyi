@@ -56,6 +56,9 @@ class _Sgd:
     @property
     def last_norm(self) -> float | None: ...
 
+# Limits of the machine, for benchmarks
+def copy(source: NDArray[Any], target: NDArray[Any], streaming: bool, threads: int) -> None: ...
+
 # Threads and build
 _compiler: str
 _openmp_built: bool

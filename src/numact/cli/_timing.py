@@ -13,6 +13,8 @@ Call = Callable[[], object]
 
 # A sample lasts at least this long, so that reading the clock (some 50 ns) does not show.
 _SAMPLE = 100e-6
+# To a call that takes as long, what others left in caches and of threads asleep makes no difference.
+_LONG = 10e-3
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,7 @@ class Timing:
 
 
 def _sample(call: Call, calls: int) -> float:
-    """Mean seconds of calls in a row; one before them finds data and threads as a loop of such calls would."""
-    call()
+    """Mean seconds of calls in a row."""
     started = perf_counter()
     for _ in repeat(None, calls):
         call()
@@ -33,16 +34,24 @@ def _sample(call: Call, calls: int) -> float:
 
 
 def interleaved(contenders: Mapping[str, Call], seconds: float = 0.2, least: int = 5) -> dict[str, Timing]:
-    """Time the contenders for ``seconds`` each on average, with as many samples of each, ``least`` or more."""
-    calls = {}
+    """Time the contenders for ``seconds`` each on average, with as many samples of each, ``least`` or more.
+
+    Before each sample comes a call that is not timed: it finds data and threads as a loop of such calls would.
+    """
+    durations = {}
     for name, call in contenders.items():
         call()  # compiles, allocates, starts threads
-        calls[name] = math.ceil(_SAMPLE / max(min(_sample(call, 1) for _ in range(3)), _SAMPLE / 10_000))
+        durations[name] = _sample(call, 1)
+        if durations[name] < _SAMPLE:
+            durations[name] = min(_sample(call, 10) for _ in range(3))
+    calls = {name: math.ceil(_SAMPLE / duration) for name, duration in durations.items()}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     end = perf_counter() + seconds * len(contenders)
     rounds = 0
     while rounds < least or perf_counter() < end:
         for name, call in contenders.items():
+            if durations[name] < _LONG:
+                call()
             samples[name].append(_sample(call, calls[name]))
         rounds += 1
     return {name: Timing(min(times), statistics.median(times)) for name, times in samples.items()}
