@@ -121,7 +121,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="numbers of threads (default: %(default)s)",
     )
     add("--peers", type=several(libraries), default="all", metavar="...", help=f"of {', '.join(libraries)}" + shown)
-    add("--read", type=Path, metavar="CSV", help="measure nothing, report what cells_measured.csv of a run holds")
+    add(
+        "--read",
+        type=Path,
+        nargs="+",
+        metavar="CSV",
+        help="measure nothing, report the cells_measured.csv of earlier runs",
+    )
 
 
 def cells_of(args: argparse.Namespace) -> int:
@@ -156,14 +162,16 @@ def measure(args: argparse.Namespace, path: Path) -> None:
             file.writelines(lines if i == 0 else lines[1:])
 
 
-def read(path: Path) -> Results:
+def read(paths: Sequence[Path]) -> Results:
+    """The cells that have a peer."""
     results: Results = defaultdict(dict)
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            cell = Cell(row["function"], row["direction"], row["dtype"], int(row["elements"]), int(row["threads"]))
-            timing = (float(row["minimum"]), float(row["median"]))
-            results[cell][row["contender"]] = Measured(*timing, row["version"], row["agrees"] == "True")
-    return dict(results)
+    for path in paths:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                cell = Cell(row["function"], row["direction"], row["dtype"], int(row["elements"]), int(row["threads"]))
+                timing = (float(row["minimum"]), float(row["median"]))
+                results[cell][row["contender"]] = Measured(*timing, row["version"], row["agrees"] == "True")
+    return {cell: contenders for cell, contenders in results.items() if of_peers(contenders)}
 
 
 def of_peers(contenders: dict[str, Measured]) -> dict[str, Measured]:
@@ -365,7 +373,7 @@ def run(args: argparse.Namespace) -> Iterator[Table | Picture]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "cells.csv"
             measure(args, path)
-            results = read(path)
+            results = read([path])
         yield measured_table(results)
     used = {name: each.version for contenders in results.values() for name, each in contenders.items() if each.version}
     versions = ", ".join(f"{name} {version}" for name, version in used.items())
