@@ -336,6 +336,7 @@ def page(results: Results, names: Sequence[str], dtype: str, threads: int) -> An
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
             axes.set_title(f"{name}, {direction.replace('_', ' ')}", fontsize=10)
+            axes.minorticks_off()
             axes.grid(alpha=0.25)
             axes.spines[["top", "right"]].set_visible(False)
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
