@@ -82,8 +82,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         add_section(commands.add_parser(name, help=summary, description=module.__doc__), [module])
     everything = commands.add_parser("all", help="every section, which is the default")
     add_section(everything, [])
-    argv = sys.argv[1:] if argv is None else argv
-    args = parser.parse_args(argv or ["all"])
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
+        argv.insert(0, "all")
+    args = parser.parse_args(argv)
     if args.output:
         args.output.mkdir(parents=True, exist_ok=True)
     chosen = list(modules) if args.section == "all" else [args.section]

@@ -126,7 +126,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="CSV",
-        help="measure nothing, report the cells_measured.csv of earlier runs",
+        help="measure nothing, report the cells_measured_*.csv of earlier runs",
     )
 
 
@@ -144,22 +144,22 @@ def duration(args: argparse.Namespace) -> float:
     return cells_of(args) * (per_cell + slow)
 
 
-def measure(args: argparse.Namespace, path: Path) -> None:
-    """Fill the CSV at ``path``: one process for each number of threads."""
-    with path.open("w") as file, tempfile.TemporaryDirectory() as folder:
-        for i, threads in enumerate(args.threads):
-            part = Path(folder) / f"{threads}.csv"
-            environment = dict(os.environ)
-            if threads == 1:  # XLA has no other number than all
-                flags = environment.get("XLA_FLAGS", "")
-                environment["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
-            command = [sys.executable, "-m", f"{__package__}.measure_cells", "--threads", str(threads)]
-            for option in ("functions", "directions", "dtypes", "peers"):
-                command += [f"--{option}", ",".join(getattr(args, option))]
-            command += ["--sizes", ",".join(map(str, args.sizes)), "--seconds", str(args.seconds), "--csv", str(part)]
-            subprocess.run(command, env=environment, check=True)
-            lines = part.read_text().splitlines(keepends=True)
-            file.writelines(lines if i == 0 else lines[1:])
+def measure(args: argparse.Namespace, folder: Path) -> list[Path]:
+    """A CSV in the folder for each number of threads, from a process of its own, which fills it as it measures."""
+    paths = []
+    for threads in args.threads:
+        path = folder / f"cells_measured_{threads}.csv"
+        environment = dict(os.environ)
+        if threads == 1:  # XLA has no other number than all
+            flags = environment.get("XLA_FLAGS", "")
+            environment["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        command = [sys.executable, "-m", f"{__package__}.measure_cells", "--threads", str(threads)]
+        for option in ("functions", "directions", "dtypes", "peers"):
+            command += [f"--{option}", ",".join(getattr(args, option))]
+        command += ["--sizes", ",".join(map(str, args.sizes)), "--seconds", str(args.seconds), "--csv", str(path)]
+        subprocess.run(command, env=environment, check=True)
+        paths.append(path)
+    return paths
 
 
 def read(paths: Sequence[Path]) -> Results:
@@ -281,7 +281,7 @@ def limit_table(results: Results) -> Table:
     notes = (
         f"The limit is the larger of a copy of the same bytes (the faster of plain and streaming stores) and the time "
         f"at {number(IN_CACHE)} elements on one thread, divided by the threads.",
-        f"Below {number(LARGE)} elements on one thread only.",
+        f"Below {number(LARGE)} elements on one thread only; the copy alone where {number(IN_CACHE)} was not measured.",
     )
     return Table("limits", "Distance to the limit of the machine", header, rows, notes)
 
@@ -355,27 +355,9 @@ def pictures(results: Results) -> Iterator[Picture]:
                 yield Picture(name, page(results, names, dtype, threads))
 
 
-def measured_table(results: Results) -> Table:
-    """All there is, for a CSV."""
-    header = (*WHERE, "contender", "version", "agrees", "minimum", "median")
-    rows = [
-        (cell.function, cell.direction, cell.dtype, cell.elements, cell.threads, name, each.version, each.agrees,
-         each.minimum, each.median)
-        for cell, contenders in results.items()
-        for name, each in contenders.items()
-    ]  # fmt: skip
-    return Table("measured", "Seconds of a call", header, rows, printed=False)
-
-
 def run(args: argparse.Namespace) -> Iterator[Table | Picture]:
-    if args.read is not None:
-        results = read(args.read)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "cells.csv"
-            measure(args, path)
-            results = read([path])
-        yield measured_table(results)
+    with tempfile.TemporaryDirectory() as folder:
+        results = read(args.read or measure(args, args.output or Path(folder)))
     used = {name: each.version for contenders in results.values() for name, each in contenders.items() if each.version}
     versions = ", ".join(f"{name} {version}" for name, version in used.items())
     means = mean_table(results)
