@@ -141,7 +141,7 @@ def duration(args: argparse.Namespace) -> float:
         return 0
     per_cell = args.seconds * (len(args.peers) + 3) + 0.2
     slow = sum(max(0.0, elements * 300e-9 - args.seconds) for elements in args.sizes) / len(args.sizes)
-    return cells_of(args) * (per_cell + slow)
+    return float(cells_of(args) * (per_cell + slow))
 
 
 def measure(args: argparse.Namespace, folder: Path) -> list[Path]:

@@ -27,7 +27,7 @@ _QUICK = 1.702
 
 # --- NumPy, where the whole function is one ufunc call ---
 
-NUMPY: dict[str, Callable[[Any, Any], Call]] = {
+NUMPY: dict[str, Callable[..., Call]] = {
     "relu": lambda x, y: partial(np.maximum, x, 0, out=y),
     "relu6": lambda x, y: partial(np.clip, x, 0, 6, out=y),
     "tanh": lambda x, y: partial(np.tanh, x, out=y),
