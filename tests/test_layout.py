@@ -154,6 +154,127 @@ def test_mixed_dtypes_in_long_arrays(built, case, dtype, rng):
     assert_same_bits(out, np.resize(ufunc(*inputs).astype(np.float64), n), f"{label} wider out")
 
 
+# Rows: arrays of two dimensions and more against contiguous copies
+
+
+def arranged(array, how):
+    """A copy of an array of two dimensions in another layout."""
+    layouts = {
+        "plain": {},
+        "apart": {"steps": (2, 1)},
+        "every other": {"steps": (1, 2)},
+        "third": {"steps": (1, 3)},
+        "reversed": {"steps": (1, -1)},
+        "upwards": {"steps": (-1, 1)},
+    }
+    if how in layouts:
+        return placed(array, **layouts[how])
+    return placed(array.T, steps=(2, 1) if how == "across, apart" else (1, 1)).T
+
+
+LAYOUTS = ("plain", "apart", "every other", "third", "reversed", "upwards", "across", "across, apart")
+
+
+@all_cases
+def test_short_rows(built, case, dtype, rng):
+    ufunc = built.ufuncs[case.name]
+    for _ in range(4):
+        rows, length = rng.choice([3, 40, 70, 130]), rng.choice([2, 3, 4, 5, 7, 8, 13, 16, 17, 24, 31, 33, 64, 65, 129])
+        inputs = support.operands(rng, case, dtype, built.tier, rows * length)
+        inputs = [x.reshape(rows, length) for x in inputs]
+        parts = [x[rng.choice([slice(None), slice(1)]), rng.choice([slice(None), slice(1)])] for x in inputs]
+        parts[0] = inputs[0]
+        expected = ufunc(*(np.ascontiguousarray(np.broadcast_to(x, (rows, length))).ravel() for x in parts))
+        expected = expected.reshape(rows, length)
+        for _ in range(4):
+            arrays = [arranged(x, rng.choice(LAYOUTS)) for x in parts]
+            label = f"{case.name} {np.dtype(dtype)} {built.level} {built.tier} {[(x.shape, x.strides) for x in arrays]}"
+            assert_same_bits(ufunc(*arrays), expected, label, *arrays)
+            steps = [(1, 1), (2, 1), (1, 2), (-2, 3)][rng.integers(4)]
+            out = Guarded((rows, length), dtype, steps=steps)
+            ufunc(*arrays, out=out.array)
+            assert_same_bits(out.array, expected, f"{label} into steps {steps}", *arrays)
+            out.check(label)
+            out = Guarded((length, rows), dtype, steps=steps)
+            ufunc(*arrays, out=out.array.T)
+            assert_same_bits(out.array.T, expected, f"{label} across steps {steps}", *arrays)
+            out.check(label)
+            if arrays[0].base is not None:
+                ufunc(*arrays, out=arrays[0])
+                assert_same_bits(arrays[0], expected, f"{label} in place", *parts)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("name", ["gelu", "prelu", "swish_backward", "hard_tanh"])
+def test_short_rows_of_halves_and_more_dimensions(name, dtype, rng):
+    """Channels anywhere, with a parameter for each."""
+    case, ufunc = BY_NAME[name], getattr(na.ufuncs, name)
+    shape = (5, 6, 7, 9)
+    for axes in itertools.permutations(range(4)):
+        inputs = [support.values(rng, dtype, 1890).reshape(shape).transpose(axes) for _ in range(case.arrays)]
+        shapes = [[n if k == axis else 1 for k, n in enumerate(inputs[0].shape)] for axis in range(4)]
+        for channels in shapes:
+            given = [rng.uniform(0, 2, channels).astype(np.float32) for _ in range(case.parameters)]
+            whole = [np.ascontiguousarray(x) for x in (*inputs, *(np.broadcast_to(p, inputs[0].shape) for p in given))]
+            expected = ufunc(*whole)
+            for threads in (1, 2):
+                with na.num_threads(threads):
+                    got = ufunc(*inputs, *given)
+                assert_same_bits(got, expected, f"{name} {np.dtype(dtype)} axes {axes} channels {channels}")
+            out = Guarded(inputs[0].shape, dtype, steps=(1, 2, 1, -1))
+            ufunc(*(x[::-1] for x in inputs), *(p[::-1] for p in given), out=out.array[::-1])
+            assert_same_bits(out.array, expected, f"{name} {np.dtype(dtype)} axes {axes} channels {channels} out")
+            out.check(name)
+
+
+def test_results_are_laid_out_as_by_numpy(rng):
+    as_strided = np.lib.stride_tricks.as_strided
+    memory = rng.normal(size=4000)
+    for _ in range(500):
+        axes = rng.integers(1, 5)
+        shape = tuple(int(n) for n in rng.integers(1, 5, axes))
+        arrays = [
+            as_strided(memory[2000:], shape, tuple(8 * int(s) for s in rng.choice([-40, -8, -1, 0, 1, 2, 8, 40], axes)))
+            for _ in range(2)
+        ]
+        for got, expected in (
+            (na.relu_backward(*arrays), np.multiply(*arrays)),
+            (na.relu(arrays[0]), np.negative(arrays[0])),
+        ):
+            assert got.shape == expected.shape
+            assert got.strides == expected.strides, [(x.shape, x.strides) for x in arrays]
+
+
+def test_large_arrays_across(rng):
+    """Several chunks of rows and columns, on any number of threads."""
+    x = rng.normal(size=(300, 500)).astype(np.float32)
+    dy = rng.normal(size=(500, 300)).astype(np.float32)
+    expected = na.gelu_backward(dy, np.ascontiguousarray(x.T))
+    for threads in (1, 2, 3):
+        with na.num_threads(threads):
+            assert_same_bits(na.gelu_backward(dy, x.T), expected, "input across")
+            out = np.zeros((300, 1000), np.float32)
+            na.gelu_backward(dy, np.ascontiguousarray(x.T), out=out[:, ::2].T)
+            assert_same_bits(out[:, ::2].T, expected, "output across")
+            assert not out[:, 1::2].any()
+
+
+@pytest.mark.parametrize("shape", [(64,), (40, 3), (64, 50)])
+def test_parameter_inside_the_output(shape, rng):
+    """A view of an element or a row of the output: read before it is written."""
+    whole = rng.normal(size=(*shape[:-1], 2 * shape[-1])).astype(np.float32)
+    first = (0,) * (len(shape) - 1)
+    for make in (lambda y: y[(*first, 5 % shape[-1])].reshape(()), lambda y: y[(*first, ...)], lambda y: y[..., :1]):
+        for function in (na.leaky_relu, na.ufuncs.leaky_relu):
+            memory = whole.copy()
+            x, out = memory[..., : shape[-1]], memory[..., shape[-1] :]
+            for target in (out, x):
+                view = make(target) if target is out else np.lib.stride_tricks.as_strided(x, (), ())
+                expected = function(x.copy(), view.copy())
+                function(x, view, out=target)
+                assert_same_bits(target, expected, f"{function.__name__} {shape}")
+
+
 # Output
 
 

@@ -43,6 +43,19 @@ inline std::optional<Type> type_of(const PyArray_DTypeMeta* dtype) {
 }
 inline std::optional<Type> type_of(PyArrayObject* array) { return type_of(NPY_DTYPE(PyArray_DESCR(array))); }
 
+// The bytes [low, high) that an array's elements lie in.
+struct Extent {
+  char *low, *high;
+  explicit Extent(PyArrayObject* array) : low(PyArray_BYTES(array)), high(low) {
+    if (PyArray_SIZE(array) == 0) return;
+    high += PyArray_ITEMSIZE(array);
+    for (int axis = 0; axis < PyArray_NDIM(array); ++axis) {
+      const ptrdiff_t reach = (PyArray_DIM(array, axis) - 1) * PyArray_STRIDE(array, axis);
+      (reach < 0 ? low : high) += reach;
+    }
+  }
+};
+
 // A new reference as an object, or the Python error that is set as an exception.
 inline pybind11::object checked(PyObject* result) {
   if (result == nullptr) throw pybind11::error_already_set();

@@ -37,7 +37,10 @@ struct Loop {
   ptrdiff_t sizes[most_operands];
   double cost;
 
-  void run(char* const* data, const ptrdiff_t* strides, ptrdiff_t n) const { walk(*kernel, data, strides, n); }
+  void run(char* const* data, const ptrdiff_t* strides, ptrdiff_t n, const ptrdiff_t* row_strides = nullptr,
+           ptrdiff_t rows = 1) const {
+    walk(*kernel, data, strides, n, row_strides, rows);
+  }
 };
 
 struct Job {
@@ -111,7 +114,7 @@ using Loops = NumberedLoops<Loop, 2048, run_loop>;
 // ---- promotion ----
 
 // What a ufunc computes: one function of the catalogue at one level and in one tier.
-struct Shape {
+struct Function {
   const Table* table;
   int record;
   Direction direction;
@@ -124,194 +127,205 @@ struct Shape {
   int operands() const { return inputs() + outputs; }
 };
 // make_ufunc keeps its ufuncs alive as long as the process: an address never stands for another one.
-std::unordered_map<const PyObject*, Shape>& shapes() {
-  static auto* const all = new std::unordered_map<const PyObject*, Shape>;
+std::unordered_map<const PyObject*, Function>& elementwise_functions() {
+  static auto* const all = new std::unordered_map<const PyObject*, Function>;
   return *all;
 }
 
-void add_loop(PyObject* ufunc, Shape& shape, Type data, PyArray_DTypeMeta* dtype) {
+void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta* dtype) {
   const ElementwiseKernel& kernel = find_kernel(
-      shape.table->elementwise, shape.table->elementwise_count, shape.precise, data, [&](const ElementwiseKernel& each) {
-        return each.exists() && each.record == shape.record && each.direction == shape.direction;
+      function.table->elementwise, function.table->elementwise_count, function.precise, data, [&](const ElementwiseKernel& each) {
+        return each.exists() && each.record == function.record && each.direction == function.direction;
       });
-  Loop loop = {&kernel,          shape.table->elementwise_walk[static_cast<int>(data)],
-               shape.inputs(),   shape.operands(),
+  Loop loop = {&kernel,          function.table->elementwise_walk[static_cast<int>(data)],
+               function.inputs(),   function.operands(),
                {},               elementwise_records[kernel.record].cost};
   for (int i = 0; i < loop.operands; ++i)
-    loop.sizes[i] = size_of(i >= shape.arrays && i < loop.inputs ? kernel.parameter : data);
+    loop.sizes[i] = size_of(i >= function.arrays && i < loop.inputs ? kernel.parameter : data);
   const size_t place = Loops::place_of(loop);
   PyArray_DTypeMeta* dtypes[most_operands];
-  for (int i = 0; i < shape.operands(); ++i)
-    dtypes[i] = i >= shape.arrays && i < shape.inputs() ? dtype_of(kernel.parameter) : dtype;
+  for (int i = 0; i < function.operands(); ++i)
+    dtypes[i] = i >= function.arrays && i < function.inputs() ? dtype_of(kernel.parameter) : dtype;
   PyType_Slot slots[] = {{NPY_METH_strided_loop, Loops::function(place)}, {0, nullptr}};
   PyArrayMethod_Spec spec = {elementwise_records[kernel.record].name,
-                             shape.inputs(),
-                             shape.outputs,
+                             function.inputs(),
+                             function.outputs,
                              NPY_NO_CASTING,
                              NPY_METH_NO_FLOATINGPOINT_ERRORS,
                              dtypes,
                              slots};
   check(PyUFunc_AddLoopFromSpec(ufunc, &spec));
-  shape.loops[static_cast<int>(data)] = &Loops::at(place);
+  function.loops[static_cast<int>(data)] = &Loops::at(place);
 }
 
 // Parameters follow the data: float32 for halves and float32, float64 for float64, and for float32 in the precise tier.
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
             PyArray_DTypeMeta* result[]) {
   return translated(-1, [&] {
-    Shape& shape = shapes().at(ufunc);
-    PyArray_DTypeMeta* const data = data_dtype(ufunc, shape, given, signature);
-    PyArray_DTypeMeta* const parameter = dtype_of(shape.loops[static_cast<int>(*type_of(data))]->kernel->parameter);
-    for (int i = 0; i < shape.operands(); ++i) {
-      result[i] = i >= shape.arrays && i < shape.inputs() ? parameter : data;
+    Function& function = elementwise_functions().at(ufunc);
+    PyArray_DTypeMeta* const data = data_dtype(ufunc, function, given, signature);
+    PyArray_DTypeMeta* const parameter = dtype_of(function.loops[static_cast<int>(*type_of(data))]->kernel->parameter);
+    for (int i = 0; i < function.operands(); ++i) {
+      result[i] = i >= function.arrays && i < function.inputs() ? parameter : data;
       Py_INCREF(result[i]);
     }
     return 0;
   });
 }
 
-// ---- arrays made of rows ----
+// ---- calls without NumPy ----
 
-// NumPy copies what it cannot walk as one run of elements, such as the halves of a packed array, through buffers, and never
-// hands out more of it than they hold. A ufunc therefore first looks whether its operands are plain arrays of long rows.
-
-constexpr ptrdiff_t shortest_row = 32, fewest_elements = 1024;
+// NumPy's way from a call to its loop takes longer than the loop for a small array, and it copies what it cannot walk as one run
+// of elements, such as the halves of a packed array, through buffers. A ufunc therefore first looks whether its operands are
+// plain arrays.
 
 struct GridJob {
   const Loop* loop;
   const Grid* grid;
-  ptrdiff_t rows, rows_per_chunk;
+  ptrdiff_t rows, rows_per_chunk, columns_per_chunk, chunks_per_row;
 };
 
-void run_rows(void* argument, ptrdiff_t chunk) {
+void run_part_of_grid(void* argument, ptrdiff_t chunk) {
   const GridJob& job = *static_cast<const GridJob*>(argument);
+  const Grid& grid = *job.grid;
   const FpScope scope;
-  char* pointers[Grid::most_arrays];
-  const ptrdiff_t begin = chunk * job.rows_per_chunk, end = std::min(job.rows, begin + job.rows_per_chunk);
-  for (ptrdiff_t row = begin, left = 0; row < end; ++row, --left) {  // left: rows before the next axis moves on
-    if (left == 0)
-      left = job.grid->row(row, pointers);
-    else
-      for (int k = 0; k < job.grid->arrays; ++k) pointers[k] += job.grid->stride[1][k];
-    job.loop->run(pointers, job.grid->stride[0], job.grid->length[0]);
+  const ptrdiff_t column = chunk % job.chunks_per_row * job.columns_per_chunk;
+  const ptrdiff_t n = std::min(job.columns_per_chunk, grid.length[0] - column);
+  ptrdiff_t row = chunk / job.chunks_per_row * job.rows_per_chunk;
+  const ptrdiff_t end = std::min(job.rows, row + job.rows_per_chunk);
+  while (row < end) {
+    char* pointers[Grid::most_arrays];
+    const ptrdiff_t rows = std::min(grid.row(row, pointers), end - row);
+    for (int k = 0; k < grid.arrays; ++k) pointers[k] += column * grid.stride[0][k];
+    job.loop->run(pointers, grid.stride[0], n, grid.stride[1], rows);
+    row += rows;
   }
 }
 
-// The dtype and shape of a plain array, or nothing.
-bool is_plain(PyObject* object, PyArray_DTypeMeta* dtype, PyArrayObject* like) {
-  if (!PyArray_CheckExact(object)) return false;
+void run_grid(const Loop& loop, const Grid& grid) {
+  const ptrdiff_t n = grid.length[0], rows = grid.rows();
+  constexpr ptrdiff_t block = 64;  // rows that share cache lines of an array that lies across them
+  GridJob job{&loop, &grid, rows, std::max(chunk_length / n, grid.crossed() ? block : 1), 0, 0};
+  job.columns_per_chunk = std::max<ptrdiff_t>(1, chunk_length / job.rows_per_chunk);
+  job.chunks_per_row = (n + job.columns_per_chunk - 1) / job.columns_per_chunk;
+  threads::run((rows + job.rows_per_chunk - 1) / job.rows_per_chunk * job.chunks_per_row,
+               threads::worthwhile(double(n) * double(rows) * loop.cost), run_part_of_grid, &job);
+}
+
+// A plain array of a dtype, native and aligned; nullptr for anything else.
+PyArrayObject* plain_array(PyObject* object, const PyArray_DTypeMeta* dtype) {
+  if (!PyArray_CheckExact(object)) return nullptr;
   auto* const array = reinterpret_cast<PyArrayObject*>(object);
-  return NPY_DTYPE(PyArray_DESCR(array)) == dtype && PyArray_ISBEHAVED_RO(array) && PyArray_SAMESHAPE(array, like);
+  return NPY_DTYPE(PyArray_DESCR(array)) == dtype && PyArray_ISBEHAVED_RO(array) ? array : nullptr;
 }
 
-// Whether all arrays have their axes in the same order, which then is that of a new array too.
-bool same_order(PyArrayObject* const* arrays, int count) {
-  const int axes = PyArray_NDIM(arrays[0]);
-  const auto step = [&](int k, int axis) { return std::abs(PyArray_STRIDE(arrays[k], axis)); };
-  for (int a = 0; a < axes; ++a) {
-    if (PyArray_DIM(arrays[0], a) == 1) continue;
-    for (int k = 0; k < count; ++k) {
-      if (step(k, a) == 0) return false;
-      for (int b = 0; b < a; ++b)
-        if (PyArray_DIM(arrays[0], b) != 1 && (step(k, a) < step(k, b)) != (step(0, a) < step(0, b))) return false;
-    }
+// The loop for arrays of one dtype, if it was met before.
+const Loop* loop_for(const Function& function, PyObject* const* arrays) {
+  const PyArray_DTypeMeta* dtype = nullptr;
+  for (int i = 0; i < function.arrays; ++i) {
+    if (!PyArray_CheckExact(arrays[i])) return nullptr;
+    const PyArray_DTypeMeta* const each = NPY_DTYPE(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(arrays[i])));
+    if (i > 0 && each != dtype) return nullptr;
+    dtype = each;
   }
-  return true;
+  const std::optional<Type> type = dtype == function.bfloat16 ? Type::bfloat16 : type_of(dtype);
+  return type ? function.loops[static_cast<int>(*type)] : nullptr;
 }
+
+// What a call gives as outputs, nullptr where nothing.
+struct Outputs {
+  PyObject* given[most_outputs] = {};
+  bool alone = true;  // no other keyword, nothing wrong
+
+  // By position: the arguments after the inputs.
+  Outputs(const Function& function, PyObject* const* args, Py_ssize_t nargs) : count_(function.outputs) {
+    const Py_ssize_t positional = nargs - function.inputs();
+    by_position_ = positional > 0;
+    alone = positional == 0 || positional == count_;
+    for (Py_ssize_t k = 0; k < std::min<Py_ssize_t>(positional, count_); ++k) give(k, args[function.inputs() + k]);
+  }
+  void keyword(PyObject* name, PyObject* value) {
+    if (PyUnicode_CompareWithASCIIString(name, "out") != 0 || by_position_)
+      alone = false;
+    else if (PyTuple_CheckExact(value) && PyTuple_GET_SIZE(value) == count_)
+      for (Py_ssize_t k = 0; k < count_; ++k) give(k, PyTuple_GET_ITEM(value, k));
+    else if (count_ == 1)
+      give(0, value);
+    else
+      alone = false;
+  }
+
+ private:
+  int count_;
+  bool by_position_;
+
+  void give(Py_ssize_t k, PyObject* array) { given[k] = array == Py_None ? nullptr : array; }
+};
 
 // The result, or nothing where NumPy shall do it.
-py::object call_by_rows(const Shape& shape, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
-  if (nargs < shape.inputs() || !PyArray_CheckExact(args[0])) return {};
-  auto* const first = reinterpret_cast<PyArrayObject*>(args[0]);
-  if (PyArray_NDIM(first) < 2 || PyArray_SIZE(first) < fewest_elements) return {};
-  const std::optional<Type> type = type_of(first);
-  if (!type || shape.loops[static_cast<int>(*type)] == nullptr) return {};
-  PyArray_DTypeMeta* const dtype = NPY_DTYPE(PyArray_DESCR(first));
-  const Loop& loop = *shape.loops[static_cast<int>(*type)];
-
-  PyArrayObject* operands[Grid::most_arrays];
-  bool one_run = true;
-  for (int i = 0; i < shape.arrays; ++i) {
-    if (!is_plain(args[i], dtype, first)) return {};
-    operands[i] = reinterpret_cast<PyArrayObject*>(args[i]);
-    one_run = one_run && PyArray_IS_C_CONTIGUOUS(operands[i]);
+py::object call_directly(const Function& function, const Loop& loop, PyObject* const* arrays, const Operand* parameters,
+                         PyObject* const* given) {
+  PyArray_Descr* const descr = PyArray_DESCR(reinterpret_cast<PyArrayObject*>(arrays[0]));
+  Operand operands[most_operands];
+  for (int i = 0; i < function.arrays; ++i) {
+    PyArrayObject* const array = plain_array(arrays[i], NPY_DTYPE(descr));
+    if (array == nullptr) return {};
+    operands[i] = Operand(array);
   }
-  if (one_run && nargs == shape.inputs() && keywords == nullptr) return {};
-  char* parameters[most_parameters] = {};
-  for (int j = 0; j < shape.parameters; ++j) {
-    PyObject* const parameter = args[shape.arrays + j];
-    if (!PyArray_CheckExact(parameter) || !PyArray_IsZeroDim(parameter)) return {};
-    auto* const array = reinterpret_cast<PyArrayObject*>(parameter);
-    if (NPY_DTYPE(PyArray_DESCR(array)) != dtype_of(loop.kernel->parameter) || !PyArray_ISBEHAVED_RO(array)) return {};
-    parameters[j] = PyArray_BYTES(array);
+  const int inputs = function.inputs();
+  std::copy(parameters, parameters + function.parameters, operands + function.arrays);
+  py::object results[most_outputs];
+  for (int k = 0; k < function.outputs; ++k) {
+    if ((given[k] == nullptr) != (given[0] == nullptr)) return {};
+    if (given[k] == nullptr) continue;
+    PyArrayObject* const array = plain_array(given[k], NPY_DTYPE(descr));
+    if (array == nullptr || !PyArray_ISWRITEABLE(array)) return {};
+    operands[inputs + k] = Operand(array);
+    results[k] = py::reinterpret_borrow<py::object>(given[k]);
   }
 
-  PyObject* given[most_outputs] = {};
-  if (nargs > shape.inputs()) {
-    if (keywords != nullptr || nargs != shape.operands()) return {};
-    for (int k = 0; k < shape.outputs; ++k) given[k] = args[shape.inputs() + k];
-  } else if (keywords != nullptr) {
-    if (PyTuple_GET_SIZE(keywords) != 1 ||
-        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), "out") != 0)
-      return {};
-    PyObject* const out = args[nargs];
-    if (PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == shape.outputs)
-      for (int k = 0; k < shape.outputs; ++k) given[k] = PyTuple_GET_ITEM(out, k);
-    else if (shape.outputs == 1)
-      given[0] = out;
-    else
-      return {};
-  }
-  py::tuple results(static_cast<size_t>(shape.outputs));
-  for (int k = 0; k < shape.outputs; ++k) {
-    if (given[k] == nullptr) {
-      if (!same_order(operands, shape.arrays)) return {};
-      auto* const descr = PyArray_DESCR(first);
-      Py_INCREF(descr);
-      results[static_cast<size_t>(k)] =
-          checked(PyArray_NewLikeArray(first, NPY_KEEPORDER, descr, /*subok=*/0));
-    } else {
-      if (!is_plain(given[k], dtype, first) || !PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(given[k]))) return {};
-      results[static_cast<size_t>(k)] = py::reinterpret_borrow<py::object>(given[k]);
-    }
-  }
-
-  // Parameters are operands too, of stride 0.
-  const int inputs = shape.inputs();
-  for (int k = 0; k < shape.outputs; ++k)
-    operands[shape.arrays + k] = reinterpret_cast<PyArrayObject*>(results[static_cast<size_t>(k)].ptr());
   Grid grid;
-  if (!grid.set(operands, shape.arrays + shape.outputs)) return {};
-  if (grid.axes < 2 || grid.length[0] < shortest_row) return {};
-  for (int k = shape.arrays; k < grid.arrays; ++k) {
-    if (!grid.distinct(k, size_of(*type))) return {};
+  if (!grid.place(operands, given[0] == nullptr ? inputs : function.operands())) return {};
+  const ptrdiff_t elements = grid.elements();
+  if (elements == 0) return {};
+  for (int k = 0; k < function.outputs; ++k) {
+    if (results[k]) {
+      if (!grid.is_whole(operands[inputs + k])) return {};
+      continue;
+    }
+    if (grid.shape_axes() == 0) return {};  // a scalar
+    npy_intp lengths[Grid::most_axes], strides[Grid::most_axes];
+    grid.lay_out(loop.sizes[inputs + k], lengths, strides);
+    Py_INCREF(descr);
+    results[k] =
+        checked(PyArray_NewFromDescr(&PyArray_Type, descr, grid.shape_axes(), lengths, strides, nullptr, 0, nullptr));
+    grid.add(Operand(reinterpret_cast<PyArrayObject*>(results[k].ptr())));
+  }
+  grid.merge();
+  for (int k = inputs; k < function.operands() && given[0] != nullptr; ++k) {
+    if (!grid.distinct(k)) return {};
     for (int i = 0; i < k; ++i)
-      if (!grid.same_or_apart(i, k, size_of(*type))) return {};
+      if (!grid.same_or_apart(i, k)) return {};
   }
-  for (int k = shape.outputs - 1; k >= 0 && shape.parameters > 0; --k) {
-    grid.data[inputs + k] = grid.data[shape.arrays + k];
-    for (int i = 0; i < grid.axes; ++i) grid.stride[i][inputs + k] = grid.stride[i][shape.arrays + k];
-  }
-  for (int j = 0; j < shape.parameters; ++j) {
-    grid.data[shape.arrays + j] = parameters[j];
-    for (int i = 0; i < grid.axes; ++i) grid.stride[i][shape.arrays + j] = 0;
-  }
-  grid.arrays = shape.operands();
 
-  GridJob job{&loop, &grid, grid.rows(), std::max<ptrdiff_t>(1, chunk_length / grid.length[0])};
-  {
-    const py::gil_scoped_release released;
-    threads::run((job.rows + job.rows_per_chunk - 1) / job.rows_per_chunk,
-                 threads::worthwhile(double(PyArray_SIZE(first)) * loop.cost), run_rows, &job);
-  }
-  return shape.outputs == 1 ? py::object(results[0]) : py::object(std::move(results));
+  NPY_BEGIN_THREADS_DEF;
+  NPY_BEGIN_THREADS_THRESHOLDED(elements);
+  if (grid.axes > 1)
+    run_grid(loop, grid);
+  else
+    run_loop(loop, grid.data, &elements, grid.stride[0]);
+  NPY_END_THREADS;
+  if (function.outputs == 1) return std::move(results[0]);
+  return py::make_tuple(std::move(results[0]), std::move(results[1]));
 }
 
 vectorcallfunc numpy_call = nullptr;  // of every ufunc
 
 // Both gradients in one array would leave the second alone.
 void check_outputs(const PyObject* self, PyObject* one, PyObject* other) {
-  if (!PyArray_Check(one) || !PyArray_Check(other)) return;
+  if (one == nullptr || other == nullptr || !PyArray_Check(one) || !PyArray_Check(other)) return;
+  const Extent first(reinterpret_cast<PyArrayObject*>(one)), second(reinterpret_cast<PyArrayObject*>(other));
+  if (first.high <= second.low || second.high <= first.low) return;
   if (py::module_::import("numpy").attr("shares_memory")(py::handle(one), py::handle(other)).cast<bool>())
     throw py::value_error(std::string(reinterpret_cast<const PyUFuncObject*>(self)->name) +
                           ": the two arrays of out share memory");
@@ -319,53 +333,55 @@ void check_outputs(const PyObject* self, PyObject* one, PyObject* other) {
 
 PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
   return translated<PyObject*>(nullptr, [&] {
-    const Shape& shape = shapes().at(self);
+    const Function& function = elementwise_functions().at(self);
     const Py_ssize_t positional = PyVectorcall_NARGS(nargs);
-    if (shape.outputs == 2 && positional == shape.operands()) {
-      check_outputs(self, args[shape.inputs()], args[shape.inputs() + 1]);
-    } else if (shape.outputs == 2 && keywords != nullptr) {
-      for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(keywords); ++k) {
-        PyObject* const out = args[positional + k];
-        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, k), "out") == 0 && PyTuple_CheckExact(out) &&
-            PyTuple_GET_SIZE(out) == 2)
-          check_outputs(self, PyTuple_GET_ITEM(out, 0), PyTuple_GET_ITEM(out, 1));
+    Outputs outputs(function, args, positional);
+    for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k)
+      outputs.keyword(PyTuple_GET_ITEM(keywords, k), args[positional + k]);
+    check_outputs(self, outputs.given[0], outputs.given[1]);
+    if (const Loop* const loop = outputs.alone && positional >= function.inputs() ? loop_for(function, args) : nullptr) {
+      Operand parameters[most_parameters];
+      bool plain = true;
+      for (int j = 0; j < function.parameters && plain; ++j) {
+        PyArrayObject* const array = plain_array(args[function.arrays + j], dtype_of(loop->kernel->parameter));
+        plain = array != nullptr;
+        if (plain) parameters[j] = Operand(array);
       }
+      if (py::object result = plain ? call_directly(function, *loop, args, parameters, outputs.given) : py::object())
+        return result.release().ptr();
     }
-    py::object result = call_by_rows(shape, args, positional, keywords);
-    return result ? result.release().ptr() : numpy_call(self, args, nargs, keywords);
+    return numpy_call(self, args, nargs, keywords);
   });
 }
 
 // ---- construction ----
 
-py::object make_ufunc(const std::string& name, const std::string& doc, const Shape& described) {
-  Shape shape = described;
-  py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, shape.inputs(), shape.outputs,
+py::object make_ufunc(const std::string& name, const std::string& doc, const Function& described) {
+  Function function = described;
+  py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, function.inputs(), function.outputs,
                                                      PyUFunc_None, kept(name), kept(doc), 0));
   vectorcallfunc& call = reinterpret_cast<PyUFuncObject*>(ufunc.ptr())->vectorcall;
   numpy_call = call;
   call = call_ufunc;
   for (const Type type : {Type::float16, Type::float32, Type::float64})
-    add_loop(ufunc.ptr(), shape, type, dtype_of(type));
-  shapes().emplace(ufunc.inc_ref().ptr(), shape);
-  add_promoter(ufunc, promote, shape.operands());
+    add_loop(ufunc.ptr(), function, type, dtype_of(type));
+  elementwise_functions().emplace(ufunc.inc_ref().ptr(), function);
+  add_promoter(ufunc, promote, function.operands());
   return ufunc;
 }
 
 // ---- functions with parameters ----
 
-// f(x, parameter=default, ...) over the ufunc f(x, parameter, ...). A parameter that is a Python float or left out becomes
-// a 0-d array of the right dtype at once, which is what makes the call cheap; everything else is the ufunc's business.
+// f(x, parameter=default, ...) over the ufunc f(x, parameter, ...). A parameter that is a Python float or left out is a number
+// of the right type at once, which is what makes the call cheap; everything else is the ufunc's business.
 struct FrontEnd {
   PyMethodDef definition;
   PyObject* ufunc;
-  Shape shape;
+  const Function* function;
   const Record* record;
   bool from_output;
   PyObject* names[most_parameters];
-  PyObject* defaults[most_parameters];    // Python floats; nullptr: required
-  PyObject* defaults32[most_parameters];  // 0-d arrays
-  PyObject* defaults64[most_parameters];
+  PyObject* defaults[most_parameters];  // Python floats; nullptr: required
 };
 
 // By its bits: where another library lets subnormal numbers count as 0, comparing would call them 0.
@@ -400,8 +416,8 @@ std::string requirement(Domain domain, const char* previous_name, double previou
 }
 
 // Scalars are checked against the domain; arrays follow the formula. Leaves the scalar in numbers[j], NaN for an array:
-// the next parameter may have to be compared with it. -1 with an error set.
-int check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers) {
+// the next parameter may have to be compared with it.
+void check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers) {
   const ParameterRecord& parameter = front.record->parameter[j];
   double& number = numbers[j];
   number = std::numeric_limits<double>::quiet_NaN();
@@ -409,7 +425,7 @@ int check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers)
     const py::str text = py::repr(value);
     PyErr_Format(PyExc_TypeError, "%s: %s must be a real number, got %U", front.definition.ml_name, parameter.name,
                  text.ptr());
-    return -1;
+    throw py::error_already_set();
   }
   if (PyFloat_Check(value)) {
     number = PyFloat_AS_DOUBLE(value);
@@ -417,20 +433,20 @@ int check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers)
              (PyArray_IsScalar(value, Integer) && !PyArray_IsScalar(value, Timedelta))) {
     if (PyArray_Check(value) && !PyArray_ISINTEGER(reinterpret_cast<PyArrayObject*>(value)) &&
         !PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(value)))
-      return 0;
+      return;
     number = PyFloat_AsDouble(value);
-    if (number == -1 && PyErr_Occurred()) return -1;
+    if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
   } else {
-    return 0;
+    return;
   }
   const Domain domain = front.from_output ? parameter.domain_from_output : parameter.domain;
   const int before = j > 0 ? j - 1 : 0;
   const double previous = j > 0 ? numbers[before] : std::numeric_limits<double>::quiet_NaN();
-  if (within(number, domain, previous)) return 0;
+  if (within(number, domain, previous)) return;
   const py::str text = py::repr(value);
   PyErr_Format(PyExc_ValueError, "%s: %s must be %s, got %U", front.definition.ml_name, parameter.name,
                requirement(domain, front.record->parameter[before].name, previous).c_str(), text.ptr());
-  return -1;
+  throw py::error_already_set();
 }
 
 // The nearest float, also a subnormal one where another library has set flush-to-zero.
@@ -441,10 +457,9 @@ float narrowed(double value) {
   return convert(value);
 }
 
-PyObject* zero_dimensional(int type, double value) {
-  PyObject* array = PyArray_SimpleNew(0, nullptr, type);
-  if (array == nullptr) return nullptr;
-  void* data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
+py::object zero_dimensional(int type, double value) {
+  py::object array = checked(PyArray_SimpleNew(0, nullptr, type));
+  void* data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr()));
   if (type == NPY_FLOAT32)
     *static_cast<float*>(data) = narrowed(value);
   else
@@ -452,85 +467,102 @@ PyObject* zero_dimensional(int type, double value) {
   return array;
 }
 
-PyObject* call_front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
-  const FrontEnd& front = **static_cast<FrontEnd**>(PyModule_GetState(self));
-  const Shape& shape = front.shape;
-  const int inputs = shape.inputs();
-  if (nargs < shape.arrays) {
+// Which parameter a keyword names, -1: none.
+int parameter_named(const FrontEnd& front, PyObject* keyword) {
+  for (int j = 0; j < front.function->parameters; ++j) {
+    const int same = keyword == front.names[j] ? 1 : PyObject_RichCompareBool(keyword, front.names[j], Py_EQ);
+    check(same);
+    if (same == 1) return j;
+  }
+  return -1;
+}
+
+// Parameters take their places before the outputs, the other keywords go on.
+py::object call_of_ufunc(const FrontEnd& front, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords,
+                         PyObject* const* parameters) {
+  const Function& function = *front.function;
+  std::vector<PyObject*> passed = {nullptr};  // PY_VECTORCALL_ARGUMENTS_OFFSET
+  passed.insert(passed.end(), args, args + function.arrays);
+  passed.insert(passed.end(), parameters, parameters + function.parameters);
+  if (nargs > function.inputs()) passed.insert(passed.end(), args + function.inputs(), args + nargs);
+  const size_t positional = passed.size() - 1;
+  py::list names;
+  for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k) {
+    PyObject* const keyword = PyTuple_GET_ITEM(keywords, k);
+    if (parameter_named(front, keyword) >= 0) continue;
+    names.append(py::handle(keyword));
+    passed.push_back(args[nargs + k]);
+  }
+  const py::tuple rest(names);
+  return checked(PyObject_Vectorcall(front.ufunc, passed.data() + 1, positional | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                     rest.empty() ? nullptr : rest.ptr()));
+}
+
+py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
+  const Function& function = *front.function;
+  if (nargs < function.arrays) {
     PyErr_Format(PyExc_TypeError, "%s() takes %d positional-only array%s, got %zd positional arguments",
-                 front.definition.ml_name, shape.arrays, shape.arrays == 1 ? "" : "s", nargs);
-    return nullptr;
+                 front.definition.ml_name, function.arrays, function.arrays == 1 ? "" : "s", nargs);
+    throw py::error_already_set();
   }
-  const Py_ssize_t given_keywords = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
   PyObject* values[most_parameters] = {};
-  for (int j = 0; j < shape.parameters && shape.arrays + j < nargs; ++j) values[j] = args[shape.arrays + j];
-
-  // Keywords that name a parameter are taken out; the rest goes on to the ufunc.
-  std::vector<PyObject*> passed;
-  passed.reserve(static_cast<size_t>(nargs + given_keywords + shape.parameters + 1));
-  passed.push_back(nullptr);  // PY_VECTORCALL_ARGUMENTS_OFFSET
-  py::object rest;            // names of the keywords that go on, once one was taken out
-  std::vector<PyObject*> rest_values;
-  for (Py_ssize_t k = 0; k < given_keywords; ++k) {
-    PyObject* keyword = PyTuple_GET_ITEM(keywords, k);
-    int taken = -1;
-    for (int j = 0; j < shape.parameters && taken < 0; ++j) {
-      const int same = keyword == front.names[j] ? 1 : PyObject_RichCompareBool(keyword, front.names[j], Py_EQ);
-      if (same < 0) return nullptr;
-      if (same == 1) taken = j;
-    }
-    if (taken < 0) {
-      rest_values.push_back(args[nargs + k]);
-      if (rest) check(PyList_Append(rest.ptr(), keyword));
-      continue;
-    }
-    if (values[taken] != nullptr) {
+  for (int j = 0; j < function.parameters && function.arrays + j < nargs; ++j) values[j] = args[function.arrays + j];
+  Outputs outputs(function, args, std::max<Py_ssize_t>(nargs, function.inputs()));
+  for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k) {
+    PyObject* const keyword = PyTuple_GET_ITEM(keywords, k);
+    const int named = parameter_named(front, keyword);
+    if (named < 0) {
+      outputs.keyword(keyword, args[nargs + k]);
+    } else if (values[named] == nullptr) {
+      values[named] = args[nargs + k];
+    } else {
       PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument %R", front.definition.ml_name, keyword);
-      return nullptr;
+      throw py::error_already_set();
     }
-    values[taken] = args[nargs + k];
-    if (!rest) rest = checked(PySequence_List(checked(PyTuple_GetSlice(keywords, 0, k)).ptr()));
   }
-  if (rest) rest = checked(PyList_AsTuple(rest.ptr()));
 
-  // The dtype the arrays have in common when they are plain arrays.
-  int type = NPY_NOTYPE;
-  for (int i = 0; i < shape.arrays; ++i) {
-    const int each = PyArray_CheckExact(args[i]) ? PyArray_TYPE(reinterpret_cast<PyArrayObject*>(args[i])) : NPY_NOTYPE;
-    type = i == 0 || each == type ? each : NPY_NOTYPE;
-  }
-  const bool plain = type == NPY_FLOAT16 || type == NPY_FLOAT32 || type == NPY_FLOAT64;
-  const int wanted = type == NPY_FLOAT64 || (type == NPY_FLOAT32 && shape.precise) ? NPY_FLOAT64 : NPY_FLOAT32;
-
-  for (int i = 0; i < shape.arrays; ++i) passed.push_back(args[i]);
-  py::object converted[most_parameters];
+  const Loop* const loop = loop_for(function, args);
+  const bool wide = loop != nullptr && loop->kernel->parameter == Type::float64;
+  bool plain = loop != nullptr && outputs.alone;
   double numbers[most_parameters];
-  for (int j = 0; j < shape.parameters; ++j) {
-    PyObject* value = values[j] != nullptr ? values[j] : front.defaults[j];
+  float narrow[most_parameters];
+  Operand parameters[most_parameters];
+  for (int j = 0; j < function.parameters; ++j) {
+    PyObject* const value = values[j] != nullptr ? values[j] : front.defaults[j];
     if (value == nullptr) {
       PyErr_Format(PyExc_TypeError, "%s() missing required argument '%s'", front.definition.ml_name,
                    front.record->parameter[j].name);
-      return nullptr;
+      throw py::error_already_set();
     }
-    if (check_domain(front, j, value, numbers) < 0) return nullptr;
-    if (plain && values[j] == nullptr) {
-      value = wanted == NPY_FLOAT32 ? front.defaults32[j] : front.defaults64[j];
-    } else if (plain && PyFloat_Check(value)) {  // np.float64 is one
-      value = zero_dimensional(wanted, PyFloat_AS_DOUBLE(value));
-      if (value == nullptr) return nullptr;
-      converted[j] = py::reinterpret_steal<py::object>(value);
+    check_domain(front, j, value, numbers);
+    if (!plain) continue;
+    if (PyFloat_Check(value)) {  // np.float64 is one
+      narrow[j] = narrowed(numbers[j]);
+      parameters[j] = wide ? Operand(&numbers[j], sizeof(double)) : Operand(&narrow[j], sizeof(float));
+    } else if (PyArrayObject* const array = plain_array(value, dtype_of(loop->kernel->parameter))) {
+      parameters[j] = Operand(array);
+    } else {
+      plain = false;
     }
-    passed.push_back(value);
   }
-  for (Py_ssize_t i = inputs; i < nargs; ++i) passed.push_back(args[i]);
-  const size_t positional = passed.size() - 1;
-  passed.insert(passed.end(), rest_values.begin(), rest_values.end());
-  return PyObject_Vectorcall(front.ufunc, passed.data() + 1, positional | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                             rest_values.empty() ? nullptr : (rest ? rest.ptr() : keywords));
+  if (plain)
+    if (py::object result = call_directly(function, *loop, args, parameters, outputs.given)) return result;
+
+  py::object kept[most_parameters];
+  PyObject* passed[most_parameters];
+  for (int j = 0; j < function.parameters; ++j) {
+    passed[j] = values[j] != nullptr ? values[j] : front.defaults[j];
+    if (loop == nullptr || !PyFloat_Check(passed[j])) continue;
+    kept[j] = zero_dimensional(wide ? NPY_FLOAT64 : NPY_FLOAT32, numbers[j]);
+    passed[j] = kept[j].ptr();
+  }
+  return call_of_ufunc(front, args, nargs, keywords, passed);
 }
 
 PyObject* front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
-  return translated<PyObject*>(nullptr, [&] { return call_front_end(self, args, nargs, keywords); });
+  return translated<PyObject*>(nullptr, [&] {
+    return call_front_end(**static_cast<FrontEnd**>(PyModule_GetState(self)), args, nargs, keywords).release().ptr();
+  });
 }
 
 // A built-in function is pickled by name and shown without "method of" when what it is bound to is a module: so each is
@@ -538,22 +570,21 @@ PyObject* front_end(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
 PyModuleDef front_end_holder = {PyModuleDef_HEAD_INIT, "numact", nullptr, sizeof(FrontEnd*), nullptr, nullptr,
                                 nullptr,               nullptr,  nullptr};
 
-py::object make_front_end(const std::string& name, const std::string& doc, const py::object& ufunc, const Shape& shape,
-                          const Record& record, bool from_output, const std::string& module) {
+py::object make_front_end(const std::string& name, const std::string& doc, const py::object& ufunc, const Record& record,
+                          bool from_output, const std::string& module) {
   auto* const front = new FrontEnd{};
-  std::string signature = name + "(" + (shape.arrays == 1 ? "x" : from_output ? "dy, y" : "dy, x") + ", /";
+  const Function& function = elementwise_functions().at(ufunc.ptr());
+  std::string signature = name + "(" + (function.arrays == 1 ? "x" : from_output ? "dy, y" : "dy, x") + ", /";
   front->ufunc = ufunc.inc_ref().ptr();
-  front->shape = shape;
+  front->function = &function;
   front->record = &record;
   front->from_output = from_output;
-  for (int j = 0; j < shape.parameters; ++j) {
+  for (int j = 0; j < function.parameters; ++j) {
     const ParameterRecord& parameter = record.parameter[j];
     front->names[j] = checked(PyUnicode_InternFromString(parameter.name)).release().ptr();
     signature += std::string(", ") + parameter.name;
     if (std::isnan(parameter.fallback)) continue;
     front->defaults[j] = checked(PyFloat_FromDouble(parameter.fallback)).release().ptr();
-    front->defaults32[j] = checked(zero_dimensional(NPY_FLOAT32, parameter.fallback)).release().ptr();
-    front->defaults64[j] = checked(zero_dimensional(NPY_FLOAT64, parameter.fallback)).release().ptr();
     signature += "=" + std::string(py::repr(py::float_(parameter.fallback)));
   }
   signature += ", out=None, **kwargs)\n--\n\n";
@@ -576,14 +607,14 @@ py::tuple make_functions(const std::string& level, bool precise, const py::dict&
     const Record& record = elementwise_records[kernel.record];
     const std::string name = std::string(record.name) + suffix(kernel.direction);
     const py::str key(name);
-    const Shape shape{&table,        kernel.record,     kernel.direction, precise,
+    const Function function{&table,        kernel.record,     kernel.direction, precise,
                       kernel.arrays, kernel.parameters, kernel.outputs,   {},               nullptr};
     const std::string doc = docs.contains(key) ? std::string(py::str(docs[key])) : std::string();
-    ufuncs[key] = make_ufunc(name, doc, shape);
+    ufuncs[key] = make_ufunc(name, doc, function);
     if (kernel.parameters == 0)
       functions[key] = ufuncs[key];
     else
-      functions[key] = make_front_end(name, doc, ufuncs[key], shape, record,
+      functions[key] = make_front_end(name, doc, ufuncs[key], record,
                                       kernel.direction == Direction::backward_from_output, module);
   }
   return py::make_tuple(ufuncs, functions);

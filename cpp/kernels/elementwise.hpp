@@ -74,28 +74,39 @@ template <class S, class T>
 struct ElementwiseWalker {
   static constexpr ptrdiff_t line = padded<T>(1);
 
-  static void tile(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+  // Parameters as streams. Those that each row repeats stay for the next tile of whole rows.
+  struct Streams {
+    double buffer[most_parameters][tile_length];
+    const void* at[most_parameters];
+    bool kept = false;
+  };
+
+  // rows * n elements, no more than a tile holds.
+  static void tile(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
+                   const ptrdiff_t* row_strides, ptrdiff_t rows, Streams& streams) {
     T x_buffer[most_arrays][tile_length], y_buffer[most_outputs][tile_length];
-    double p_buffer[most_parameters][tile_length];
-    const void *x[most_arrays], *p[most_parameters];
+    const void* x[most_arrays];
     void* y[most_outputs];
-    const ptrdiff_t whole = padded<T>(n);
+    const auto block = [&](int i) { return Block{strides[i], n, rows == 1 ? 0 : row_strides[i], rows}; };
+    const ptrdiff_t whole = padded<T>(n * rows);
+    const int first_output = kernel.arrays + kernel.parameters;
     bool fixed = true;
-    for (int j = 0; j < kernel.parameters; ++j) fixed &= strides[kernel.arrays + j] == 0;
-    for (int i = 0; i < kernel.arrays; ++i) x[i] = contiguous<S>(operands[i], strides[i], x_buffer[i], n, whole);
-    operands += kernel.arrays, strides += kernel.arrays;
-    for (int j = 0; j < kernel.parameters; ++j) {
+    for (int i = kernel.arrays; i < first_output; ++i) fixed &= strides[i] == 0 && block(i).row_stride == 0;
+    for (int i = 0; i < kernel.arrays; ++i) x[i] = contiguous<S>(operands[i], block(i), x_buffer[i], whole);
+    for (int j = 0; j < kernel.parameters && !streams.kept; ++j) {
+      const int i = kernel.arrays + j;
       if (fixed)
-        p[j] = operands[j];
+        streams.at[j] = operands[i];
       else if (kernel.parameter == Type::float64)
-        p[j] = contiguous<double>(operands[j], strides[j], p_buffer[j], n, whole);
+        streams.at[j] = contiguous<double>(operands[i], block(i), streams.buffer[j], whole);
       else
-        p[j] = contiguous<float>(operands[j], strides[j], reinterpret_cast<float*>(p_buffer[j]), n, whole);
+        streams.at[j] = contiguous<float>(operands[i], block(i), reinterpret_cast<float*>(streams.buffer[j]), whole);
     }
-    operands += kernel.parameters, strides += kernel.parameters;
-    for (int k = 0; k < kernel.outputs; ++k) y[k] = target<S>(operands[k], strides[k], y_buffer[k], n, whole);
-    (fixed ? kernel.fixed : kernel.streams)(x, p, y, whole);
-    for (int k = 0; k < kernel.outputs; ++k) store<S>(static_cast<const T*>(y[k]), operands[k], strides[k], n);
+    for (int k = 0; k < kernel.outputs; ++k)
+      y[k] = target<S>(operands[first_output + k], block(first_output + k), y_buffer[k], whole);
+    (fixed ? kernel.fixed : kernel.streams)(x, streams.at, y, whole);
+    for (int k = 0; k < kernel.outputs; ++k)
+      store<S>(static_cast<const T*>(y[k]), operands[first_output + k], block(first_output + k));
   }
 
   static void loop(const ElementwiseKernel& kernel, bool fixed, char* const* operands, ptrdiff_t n) {
@@ -104,41 +115,124 @@ struct ElementwiseWalker {
         reinterpret_cast<void* const*>(operands + kernel.arrays + kernel.parameters), n);
   }
 
-  // How many of the n elements the loop can do where they are. Where no output is the memory of an input, the tail is done
-  // with the elements in front of it once more.
-  static ptrdiff_t direct(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+  // Whether the loop can do rows of n elements where they are.
+  static bool in_place(const ElementwiseKernel& kernel, const ptrdiff_t* strides, ptrdiff_t n) {
     const int first_output = kernel.arrays + kernel.parameters;
-    bool plain = same<S, T> && n >= line, fixed = true, streams = true, apart = true;
+    bool plain = same<S, T> && n >= line, fixed = true, streams = true;
     for (int i = 0; i < kernel.arrays; ++i) plain &= strides[i] == ptrdiff_t(sizeof(T));
-    for (int k = first_output; k < first_output + kernel.outputs; ++k) {
-      plain &= strides[k] == ptrdiff_t(sizeof(T));
-      for (int i = 0; i < first_output; ++i) apart &= operands[i] != operands[k];
+    for (int k = 0; k < kernel.outputs; ++k) plain &= strides[first_output + k] == ptrdiff_t(sizeof(T));
+    for (int i = kernel.arrays; i < first_output; ++i) {
+      fixed &= strides[i] == 0;
+      streams &= strides[i] == (kernel.parameter == Type::float64 ? 8 : 4);
     }
-    for (int j = kernel.arrays; j < first_output; ++j) {
-      fixed &= strides[j] == 0;
-      streams &= strides[j] == (kernel.parameter == Type::float64 ? 8 : 4);
-    }
-    if (!plain || !(fixed || streams)) return 0;
-    const ptrdiff_t whole = n / line * line;
-    loop(kernel, fixed, operands, whole);
-    if (whole == n || !apart) return whole;
-    char* last[most_arrays + most_parameters + most_outputs];
-    for (int i = 0; i < first_output + kernel.outputs; ++i) last[i] = operands[i] + (n - line) * strides[i];
-    loop(kernel, fixed, last, line);
-    return n;
+    return plain && (fixed || streams);
   }
 
-  static void walk(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
-    const int count = kernel.arrays + kernel.parameters + kernel.outputs;
-    ptrdiff_t done = direct(kernel, operands, strides, n);
-    while (done < n) {
-      char* moved[most_arrays + most_parameters + most_outputs];
-      for (int i = 0; i < count; ++i) moved[i] = operands[i] + done * strides[i];
-      const ptrdiff_t m = n - done < tile_length ? n - done : tile_length;
-      tile(kernel, moved, strides, m);
-      done += m;
+  // Whether each row takes the same streams of parameters.
+  static bool repeats(const ElementwiseKernel& kernel, const ptrdiff_t* strides, const ptrdiff_t* row_strides) {
+    bool same_ones = true, streams = false;
+    for (int i = kernel.arrays; i < kernel.arrays + kernel.parameters; ++i) {
+      same_ones &= row_strides[i] == 0;
+      streams |= strides[i] != 0;
+    }
+    return same_ones && streams;
+  }
+
+  static bool outputs_apart(const ElementwiseKernel& kernel, char* const* operands) {
+    const int first_output = kernel.arrays + kernel.parameters;
+    for (int k = 0; k < kernel.outputs; ++k)
+      for (int i = 0; i < first_output; ++i)
+        if (operands[i] == operands[first_output + k]) return false;
+    return true;
+  }
+
+  // Where no output is the memory of an input, the tail is done with the elements in front of it once more.
+  static void row(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n, bool apart) {
+    bool fixed = true;
+    for (int j = 0; j < kernel.parameters; ++j) fixed &= strides[kernel.arrays + j] == 0;
+    const ptrdiff_t whole = n / line * line;
+    loop(kernel, fixed, operands, whole);
+    if (whole == n) return;
+    char* last[most_operands];
+    for (int i = 0; i < count(kernel); ++i) last[i] = operands[i] + (apart ? n - line : whole) * strides[i];
+    if (apart) return loop(kernel, fixed, last, line);
+    Streams streams;
+    tile(kernel, last, strides, n - whole, nullptr, 1, streams);
+  }
+
+  // In tiles of as many rows as fit, in whole lines where that can be.
+  static void tiles(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
+                    const ptrdiff_t* row_strides, ptrdiff_t rows) {
+    Streams streams;
+    const ptrdiff_t columns = n < tile_length ? n : tile_length;
+    ptrdiff_t together = tile_length / columns;
+    if (together > line) together = together / line * line;
+    const bool repeated = columns == n && rows > 1 && repeats(kernel, strides, row_strides);
+    for (ptrdiff_t r = 0; r < rows; r += together) {
+      const ptrdiff_t high = rows - r < together ? rows - r : together;
+      for (ptrdiff_t c = 0; c < n; c += columns) {
+        char* moved[most_operands];
+        for (int i = 0; i < count(kernel); ++i)
+          moved[i] = operands[i] + c * strides[i] + (r == 0 ? 0 : r * row_strides[i]);
+        tile(kernel, moved, strides, n - c < columns ? n - c : columns, row_strides, high, streams);
+        streams.kept = repeated;
+      }
     }
   }
+
+  // Arrays that lie across the rows are brought into order block by block: several whole cache lines of each page.
+  static void blocks(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
+                     const ptrdiff_t* row_strides, ptrdiff_t rows) {
+    constexpr ptrdiff_t high = 64, wide = 32;
+    S ordered[most_arrays + most_outputs][high * wide];
+    const int first_output = kernel.arrays + kernel.parameters;
+    for (ptrdiff_t r = 0; r < rows; r += high) {
+      for (ptrdiff_t c = 0; c < n; c += wide) {
+        const ptrdiff_t m = n - c < wide ? n - c : wide, k = rows - r < high ? rows - r : high;
+        char* moved[most_operands];
+        ptrdiff_t stride[most_operands], row_stride[most_operands];
+        S* buffer = ordered[0];
+        for (int i = 0; i < count(kernel); ++i) {
+          moved[i] = operands[i] + c * strides[i] + r * row_strides[i];
+          stride[i] = strides[i], row_stride[i] = row_strides[i];
+          if (!across(strides[i], row_strides[i]) || (i >= kernel.arrays && i < first_output)) continue;
+          if (i < kernel.arrays) gather(moved[i], {strides[i], m, row_strides[i], k}, buffer);
+          moved[i] = reinterpret_cast<char*>(buffer);
+          stride[i] = sizeof(S), row_stride[i] = m * ptrdiff_t(sizeof(S));
+          buffer += high * wide;
+        }
+        tiles(kernel, moved, stride, m, row_stride, k);
+        for (int i = first_output; i < count(kernel); ++i)
+          if (across(strides[i], row_strides[i]))
+            scatter(reinterpret_cast<const S*>(moved[i]), operands[i] + c * strides[i] + r * row_strides[i],
+                    {strides[i], m, row_strides[i], k});
+      }
+    }
+  }
+
+  static void walk(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
+                   const ptrdiff_t* row_strides, ptrdiff_t rows) {
+    const bool apart = outputs_apart(kernel, operands);
+    if (in_place(kernel, strides, n) && (rows == 1 || n >= 8 * line || (apart && !repeats(kernel, strides, row_strides)))) {
+      row(kernel, operands, strides, n, apart);
+      for (ptrdiff_t r = 1; r < rows; ++r) {
+        char* moved[most_operands];
+        for (int i = 0; i < count(kernel); ++i) moved[i] = operands[i] + r * row_strides[i];
+        row(kernel, moved, strides, n, apart);
+      }
+      return;
+    }
+    bool crossed = false;
+    for (int i = 0; i < count(kernel) && rows > 1; ++i) crossed |= across(strides[i], row_strides[i]);
+    (crossed && n > line ? blocks : tiles)(kernel, operands, strides, n, row_strides, rows);
+  }
+
+ private:
+  static constexpr int most_operands = most_arrays + most_parameters + most_outputs;
+
+  static constexpr int count(const ElementwiseKernel& kernel) { return kernel.arrays + kernel.parameters + kernel.outputs; }
+  static constexpr ptrdiff_t size(ptrdiff_t stride) { return stride < 0 ? -stride : stride; }
+  static constexpr bool across(ptrdiff_t stride, ptrdiff_t row_stride) { return row_stride != 0 && size(row_stride) < size(stride); }
 };
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace numact {
 namespace {
 
-constexpr ptrdiff_t tile_length = 256;
+constexpr ptrdiff_t tile_length = 512;
 
 // Loops run over whole vectors: a count rounded up to one cache line of T.
 template <class T>
@@ -14,13 +14,97 @@ constexpr ptrdiff_t padded(ptrdiff_t n) {
   return (n + line - 1) / line * line;
 }
 
+// How `rows` rows of n elements lie in memory.
+struct Block {
+  ptrdiff_t stride, n, row_stride = 0, rows = 1;
+
+  ptrdiff_t size() const { return n * rows; }
+  // Whether they follow one another as one row would.
+  bool is_run() const { return rows == 1 || row_stride == n * stride; }
+};
+
+template <int step, class T>
+NUMACT_LANE void copy_steps(const T* from, T* to, ptrdiff_t n) {
+#pragma omp simd
+  for (ptrdiff_t i = 0; i < n; ++i) to[i] = from[i * step];
+}
+// The frequent strides are vector loops.
 template <class T>
-NUMACT_LANE void gather(const char* from, ptrdiff_t stride, T* to, ptrdiff_t n) {
+__attribute__((noinline)) void gather(const char* from, ptrdiff_t stride, T* to, ptrdiff_t n) {
+  constexpr ptrdiff_t size = sizeof(T);
+  const T* const first = reinterpret_cast<const T*>(from);
+  if (stride == size) return copy_steps<1>(first, to, n);
+  if (stride == 0) return copy_steps<0>(first, to, n);
+  if (stride == 2 * size) return copy_steps<2>(first, to, n);
+  if (stride == -size) return copy_steps<-1>(first, to, n);
+#pragma GCC unroll 4
   for (ptrdiff_t i = 0; i < n; ++i) to[i] = *reinterpret_cast<const T*>(from + i * stride);
 }
 template <class T>
-NUMACT_LANE void scatter(const T* from, char* to, ptrdiff_t stride, ptrdiff_t n) {
+__attribute__((noinline)) void scatter(const T* from, char* to, ptrdiff_t stride, ptrdiff_t n) {
+  constexpr ptrdiff_t size = sizeof(T);
+  T* const first = reinterpret_cast<T*>(to);
+  if (stride == size) return copy_steps<1>(from, first, n);
+  if (stride == -size) return copy_steps<-1>(from + (n - 1), first - (n - 1), n);
+#pragma GCC unroll 4
   for (ptrdiff_t i = 0; i < n; ++i) *reinterpret_cast<T*>(to + i * stride) = from[i];
+}
+// Rows of `piece` to 2 * piece bytes: two pieces that overlap, without a branch for the length.
+template <size_t piece>
+NUMACT_LANE void copy_pieces(const char* from, ptrdiff_t from_step, char* to, ptrdiff_t to_step, ptrdiff_t bytes, ptrdiff_t rows) {
+  const ptrdiff_t last = bytes - ptrdiff_t(piece);
+  for (ptrdiff_t r = 0; r < rows; ++r, from += from_step, to += to_step) {
+    char head[piece], tail[piece];
+    __builtin_memcpy(head, from, piece);
+    __builtin_memcpy(tail, from + last, piece);
+    __builtin_memcpy(to, head, piece);
+    __builtin_memcpy(to + last, tail, piece);
+  }
+}
+// Rows of 4 bytes or more.
+__attribute__((noinline)) void copy_rows(const char* from, ptrdiff_t from_step, char* to, ptrdiff_t to_step, ptrdiff_t bytes,
+                                         ptrdiff_t rows) {
+  if (bytes <= 8) return copy_pieces<4>(from, from_step, to, to_step, bytes, rows);
+  if (bytes <= 16) return copy_pieces<8>(from, from_step, to, to_step, bytes, rows);
+  if (bytes <= 32) return copy_pieces<16>(from, from_step, to, to_step, bytes, rows);
+  if (bytes <= 64) return copy_pieces<32>(from, from_step, to, to_step, bytes, rows);
+  for (ptrdiff_t r = 0; r < rows; ++r) __builtin_memcpy(to + r * to_step, from + r * from_step, size_t(bytes));
+}
+
+// Rows that lie scattered are taken column by column where they are short or the array lies across them.
+template <class T>
+__attribute__((noinline)) void gather(const char* from, const Block& block, T* to) {
+  constexpr ptrdiff_t size = sizeof(T);
+  const ptrdiff_t n = block.n;
+  if (block.is_run()) return gather(from, block.stride, to, block.size());
+  if (block.stride == size && n * size >= 4)
+    return copy_rows(from, block.row_stride, reinterpret_cast<char*>(to), n * size, n * size, block.rows);
+  if (n > block.rows) {
+    for (ptrdiff_t r = 0; r < block.rows; ++r) gather(from + r * block.row_stride, block.stride, to + r * n, n);
+    return;
+  }
+  for (ptrdiff_t i = 0; i < n; ++i) {
+#pragma GCC unroll 4
+    for (ptrdiff_t r = 0; r < block.rows; ++r)
+      to[r * n + i] = *reinterpret_cast<const T*>(from + i * block.stride + r * block.row_stride);
+  }
+}
+template <class T>
+__attribute__((noinline)) void scatter(const T* from, char* to, const Block& block) {
+  constexpr ptrdiff_t size = sizeof(T);
+  const ptrdiff_t n = block.n;
+  if (block.is_run()) return scatter(from, to, block.stride, block.size());
+  if (block.stride == size && n * size >= 4)
+    return copy_rows(reinterpret_cast<const char*>(from), n * size, to, block.row_stride, n * size, block.rows);
+  if (n > block.rows) {
+    for (ptrdiff_t r = 0; r < block.rows; ++r) scatter(from + r * n, to + r * block.row_stride, block.stride, n);
+    return;
+  }
+  for (ptrdiff_t i = 0; i < n; ++i) {
+#pragma GCC unroll 4
+    for (ptrdiff_t r = 0; r < block.rows; ++r)
+      *reinterpret_cast<T*>(to + i * block.stride + r * block.row_stride) = from[r * n + i];
+  }
 }
 
 // Narrow storage S and what is computed with, T.
@@ -40,40 +124,54 @@ __attribute__((noinline)) void narrow_loop(const float* from, S* to, ptrdiff_t n
   for (ptrdiff_t i = 0; i < n; ++i) to[i] = narrowed(from[i], S{});
 }
 
-// n stored values as a contiguous array of T that may be read up to `whole`: the memory itself where it is one, else the
+template <class S>
+NUMACT_LANE bool is_contiguous(const Block& block) {
+  return block.stride == ptrdiff_t(sizeof(S)) && block.is_run();
+}
+
+// The stored values as a contiguous array of T that may be read up to `whole`: the memory itself where it is one, else the
 // buffer, filled up with the last value.
 template <class S, class T>
-NUMACT_LANE const T* contiguous(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t n, ptrdiff_t whole) {
+NUMACT_LANE const T* contiguous(const char* from, const Block& block, T* buffer, ptrdiff_t whole) {
+  const ptrdiff_t n = block.size();
+  const bool plain = is_contiguous<S>(block);
   if constexpr (same<S, T>) {
-    if (stride == ptrdiff_t(sizeof(T)) && n == whole) return reinterpret_cast<const T*>(from);
-    gather(from, stride, buffer, n);
+    if (plain && n == whole) return reinterpret_cast<const T*>(from);
+    gather(from, block, buffer);
   } else {
     S stored[tile_length];
-    const bool plain = stride == ptrdiff_t(sizeof(S));
-    if (!plain) gather(from, stride, stored, n);
+    if (!plain) gather(from, block, stored);
     widen_loop(plain ? reinterpret_cast<const S*>(from) : stored, buffer, n);
   }
   for (ptrdiff_t i = n; i < whole; ++i) buffer[i] = buffer[n - 1];
   return buffer;
 }
-
-// Where n values of T that are stored as S can be computed in place; else the buffer, from which store() takes them.
 template <class S, class T>
-NUMACT_LANE T* target(char* to, ptrdiff_t stride, T* buffer, ptrdiff_t n, ptrdiff_t whole) {
-  const bool direct = same<S, T> && stride == ptrdiff_t(sizeof(T)) && n == whole;
+NUMACT_LANE const T* contiguous(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t n, ptrdiff_t whole) {
+  return contiguous<S>(from, Block{stride, n}, buffer, whole);
+}
+
+// Where values of T that are stored as S can be computed in place; else the buffer, from which store() takes them.
+template <class S, class T>
+NUMACT_LANE T* target(char* to, const Block& block, T* buffer, ptrdiff_t whole) {
+  const bool direct = same<S, T> && is_contiguous<S>(block) && block.size() == whole;
   return direct ? reinterpret_cast<T*>(to) : buffer;
 }
 template <class S, class T>
-NUMACT_LANE void store(const T* from, char* to, ptrdiff_t stride, ptrdiff_t n) {
+NUMACT_LANE void store(const T* from, char* to, const Block& block) {
   if (reinterpret_cast<const char*>(from) == to) return;
   if constexpr (same<S, T>) {
-    scatter(from, to, stride, n);
+    scatter(from, to, block);
   } else {
+    const bool plain = is_contiguous<S>(block);
     S stored[tile_length];
-    const bool plain = stride == ptrdiff_t(sizeof(S));
-    narrow_loop(from, plain ? reinterpret_cast<S*>(to) : stored, n);
-    if (!plain) scatter(stored, to, stride, n);
+    narrow_loop(from, plain ? reinterpret_cast<S*>(to) : stored, block.size());
+    if (!plain) scatter(stored, to, block);
   }
+}
+template <class S, class T>
+NUMACT_LANE void store(const T* from, char* to, ptrdiff_t stride, ptrdiff_t n) {
+  store<S>(from, to, Block{stride, n});
 }
 
 }  // namespace

@@ -27,8 +27,10 @@ struct ElementwiseKernel {
   bool exists() const { return fixed != nullptr; }
 };
 
-// A kernel over memory of any layout; operands in the order arrays, parameters, outputs; strides in bytes.
-using ElementwiseWalk = void (*)(const ElementwiseKernel&, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n);
+// A kernel over rows of n elements of any layout; operands in the order arrays, parameters, outputs; strides of the elements and
+// of the rows in bytes, those of a single row unused.
+using ElementwiseWalk = void (*)(const ElementwiseKernel&, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
+                                 const ptrdiff_t* row_strides, ptrdiff_t rows);
 
 // dx and the sums of the parameter's gradient: all elements into one, or each into its own. Only kernels that compute with
 // float64 write the low words.
