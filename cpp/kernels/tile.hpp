@@ -1,5 +1,9 @@
 // Moving strided or narrow operands through small contiguous buffers, where the vector loops run.
 #pragma once
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
 #include "../lanes/half.hpp"
 
 namespace numact {
@@ -123,6 +127,26 @@ __attribute__((noinline)) void narrow_loop(const float* from, S* to, ptrdiff_t n
 #pragma omp simd
   for (ptrdiff_t i = 0; i < n; ++i) to[i] = narrowed(from[i], S{});
 }
+#if defined(__F16C__)
+// The processor's own conversions. NaN becomes the one that narrowed() makes; a signalling NaN is widened to a quiet one, which
+// any arithmetic would make of it.
+__attribute__((noinline)) void widen_loop(const Half* from, float* to, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
+  for (; i < n; ++i) to[i] = widened(from[i]);
+}
+__attribute__((noinline)) void narrow_loop(const float* from, Half* to, ptrdiff_t n) {
+  const __m256 quiet = _mm256_set1_ps(__builtin_nanf("")), sign = _mm256_set1_ps(-0.0f);
+  ptrdiff_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256 x = _mm256_loadu_ps(from + i), nan = _mm256_or_ps(_mm256_and_ps(x, sign), quiet);
+    const __m256 value = _mm256_blendv_ps(x, nan, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
+  }
+  for (; i < n; ++i) to[i] = narrowed(from[i], Half{});
+}
+#endif
 
 template <class S>
 NUMACT_LANE bool is_contiguous(const Block& block) {
