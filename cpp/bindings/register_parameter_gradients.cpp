@@ -188,8 +188,12 @@ void run_range(void* argument, ptrdiff_t index) {
   (task.layout->summed ? sum_rows : sum_apart)(task, index);
 }
 
-// Writes dx and returns the sums, float64, flat in C order of the parameter. dy, x and the parameter broadcast to dx,
-// which has the data's dtype.
+__attribute__((noinline)) void narrow(const double* from, float* to, npy_intp n) {
+  for (npy_intp i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]);
+}
+
+// Writes dx and returns the parameter's gradient, of its shape: float32 beside float32 data, else float64. dy, x and the
+// parameter broadcast to dx, which has the data's dtype.
 py::object parameter_gradient(const std::string& level, const std::string& name, bool precise, const py::object& dy,
                               const py::object& x, const py::object& parameter, const py::object& dx) {
   for (const py::object& each : {dy, x, parameter, dx})
@@ -204,9 +208,12 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
                   [&](const ParameterGradientKernel& each) {
                     return each.exists() && name == elementwise_records[each.record].name;
                   });
-  const Layout layout(out, reinterpret_cast<PyArrayObject*>(parameter.ptr()));
+  auto* const values = reinterpret_cast<PyArrayObject*>(parameter.ptr());
+  const Layout layout(out, values);
 
-  py::object result = checked(PyArray_ZEROS(1, const_cast<npy_intp*>(&layout.parameter_size), NPY_FLOAT64, 0));
+  const bool narrowed = *data_type == Type::float32;
+  const py::object result =
+      checked(PyArray_ZEROS(PyArray_NDIM(values), PyArray_DIMS(values), narrowed ? NPY_FLOAT32 : NPY_FLOAT64, 0));
   if (layout.size == 0) return result;
 
   // At most 64 ranges, and no more than half a byte for their sums per element of the data.
@@ -248,7 +255,9 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
     task.iterators.push_back(iterator);
     task.sums.emplace_back(layout.parameter_size);
   }
-  auto* const totals = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr())));
+  void* const gradient = PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr()));
+  std::vector<double> wide(narrowed ? static_cast<size_t>(layout.parameter_size) : 0);
+  double* const totals = narrowed ? wide.data() : static_cast<double*>(gradient);
   {
     const py::gil_scoped_release released;
     const double work = 2 * double(layout.size) * elementwise_records[kernel.record].cost;
@@ -259,6 +268,7 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
         all.add(i, {task.sums[k].value[static_cast<size_t>(i)], task.sums[k].rest[static_cast<size_t>(i)]});
     for (npy_intp i = 0; i < layout.parameter_size; ++i)
       totals[i] = Sum{all.value[static_cast<size_t>(i)], all.rest[static_cast<size_t>(i)]}.total();
+    if (narrowed) narrow(totals, static_cast<float*>(gradient), layout.parameter_size);
   }
   return result;
 }
@@ -268,7 +278,7 @@ py::object parameter_gradient(const std::string& level, const std::string& name,
 void register_parameter_gradients(py::module_& m) {
   m.def("parameter_gradient", parameter_gradient, py::arg("level"), py::arg("name"), py::arg("precise"), py::arg("dy"),
         py::arg("x"), py::arg("parameter"), py::arg("dx"),
-        "Writes dx; returns the parameter's gradient in float64, flat.");
+        "Writes dx; returns the parameter's gradient, float32 beside float32 data, else float64.");
 }
 
 }  // namespace numact

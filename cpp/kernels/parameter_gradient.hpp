@@ -71,7 +71,7 @@ struct ParameterGradientWalker {
       dy = contiguous<S>(operands[0] + begin * strides[0], strides[0], dy_buffer, n, whole());
       x = contiguous<S>(operands[1] + begin * strides[1], strides[1], x_buffer, n, whole());
       for (ptrdiff_t i = n; i < whole(); ++i) dy_buffer[i] = x_buffer[i] = 0;
-      dx = target<S>(out, out_stride, dx_buffer, n, whole());
+      dx = target<S>(out, {out_stride, n}, dx_buffer, whole());
     }
     // The last n lanes from `lane` on.
     Tile(char* const* operands, const ptrdiff_t* strides, int lane, ptrdiff_t n_given)

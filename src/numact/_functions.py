@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # takes long to import
     Array = NDArray[Any]
 
 MOST_PIECES = 256
+_COMPUTED = frozenset(map(np.dtype, (np.float16, np.float32, np.float64)))
 
 
 def _refuse_mask(name: str, *arrays: ArrayLike) -> None:
@@ -25,6 +26,11 @@ def _refuse_mask(name: str, *arrays: ArrayLike) -> None:
 
 def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
     """The arrays and their common dtype: Python scalars are weak, integers and bool give float64."""
+    first = data[0]
+    if type(first) is np.ndarray and first.dtype in _COMPUTED:  # as a rule all is well, and there is little to compute
+        alike = [each for each in data if type(each) is np.ndarray and each.dtype is first.dtype]
+        if len(alike) == len(data):
+            return alike, first.dtype
     _refuse_mask(name, *data)
     arrays = [np.asarray(a) for a in data]
     weak = [type(a) in (int, float) for a in data]
@@ -44,6 +50,10 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
 
 def _real(name: str, what: str, value: ArrayLike) -> Array:
     """A parameter as an array of real numbers."""
+    if type(value) is np.ndarray and value.ndim and value.dtype in _COMPUTED:
+        return value
+    if type(value) is float and value == value:
+        return np.asarray(value)
     _refuse_mask(name, value)
     array = np.asarray(value, np.float64 if type(value) is int else None)
     if not np.can_cast(array.dtype, np.float64, "same_kind"):
@@ -94,6 +104,15 @@ class _Output:
         return self.given
 
 
+def _cast(array: Array, dtype: Any) -> Array:
+    """The array in a dtype, silently and whatever floating-point mode another library has set."""
+    if array.dtype == dtype:
+        return array
+    with np.errstate(all="ignore"):
+        cast: Array = _native.in_default_mode(array.astype, dtype)
+    return cast
+
+
 def parameter_backward(name: str, parameter_name: str, level: str, precise: bool) -> Callable[..., tuple[Any, Any]]:
     """The function (dy, x, parameter) -> (dx, dparameter) of the activation `name`."""
     function = f"{name}_backward"
@@ -101,29 +120,31 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
     def backward(dy: ArrayLike, x: ArrayLike, parameter: ArrayLike, out: Any) -> tuple[Any, Any]:
         (dy_array, x_array), dtype = _as_data(function, dy, x)
         value = _real(function, parameter_name, parameter)
-        wide = dtype == np.float64 or (precise and dtype == np.float32)
-        try:
-            shape = np.broadcast_shapes(dy_array.shape, x_array.shape)
-        except ValueError:
-            raise ValueError(
-                f"{function}: dy of shape {dy_array.shape} does not broadcast with x of shape {x_array.shape}"
-            ) from None
-        try:
-            fits = np.broadcast_shapes(shape, value.shape) == shape
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                f"{function}: {parameter_name} of shape {value.shape} does not broadcast to the data's shape {shape}"
-            )
-        with np.errstate(all="ignore"):
-            value = _native.in_default_mode(value.astype, np.float64 if wide else np.float32)
+        shape = dy_array.shape
+        if x_array.shape != shape:
+            try:
+                shape = np.broadcast_shapes(shape, x_array.shape)
+            except ValueError:
+                raise ValueError(
+                    f"{function}: dy of shape {dy_array.shape} does not broadcast with x of shape {x_array.shape}"
+                ) from None
+        if value.shape != shape[len(shape) - value.ndim :]:
+            try:
+                fits = np.broadcast_shapes(shape, value.shape) == shape
+            except ValueError:
+                fits = False
+            if not fits:
+                raise ValueError(
+                    f"{function}: {parameter_name} of shape {value.shape} does not broadcast to the data's shape "
+                    f"{shape}"
+                )
+        value = _cast(value, np.float64 if dtype == np.float64 or (precise and dtype == np.float32) else np.float32)
         for_dx, for_parameter = _pair(function, out)
         dx = _Output(function, for_dx, shape, dtype)
         dparameter = _Output(function, for_parameter, value.shape, dtype, (dx.array,))
-        sums = _native.parameter_gradient(level, name, precise, dy_array, x_array, value, dx.array)
-        with np.errstate(all="ignore"):
-            dparameter.array[...] = _native.in_default_mode(sums.astype, dtype).reshape(value.shape)
+        dparameter.array[...] = _cast(
+            _native.parameter_gradient(level, name, precise, dy_array, x_array, value, dx.array), dtype
+        )
         return dx.result(), dparameter.result()
 
     if name == "prelu":
@@ -158,7 +179,7 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         pieces = array.shape[axis]
         if not 1 <= pieces <= MOST_PIECES:
             raise ValueError(f"maxout: axis {axis} holds {pieces} pieces, expected 1 to {MOST_PIECES}")
-        array = np.require(array, dtype, ["ALIGNED"])
+        array = _aligned(array, dtype)
         shape = array.shape[:axis] + array.shape[axis + 1 :]
         for_y, for_which = _pair("maxout", out)
         y = _Output("maxout", for_y, shape, dtype, (array,))
@@ -184,7 +205,7 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         if taken.size and not (taken.min() >= 0 and taken.max() < pieces):
             raise ValueError(f"maxout_backward: which names a piece outside 0 to {pieces - 1}")
         axis = _axis("maxout_backward", axis, gradient.ndim + 1)
-        gradient = np.require(gradient, dtype, ["ALIGNED"])
+        gradient = _aligned(gradient, dtype)
         taken = taken.astype(np.uint8, copy=False)
         shape = (*gradient.shape[:axis], pieces, *gradient.shape[axis:])
         dx = _Output("maxout_backward", out, shape, dtype, (gradient, taken))
@@ -192,6 +213,10 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         return dx.result()
 
     return {"maxout": maxout, "maxout_backward": maxout_backward}
+
+
+def _aligned(array: Array, dtype: np.dtype[Any]) -> Array:
+    return array if array.dtype == dtype and array.flags.aligned else np.require(array, dtype, ["ALIGNED"])
 
 
 def _first(array: Array, axis: int) -> Array:
@@ -215,26 +240,17 @@ def rrelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
         out: Any = None,
     ) -> tuple[Any, Any]:
         (array,), dtype = _as_data("rrelu", x)
-        low, high = _real("rrelu", "lower", lower), _real("rrelu", "upper", upper)
-        if low.ndim or high.ndim:
-            raise TypeError(f"rrelu: lower and upper must be scalars, not of shapes {low.shape} and {high.shape}")
-        with np.errstate(all="ignore"):
-            start, end = (_native.in_default_mode(each.astype, dtype) for each in (low, high))
-            finite = np.isfinite(end.astype(_drawn_dtype(dtype)) - start.astype(_drawn_dtype(dtype)))
-        if not (low <= high and finite):
-            raise ValueError(
-                f"rrelu: expected lower <= upper, both finite in {dtype} and so their difference, got lower={lower!r}, "
-                f"upper={upper!r}"
-            )
+        if not (type(lower) is float and type(upper) is float and 0 <= lower <= upper <= 1):  # finite in every dtype
+            _check_range(lower, upper, dtype)
         for_y, for_slope = _pair("rrelu", out)
         generator = np.random.default_rng(rng) if training or rng is not None else None
         y = _Output("rrelu", for_y, array.shape, dtype)
         slope = _Output("rrelu", for_slope, array.shape if training else (), dtype, (array, y.array))
-        with np.errstate(all="ignore"):
-            if training and generator is not None:
-                _draw(generator, start, end, slope.array)
-            else:
-                slope.array[...] = 0.5 * float(low) + 0.5 * float(high)
+        if generator is not None and training:
+            with np.errstate(all="ignore"):
+                _draw(generator, _cast(np.asarray(lower), dtype), _cast(np.asarray(upper), dtype), slope.array)
+        else:
+            slope.array[...] = _cast(np.asarray(0.5 * float(lower) + 0.5 * float(upper)), dtype)
         leaky_relu(array, slope.array if training else float(slope.array), out=y.array)
         return y.result(), slope.result()
 
@@ -253,6 +269,20 @@ def rrelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
         return dx.result()
 
     return {"rrelu": rrelu, "rrelu_backward": rrelu_backward}
+
+
+def _check_range(lower: Any, upper: Any, dtype: np.dtype[Any]) -> None:
+    low, high = _real("rrelu", "lower", lower), _real("rrelu", "upper", upper)
+    if low.ndim or high.ndim:
+        raise TypeError(f"rrelu: lower and upper must be scalars, not of shapes {low.shape} and {high.shape}")
+    start, end = (_cast(_cast(each, dtype), _drawn_dtype(dtype)) for each in (low, high))
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(end - start)
+    if not (low <= high and finite):
+        raise ValueError(
+            f"rrelu: expected lower <= upper, both finite in {dtype} and so their difference, got lower={lower!r}, "
+            f"upper={upper!r}"
+        )
 
 
 def _drawn_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
