@@ -205,21 +205,10 @@ struct Walk {
 
 // ---- Shared memory -------------------------------------------------------------------------------------------------
 
-struct Range {
-  std::uintptr_t low, high;  // the bytes [low, high)
+struct Range : Extent {
   PyArrayObject* owner;
   std::string name;
 };
-
-void find_bounds(PyArrayObject* a, std::uintptr_t& low, std::uintptr_t& high) {
-  low = high = reinterpret_cast<std::uintptr_t>(PyArray_BYTES(a));
-  if (PyArray_SIZE(a) == 0) return;
-  high += static_cast<std::uintptr_t>(PyArray_ITEMSIZE(a));
-  for (int axis = 0; axis < PyArray_NDIM(a); ++axis) {
-    const npy_intp reach = (PyArray_DIM(a, axis) - 1) * PyArray_STRIDE(a, axis);
-    (reach < 0 ? low : high) += static_cast<std::uintptr_t>(reach);
-  }
-}
 
 // Exact where that is found out quickly, else the careful answer.
 bool share_memory(PyArrayObject* a, PyArrayObject* b) {
@@ -307,7 +296,7 @@ class Sgd {
  public:
   Sgd(const py::object& params, const py::object& velocities, const py::object& masters, const std::vector<double>& lr,
       const std::vector<double>& weight_decay, double momentum, double dampening, bool nesterov, bool maximize,
-      std::optional<double> max_norm, bool skip_nonfinite, bool single)
+      std::optional<double> max_norm, bool skip_nonfinite, bool single = false)
       : dampening_(dampening), maximize_(maximize), max_norm_(max_norm), skip_nonfinite_(skip_nonfinite),
         single_(single) {
     const py::tuple given = items(params, "params");
@@ -536,8 +525,7 @@ class Sgd {
 
   void check_disjoint() {
     const auto add = [this](const py::object& object, const std::string& name) {
-      Range range{0, 0, array(object), name};
-      find_bounds(range.owner, range.low, range.high);
+      Range range{Extent(array(object)), array(object), name};
       if (range.low != range.high) ranges_.push_back(std::move(range));
     };
     for (std::size_t i = 0; i < segments_.size(); ++i) {
@@ -548,13 +536,13 @@ class Sgd {
         add(master, single_ ? "master" : "the master of " + label("param", i));
     }
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
-    std::uintptr_t reach = 0;
+    const char* reach = nullptr;
     for (std::size_t i = 0; i < ranges_.size(); ++i) {
       for (std::size_t j = i + 1; j < ranges_.size() && ranges_[j].low < ranges_[i].high; ++j)
         if (share_memory(ranges_[i].owner, ranges_[j].owner))
           throw py::value_error(ranges_[i].name + " and " + ranges_[j].name +
                                 " share memory, which the step would update twice: pass each array once");
-      reaches_.push_back(reach = std::max(reach, ranges_[i].high));
+      reaches_.push_back(reach = std::max<const char*>(reach, ranges_[i].high));
     }
   }
 
@@ -571,13 +559,12 @@ class Sgd {
                    is_half(s.type) ? ": convert it to that or float32 with .astype" : ": convert it with .astype");
     if (!same_shape(grad, param)) check_shape(grad, label("grad", i), param, label("param", i));
 
-    std::uintptr_t low, high;
-    find_bounds(grad, low, high);
-    if (low == high) return;
+    const Extent extent(grad);
+    if (extent.low == extent.high) return;
     const auto after = std::partition_point(ranges_.begin(), ranges_.end(),
-                                            [high](const Range& range) { return range.low < high; });
-    for (auto k = static_cast<std::size_t>(after - ranges_.begin()); k-- > 0 && reaches_[k] > low;)
-      if (ranges_[k].high > low && share_memory(grad, ranges_[k].owner))
+                                            [&](const Range& range) { return range.low < extent.high; });
+    for (auto k = static_cast<std::size_t>(after - ranges_.begin()); k-- > 0 && reaches_[k] > extent.low;)
+      if (ranges_[k].high > extent.low && share_memory(grad, ranges_[k].owner))
         throw py::value_error(label("grad", i) + " and " + ranges_[k].name +
                               " share memory, which the step would change while reading it: pass a copy");
   }
@@ -698,7 +685,7 @@ class Sgd {
   std::vector<Segment> segments_;
   std::vector<npy_intp> begins_;  // of each array in the sequence of all, and the end
   std::vector<Range> ranges_;     // what is written, by address
-  std::vector<std::uintptr_t> reaches_;  // the highest address of ranges_[0..i]
+  std::vector<const char*> reaches_;  // the highest address of ranges_[0..i]
   std::vector<SquareSums> square_sums_;  // by chunk
   double dampening_, square_scale_ = 1;
   bool maximize_;
@@ -707,15 +694,24 @@ class Sgd {
   std::atomic<bool> busy_{false};
 };
 
+void sgd_step(const py::object& param, const py::object& grad, const py::object& velocity, const py::object& master,
+              double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool maximize) {
+  const py::object velocities = velocity.is_none() ? py::object(py::none()) : py::make_tuple(velocity);
+  Sgd sgd(py::make_tuple(param), velocities, py::make_tuple(master), {lr}, {weight_decay}, momentum, dampening, nesterov,
+          maximize, std::nullopt, false, true);
+  sgd.step(py::make_tuple(grad));
+}
+
 }  // namespace
 
 void register_sgd(py::module_& m) {
+  m.def("sgd_step", sgd_step, "One step on one array; the numbers have been checked.");
   py::class_<Sgd>(m, "_Sgd")
       .def(py::init<const py::object&, const py::object&, const py::object&, const std::vector<double>&,
-                    const std::vector<double>&, double, double, bool, bool, std::optional<double>, bool, bool>(),
+                    const std::vector<double>&, double, double, bool, bool, std::optional<double>, bool>(),
            py::arg("params"), py::arg("velocities"), py::arg("masters"), py::kw_only(), py::arg("lr"),
            py::arg("weight_decay"), py::arg("momentum"), py::arg("dampening"), py::arg("nesterov"),
-           py::arg("maximize"), py::arg("max_norm"), py::arg("skip_nonfinite"), py::arg("single"))
+           py::arg("maximize"), py::arg("max_norm"), py::arg("skip_nonfinite"))
       .def("step", &Sgd::step, py::arg("grads"))
       .def("set_learning_rates", &Sgd::set_learning_rates, py::arg("rates"))
       .def("velocities", &Sgd::velocities)

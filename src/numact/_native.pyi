@@ -31,6 +31,19 @@ def maxout(
 def maxout_backward(
     level: str, dy: NDArray[Any], which: NDArray[Any], pieces: int, dx: NDArray[Any], piece_stride: int
 ) -> None: ...
+def sgd_step(
+    param: NDArray[Any],
+    grad: NDArray[Any],
+    velocity: NDArray[Any] | None,
+    master: NDArray[Any] | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    /,
+) -> None: ...
 
 class _Sgd:
     def __init__(
@@ -47,7 +60,6 @@ class _Sgd:
         maximize: bool,
         max_norm: float | None,
         skip_nonfinite: bool,
-        single: bool,
     ) -> None: ...
     def step(self, grads: Any) -> bool: ...
     def set_learning_rates(self, rates: Sequence[float]) -> None: ...

@@ -21,6 +21,8 @@ __all__ = ["SGD", "sgd_step"]
 
 def _number(name: str, value: object, least: float = 0.0) -> float:
     """Return value as a float that is not NaN."""
+    if type(value) is float and value >= least:
+        return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if not isinstance(value, (float, numbers.Real)):  # the second alone takes longer than the step of a small array
@@ -74,12 +76,15 @@ def _checked_options(
         "max_norm": None if max_norm is None else _number("max_norm", max_norm),
         "skip_nonfinite": bool(skip_nonfinite),
     }
-    if options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0):
-        raise ValueError(
-            "nesterov needs momentum > 0 and dampening == 0, "
-            f"not momentum={options['momentum']} and dampening={options['dampening']}"
-        )
+    _check_nesterov(options["nesterov"], options["momentum"], options["dampening"])
     return options
+
+
+def _check_nesterov(nesterov: object, momentum: float, dampening: float) -> None:
+    if nesterov and (momentum == 0 or dampening != 0):
+        raise ValueError(
+            f"nesterov needs momentum > 0 and dampening == 0, not momentum={momentum} and dampening={dampening}"
+        )
 
 
 def _native_sgd(
@@ -87,18 +92,15 @@ def _native_sgd(
     velocities: Sequence[_Array | None],
     masters: Sequence[_Array | None],
     options: dict[str, Any],
-    single: bool,
 ) -> Any:
     """Return the native optimizer, which checks the arrays.
 
-    A velocity of None starts at the first step. A master of None starts as the half-precision parameter's value; with
-    `single` there is none then.
+    A velocity of None starts at the first step, a master of None as the half-precision parameter's value.
     """
     return _native._Sgd(
         params,
         velocities if options["momentum"] > 0 else None,
         masters,
-        single=single,
         **{
             **options,
             "lr": _each(options["lr"], len(params)),
@@ -204,23 +206,16 @@ def sgd_step(
     >>> weight
     array([0.9], dtype=float16)
     """
-    options = _checked_options(
-        1,
-        lr=_finite("lr", lr),
-        momentum=momentum,
-        dampening=dampening,
-        weight_decay=_finite("weight_decay", weight_decay),
-        nesterov=nesterov,
-        maximize=maximize,
-        max_norm=None,
-        skip_nonfinite=False,
-    )
-    if velocity is None and options["momentum"] > 0:
+    rate, decay = _finite("lr", lr), _finite("weight_decay", weight_decay)
+    kept, damping = _finite("momentum", momentum), _finite("dampening", dampening, least=-math.inf)
+    _check_nesterov(nesterov, kept, damping)
+    if kept == 0:
+        velocity = None
+    elif velocity is None:
         raise ValueError(
-            f"momentum={options['momentum']} needs a velocity: "
-            "start with np.zeros_like(param), in float32 for half precision"
+            f"momentum={kept} needs a velocity: start with np.zeros_like(param), in float32 for half precision"
         )
-    _native_sgd((param,), (velocity,), (master,), options, single=True).step((grad,))
+    _native.sgd_step(param, grad, velocity, master, rate, kept, damping, decay, bool(nesterov), bool(maximize))
 
 
 class SGD:
@@ -333,7 +328,7 @@ class SGD:
             skip_nonfinite=skip_nonfinite,
         )
         nothing = (None,) * len(self._params)
-        self._native = _native_sgd(self._params, nothing, nothing, self._options, single=False)
+        self._native = _native_sgd(self._params, nothing, nothing, self._options)
 
     def step(self, grads: Iterable[_Array | None]) -> bool:
         """Update every parameter by its gradient.
@@ -417,7 +412,7 @@ class SGD:
                 raise ValueError(f"state has {len(arrays)} {name} for {len(self._params)} params")
         if options["momentum"] == 0 and any(v is not None for v in velocities):
             raise ValueError("state has velocities, but its momentum is 0")
-        self._native = _native_sgd(self._params, velocities, masters, options, single=False)
+        self._native = _native_sgd(self._params, velocities, masters, options)
         self._options = options
 
     def __repr__(self) -> str:
