@@ -128,14 +128,10 @@ struct ElementwiseWalker {
     return plain && (fixed || streams);
   }
 
-  // Whether each row takes the same streams of parameters.
-  static bool repeats(const ElementwiseKernel& kernel, const ptrdiff_t* strides, const ptrdiff_t* row_strides) {
-    bool same_ones = true, streams = false;
-    for (int i = kernel.arrays; i < kernel.arrays + kernel.parameters; ++i) {
-      same_ones &= row_strides[i] == 0;
-      streams |= strides[i] != 0;
-    }
-    return same_ones && streams;
+  static bool zero(const ElementwiseKernel& kernel, const ptrdiff_t* strides) {
+    for (int i = kernel.arrays; i < kernel.arrays + kernel.parameters; ++i)
+      if (strides[i] != 0) return false;
+    return true;
   }
 
   static bool outputs_apart(const ElementwiseKernel& kernel, char* const* operands) {
@@ -146,18 +142,22 @@ struct ElementwiseWalker {
     return true;
   }
 
-  // Where no output is the memory of an input, the tail is done with the elements in front of it once more.
+  // The tail is done with the elements in front of it as well, and kept aside where an output is the memory of an input.
   static void row(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n, bool apart) {
-    bool fixed = true;
-    for (int j = 0; j < kernel.parameters; ++j) fixed &= strides[kernel.arrays + j] == 0;
-    const ptrdiff_t whole = n / line * line;
+    const bool fixed = zero(kernel, strides);
+    const ptrdiff_t whole = n / line * line, rest = n - whole;
+    if (rest == 0) return loop(kernel, fixed, operands, n);
+    char *last[most_operands], *target[most_outputs];
+    T aside[most_outputs][line];
+    for (int i = 0; i < count(kernel); ++i) last[i] = operands[i] + (n - line) * strides[i];
+    char** const output = last + kernel.arrays + kernel.parameters;
+    for (int k = 0; k < kernel.outputs && !apart; ++k) {
+      target[k] = output[k] + (line - rest) * ptrdiff_t(sizeof(T));
+      output[k] = reinterpret_cast<char*>(aside[k]);
+    }
+    loop(kernel, fixed, last, line);
     loop(kernel, fixed, operands, whole);
-    if (whole == n) return;
-    char* last[most_operands];
-    for (int i = 0; i < count(kernel); ++i) last[i] = operands[i] + (apart ? n - line : whole) * strides[i];
-    if (apart) return loop(kernel, fixed, last, line);
-    Streams streams;
-    tile(kernel, last, strides, n - whole, nullptr, 1, streams);
+    for (int k = 0; k < kernel.outputs && !apart; ++k) scatter(aside[k] + (line - rest), target[k], sizeof(T), rest);
   }
 
   // In tiles of as many rows as fit, in whole lines where that can be.
@@ -167,7 +167,7 @@ struct ElementwiseWalker {
     const ptrdiff_t columns = n < tile_length ? n : tile_length;
     ptrdiff_t together = tile_length / columns;
     if (together > line) together = together / line * line;
-    const bool repeated = columns == n && rows > 1 && repeats(kernel, strides, row_strides);
+    const bool repeated = columns == n && rows > 1 && zero(kernel, row_strides);
     for (ptrdiff_t r = 0; r < rows; r += together) {
       const ptrdiff_t high = rows - r < together ? rows - r : together;
       for (ptrdiff_t c = 0; c < n; c += columns) {
@@ -213,7 +213,9 @@ struct ElementwiseWalker {
   static void walk(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
                    const ptrdiff_t* row_strides, ptrdiff_t rows) {
     const bool apart = outputs_apart(kernel, operands);
-    if (in_place(kernel, strides, n) && (rows == 1 || n >= 8 * line || (apart && !repeats(kernel, strides, row_strides)))) {
+    // Short rows fill tiles, unless each has parameters of its own.
+    const bool one_by_one = rows == 1 || n >= 4 * line || (zero(kernel, strides) && !zero(kernel, row_strides));
+    if (one_by_one && in_place(kernel, strides, n)) {
       row(kernel, operands, strides, n, apart);
       for (ptrdiff_t r = 1; r < rows; ++r) {
         char* moved[most_operands];

@@ -72,6 +72,7 @@ __attribute__((noinline)) void copy_rows(const char* from, ptrdiff_t from_step, 
   if (bytes <= 16) return copy_pieces<8>(from, from_step, to, to_step, bytes, rows);
   if (bytes <= 32) return copy_pieces<16>(from, from_step, to, to_step, bytes, rows);
   if (bytes <= 64) return copy_pieces<32>(from, from_step, to, to_step, bytes, rows);
+  if (bytes <= 128) return copy_pieces<64>(from, from_step, to, to_step, bytes, rows);
   for (ptrdiff_t r = 0; r < rows; ++r) __builtin_memcpy(to + r * to_step, from + r * from_step, size_t(bytes));
 }
 
