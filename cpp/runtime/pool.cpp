@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <thread>
 
@@ -28,6 +29,18 @@ void Pool::Job::work() {
   for (std::ptrdiff_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) task(argument, chunk);
 }
 
+void Pool::watch(unsigned seen) const {
+  using Clock = std::chrono::steady_clock;
+  constexpr int pauses = 32;  // between looks at the clock
+  const auto end = Clock::now() + std::chrono::nanoseconds(static_cast<int>(stays_awake));
+  do {
+    for (int i = 0; i < pauses; ++i) {
+      if (posted_.load(std::memory_order_relaxed) != seen) return;
+      pause();
+    }
+  } while (Clock::now() < end);
+}
+
 void Pool::serve() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
@@ -38,7 +51,11 @@ void Pool::serve() {
     lock.unlock();
     job.work();
     lock.lock();
+    const unsigned seen = posted_;
     if (--job.at_work == 0) job_left_.notify_one();  // after this the job may be gone
+    lock.unlock();
+    watch(seen);
+    lock.lock();
   }
 }
 
@@ -64,6 +81,7 @@ void Pool::run(std::ptrdiff_t chunks, int threads, Task task, void* argument) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     job_ = &job;
+    ++posted_;
   }
   for (int i = 0; i < std::min(helpers, workers_); ++i) job_posted_.notify_one();
   job.work();

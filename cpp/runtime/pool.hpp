@@ -1,7 +1,8 @@
 // A small pool of threads, for where OpenMP cannot or should not be used.
 //
 // The caller works too and never waits for a worker that has not started on its job: a job costs at most one chunk
-// more than running it alone, whatever else keeps the cores busy. Idle workers sleep, they do not spin.
+// more than running it alone, whatever else keeps the cores busy. Idle workers sleep; only right after a job they watch for
+// the next one for a moment (stays_awake), because waking them takes longer than a small job.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -31,6 +32,8 @@ class TaskScope {
 
 class Pool {
  public:
+  static constexpr double stays_awake = 20e3;  // ns
+
   // One job at a time: the caller sees to that. Returns when every chunk has run.
   void run(std::ptrdiff_t chunks, int threads, Task task, void* argument);
 
@@ -48,10 +51,12 @@ class Pool {
 
   void hire(int workers);
   void serve();
+  void watch(unsigned seen) const;
 
   std::mutex mutex_;
   std::condition_variable job_posted_, job_left_;
   Job* job_ = nullptr;  // open to workers; guarded by mutex_
+  std::atomic<unsigned> posted_{0};  // jobs so far; changed under mutex_
   int workers_ = 0;     // touched by run's caller only
 };
 

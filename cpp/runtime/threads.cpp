@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <limits>
 #include <new>
 #include <stdexcept>
@@ -46,9 +47,19 @@ std::atomic<int> pretended_cpus{0};
 int environment_limit = std::numeric_limits<int>::max();  // OMP_NUM_THREADS, where no OpenMP runtime reads it
 
 // Waking a worker that sleeps takes 30 to 60 us and some of the caller's time; where another library's idle threads
-// still hold the cores, sharing gains nothing and costs some 20 us. So it has to be worth it.
-constexpr double worth_sharing = 100e3;  // ns of work on one thread
-constexpr double least_share = 50e3;     // ns for each thread
+// still hold the cores, sharing gains nothing and costs some 20 us. So it has to be worth it. A team that has just been at
+// work is still awake, and starts within a microsecond or two.
+constexpr double worth_sharing = 100e3, worth_sharing_awake = 20e3;  // ns of work on one thread
+constexpr double least_share = 50e3, least_share_awake = 10e3;       // ns for each thread
+constexpr double openmp_stays_awake = 5e3;                           // ns that its idle threads spin, see _runtime.py
+
+double now() { return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+std::atomic<double> team_left{-1e18};  // when it was last done
+
+bool team_is_awake() {
+  const double window = current == Backend::pool ? Pool::stays_awake : openmp_stays_awake;
+  return now() - team_left.load(std::memory_order_relaxed) < window;
+}
 
 std::atomic<bool> team_busy{false};
 
@@ -61,6 +72,7 @@ Pool* const pool = new (pool_storage) Pool;
 void after_fork_in_child() {
   new (pool_storage) Pool;
   team_busy = false;
+  team_left = -1e18;
   if (current == Backend::openmp) {
     child_without_team = true;
     current = Backend::pool;
@@ -137,6 +149,7 @@ void run(std::ptrdiff_t chunks, int threads, Task task, void* argument) {
     run_openmp(chunks, threads, task, argument);
   else
     pool->run(chunks, threads, task, argument);
+  team_left.store(now(), std::memory_order_relaxed);
   team_busy.store(false, std::memory_order_release);
 }
 
@@ -150,8 +163,10 @@ int available() {
 }
 
 int worthwhile(double nanoseconds_of_work) {
-  if (nanoseconds_of_work < worth_sharing) return 1;
-  const double threads = nanoseconds_of_work / least_share;
+  if (nanoseconds_of_work < worth_sharing_awake) return 1;
+  const bool awake = team_is_awake();
+  if (!awake && nanoseconds_of_work < worth_sharing) return 1;
+  const double threads = nanoseconds_of_work / (awake ? least_share_awake : least_share);
   return static_cast<int>(std::min<double>(threads, available()));
 }
 
