@@ -55,8 +55,8 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Softsign, "softsign", Single, Single, Paired, Paired, 0.2, 0, {})                                                      \
   X(Softplus, "softplus", Wide, Wide, Paired, Paired, 1.5, 1, {{"beta", 1.0, Domain::positive, Domain::positive}})         \
   X(Squareplus, "squareplus", Wide, Wide, Paired, Paired, 1.0, 1, {{"b", 4.0, Domain::nonnegative, Domain::nonnegative}})  \
-  X(Gelu, "gelu", Wide, Wide, Paired, Paired, 1.5, 0, {})                                                                  \
-  X(GeluTanh, "gelu_tanh", Wide, Wide, Paired, Paired, 1.2, 0, {})                                                         \
+  X(Gelu, "gelu", FusedSingle, Single, Double, Double, 1.5, 0, {})                                                                  \
+  X(GeluTanh, "gelu_tanh", FusedSingle, Wide, Double, Double, 1.2, 0, {})                                                         \
   X(QuickGelu, "quick_gelu", Single, Wide, Double, Double, 1.0, 0, {})                                                       \
   X(Silu, "silu", Single, Single, Double, Double, 1.0, 0, {})                                                                  \
   X(Swish, "swish", Single, Wide, Double, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                         \

@@ -155,7 +155,7 @@ struct Reduced {
     z = multiply_add<A>(a, word(0x1.71547652b82fep+0), magic);
     n = z - magic;
     r = multiply_add<A>(n, -C::ln2_hi, a);
-    if constexpr (!A::wide) r = multiply_add<A>(n, -C::ln2_lo, r) + a_lo;
+    if constexpr (!A::wide) r += multiply_add<A>(n, -C::ln2_lo, a_lo);
     square = r * r;
   }
   // expm1(r)
@@ -171,7 +171,7 @@ struct Exponential {
 };
 template <class A>
 NUMACT_LANE Exponential<A> exp_negative(typename A::word a, [[maybe_unused]] typename A::word a_lo = 0) {
-  const Reduced<A> x(-at_most(-a, -ExpConstants<A>::lowest));
+  const Reduced<A> x(-at_most(-a, -ExpConstants<A>::lowest), 0, A::paired ? 0 : a_lo);
   typename A::number mantissa;
   if constexpr (!A::paired) {
     mantissa = 1 + x.expm1();
@@ -219,6 +219,7 @@ struct Decay {
   Power<A> power;
 
   NUMACT_LANE explicit Decay(word a, word a_lo = 0) : Decay(Reduced<A>(-at_most(a, largest), 0, -a_lo)) {}
+  NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(numact::power_of_two<A>(x.n)) {}  // a at most `largest`
   // x y exp(-a); y is finite, at most 1 + a. less: what is taken off 1 + p.
   NUMACT_LANE word times(word x, word y = 1, word less = 0) const {
     return scaled(x) * multiply_add<A>(p - less, y, y) * power.rest;
@@ -242,7 +243,6 @@ struct Decay {
   }
 
  private:
-  NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(numact::power_of_two<A>(x.n)) {}
   NUMACT_LANE word scaled(word x) const { return A::wide ? x : x * power.part * power.part; }
   NUMACT_LANE word power_of_two() const { return scaled(1) * power.rest; }
 };
@@ -275,7 +275,7 @@ struct Logistic {
 
   NUMACT_LANE static word quotient(word numerator, word t, word t_lo = 0) {
     const Scaled<A> e(-t, shift, -t_lo);
-    const word scaled = numerator / multiply_add<A>(e.p, e.power, e.power + unit);
+    const word scaled = numerator / (e.power + multiply_add<A>(e.p, e.power, unit));
     return A::wide ? scaled : scaled * unit;
   }
 };

@@ -1,70 +1,119 @@
-// The normal tail Phi(-a), a >= 0, as fraction * exp(-a^2/2) with the power of two of the exponential kept apart. The fraction
-// is the Mills ratio over sqrt(2 pi).
-//
-// fraction = q P(t), q = 9 / (a + 4.5), t = 1 - q = (a - 4.5) / (a + 4.5): one polynomial from 0 to where the exponential has
-// vanished. P by Remez, tools/fit_normal.py, relative error: Single, Wide and Portable degree 10 up to a = 24.5, 2^-29.4;
-// Paired degree 22 up to a = 66.3, 2^-55.5. Its last two steps run in numbers, because near the root of a derivative the
-// fraction cancels. a^2 is exact: in one word for Wide, in two else, or the exponential would amplify its rounding.
+// The normal distribution function Phi and what gelu'(x) = Phi(x) + x phi(x) takes of it. For a >= 0, with P, N and D by
+// Remez, tools/fit_normal.py:
+//   Phi(x) - 1/2 = x P(x^2), |x| <= 1/2: float degree 3, 2^-28.7 of Phi; double degree 7, 2^-60.4.
+//   Phi(-a) = exp(-a^2/2) D(a) / (sqrt(2 pi) a D(a) + N(a)): Single degrees 3 and 4 from 1/2 to 15, 2^-26.2; Wide and Portable
+//     4 and 5 from 0 to 24.5, 2^-29.7; Double 8 and 9 from 1/2 to 39, 2^-54.8, up to 66 2^-49.
+//   gelu'(-a) = phi(a) (root - a) (1 + N(a) / D(a)): float results 4 and 5 up to 24.5, 2^-30.8; double 9 and 10 up to 66.3,
+//     2^-58.5.
+// The coefficients of N and D are positive, so that nothing cancels; the larger a, the less the quotient depends on them.
 #pragma once
 #include "exp.hpp"
 
 namespace numact {
 namespace {
 
-// a limited to where exp(-a^2/2) counts. NaN stays.
 template <class A>
-NUMACT_LANE typename A::word limited_deviate(typename A::word a) {
-  return at_most(a, typename A::word(A::paired ? 66.3 : 24.5));
+constexpr bool for_float32 = A::wide || sizeof(typename A::word) == sizeof(float);
+
+constexpr long double root_of_2pi = 2.506628274631000502415765284811045253L;
+
+// a, a^2, and a^2/2 with what its rounding left out: the exponential would amplify it.
+template <class A>
+struct Deviate {
+  using word = typename A::word;
+  word a, square, half, half_rest;
+
+  NUMACT_LANE explicit Deviate(word magnitude, word more = 0)
+      : a(magnitude),
+        square(a * a),
+        half(square * word(0.5)),
+        half_rest(A::wide ? 0 : multiply_add<A>(product_error(a, a, square), word(0.5), more)) {}
+};
+
+// (Phi(x) - 1/2) / x, |x| <= 1/2.
+template <class A>
+NUMACT_LANE typename A::word central_fraction(typename A::word square) {
+  using T = typename A::word;
+  if constexpr (for_float32<A>) {
+    return horner<A>(square, T(0x1.98845208b10d8p-2), T(-0x1.105748a555f18p-4), T(0x1.466904cb557d7p-7),
+                     T(-0x1.2662f4d265900p-10));
+  } else {
+    return polynomial<A>(square, square * square, 0x1.9884533d43650p-2, -0x1.1058377e2ce56p-4, 0x1.46d042975a957p-7,
+                         -0x1.37403f608c0b1p-10, 0x1.e42b044ab0d7cp-14, -0x1.3ce6e19356ff4p-17, 0x1.64fb24ce3b4abp-21,
+                         -0x1.4dc7ba6bb85a3p-25);
+  }
 }
 
+// a * b + c with one rounding that counts, also without FMA.
+template <class A, class T = typename A::word>
+NUMACT_LANE T exact_multiply_add(T a, T b, T c) {
+  if constexpr (A::fused || A::wide) return multiply_add<A>(a, b, c);
+  const T product = a * b;
+  const Pair<T> sum = two_sum(product, c);
+  return sum.hi + (sum.lo + product_error(a, b, product));
+}
+
+// Phi(-a) exp(a^2/2) = D / (sqrt(2 pi) a D + N).
 template <class A>
-struct NormalTail {
-  typename A::number fraction;
-  Exponential<A> e;
+struct TailFraction {
+  using word = typename A::word;
+  word d, a_d, n;
 
-  NUMACT_LANE explicit NormalTail(typename A::word a) : fraction(fraction_at(a)), e(gaussian(a)) {}  // limited
-
-  NUMACT_LANE static typename A::number fraction_at(typename A::word a) {
-    using T = typename A::word;
-    if constexpr (!A::paired) {
-      const T q = 9 / (a + T(4.5));
-      return q * horner<A>(1 - q, T(0x1.5b5acd40fbf03p-4), T(-0x1.23636fe2e975ep-4), T(0x1.965ef5edeb0d7p-5),
-                           T(-0x1.ccd4708f7cc73p-6), T(0x1.95890e0bbe92ap-7), T(-0x1.ed5790c0c325dp-9),
-                           T(0x1.eb6467fb3a39fp-12), T(0x1.9acc717b44f01p-13), T(-0x1.a3ce12f453b67p-14),
-                           T(-0x1.fbec362d47bf5p-20), T(0x1.48df7bde8c0dfp-17));
-    } else {
-      const auto q = number<A>(9) / two_sum(a, T(4.5));
-      const auto leading = fast_two_sum(T(1), -q.hi);  // exact also for q > 1
-      const Pair<T> t = {leading.hi, leading.lo - q.lo};
-      const T square = t.hi * t.hi;
-      const T even = horner<A>(square, 0x1.965ef9ffe59c9p-5, 0x1.95881ac19c1d1p-7, 0x1.ec162d07c4d9fp-12,
-                               -0x1.abb36ba9ac8c5p-14, 0x1.a1b9a6da87df3p-17, -0x1.a898d0854f37fp-20,
-                               0x1.ff3aca4ae6ed2p-23, -0x1.6993b9049e5a5p-25, 0x1.0b5443d1e6a63p-27,
-                               -0x1.4b8dde70d56c3p-30, 0x1.c8d0d278ffe9ap-34);
-      const T odd = horner<A>(square, -0x1.ccd4a11cbab1bp-6, -0x1.ed4974eefc401p-9, 0x1.9781ce73d0b2bp-13,
-                              0x1.7ca76bf97c097p-21, -0x1.db3b4d2f55e4bp-20, 0x1.7cb90a62799dep-22,
-                              -0x1.df7003f9a3411p-25, 0x1.ed97d1a5abddfp-28, -0x1.4914b88b566dbp-31,
-                              0x1.33aecd1d34785p-37);
-      const T high = multiply_add<A>(t.hi, odd, even);
-      const auto c0 = constant<A>(0.08480339210780034906568L), c1 = constant<A>(-0.07113975113917965759819L);
-      return q * madd(t, madd(t, number<A>(high), c1), c0);
-    }
-  }
-  NUMACT_LANE static Exponential<A> gaussian(typename A::word a) {
-    const auto square = a * a;
+  NUMACT_LANE explicit TailFraction(Deviate<A> x) {
+    word d_rest, n_rest, n_first;
     if constexpr (A::wide) {
-      return exp_negative<A>(square * -0.5);
+      n_first = 2;
+      n_rest = polynomial<A>(x.a, x.square, 0x1.4b591b042e368p+0, 0x1.bc63e1c26b071p-2, 0x1.456b1a23b6c97p-4,
+                             0x1.bdd9cf9d1b007p-8);
+      d_rest = polynomial<A>(x.a, x.square, 0x1.1a439774c71abp+0, 0x1.2a4019d60245ap-1, 0x1.6d4a2b4757b98p-3,
+                             0x1.03b5aefb5b86dp-5, 0x1.63b885c9b1a83p-9);
+    } else if constexpr (sizeof(word) == sizeof(float)) {
+      n_first = 0x1.fffdbap+0f;
+      n_rest = polynomial<A>(x.a, x.square, 0x1.13bc10p+0f, 0x1.2a6c10p-2f, 0x1.262e7ep-5f);
+      d_rest = polynomial<A>(x.a, x.square, 0x1.fcdac6p-1f, 0x1.d92608p-2f, 0x1.db5794p-4f, 0x1.d59d0ap-7f);
     } else {
-      const auto rest = product_error(a, a, square) / -2;
-      if constexpr (A::paired) {
-        return exp_negative<A>(square / -2, rest);
-      } else {
-        const auto e = exp_negative<A>(square / -2);
-        return {multiply_add<A>(e.mantissa, rest, e.mantissa), e.power};
-      }
+      n_first = 0x1.fffffffffd03bp+0;
+      n_rest = polynomial<A>(x.a, x.square, 0x1.4bb20e780cebfp+1, 0x1.b480ad882f158p+0, 0x1.748815b2d9f57p-1,
+                             0x1.c0d03fd2e2e7dp-3, 0x1.897c2d1b20abbp-5, 0x1.f58a9475bfabcp-8, 0x1.c1970b5938f79p-11,
+                             0x1.037a40ae5bc66p-14, 0x1.2ba02626f4071p-19);
+      d_rest = polynomial<A>(x.a, x.square, 0x1.c04916d8ba5cap+0, 0x1.83706b789fc16p+0, 0x1.acf42009bc179p-1,
+                             0x1.4e6b169464a02p-2, 0x1.7e816955c1d2fp-4, 0x1.4514012509d12p-6, 0x1.96a4515be84ffp-9,
+                             0x1.6896b13296c92p-12, 0x1.9e10f67daeaf4p-16, 0x1.de221cce6aa2ap-21);
     }
+    n = exact_multiply_add<A>(x.a, n_rest, n_first);
+    d = multiply_add<A>(x.a, d_rest, word(1));
+    a_d = exact_multiply_add<A>(x.square, d_rest, x.a);
+  }
+  NUMACT_LANE word denominator() const { return multiply_add<A>(word(root_of_2pi), a_d, n); }
+  // (1 + p) times it, with one rounding that counts.
+  NUMACT_LANE word denominator_times(word p) const {
+    return exact_multiply_add<A>(word(root_of_2pi), a_d, exact_multiply_add<A>(p, denominator(), n));
   }
 };
+
+// gelu'(-a) / phi(a)
+template <class A>
+NUMACT_LANE typename A::word slope_fraction(Deviate<A> x) {
+  using T = typename A::word;
+  constexpr long double exact_root = 0.751791524693564457457904946784L;
+  constexpr T root = exact_root, root_rest = exact_root - root;
+  T n, d;
+  if constexpr (for_float32<A>) {
+    n = polynomial<A>(x.a, x.square, T(0x1.558e909891189p-1), T(0x1.44af89624e649p-1), T(0x1.15cc9aec5af09p-2),
+                      T(0x1.eae3d173c79dbp-5), T(0x1.8094bce401a79p-8));
+    d = polynomial<A>(x.a, x.square, T(0x1.9d47d22ad7727p+0), T(0x1.1c9564f2c1cabp+0), T(0x1.a6d64cec7c34dp-2),
+                      T(0x1.58fa0a2b900fbp-4), T(0x1.ff8d2d24bb57cp-8));
+  } else {
+    n = polynomial<A>(x.a, x.square, 0x1.558e9090f132dp-1, 0x1.17a6960a9f845p+0, 0x1.baeb9d497236ap-1,
+                      0x1.b747cd2a1af2bp-2, 0x1.2ad9521dd29d0p-3, 0x1.20aecfec7edc6p-5, 0x1.8c55fddf3081dp-8,
+                      0x1.763d3e6338c75p-11, 0x1.bc24cab753704p-15, 0x1.feec7d1e72947p-20);
+    d = polynomial<A>(x.a, x.square, 0x1.2690474090ac9p+1, 0x1.3a960d65c09c8p+1, 0x1.9b9986369d186p+0,
+                      0x1.6e51075369433p-1, 0x1.d0f3df54047d4p-3, 0x1.abe39326c94f7p-5, 0x1.1b56a4963c5c9p-7,
+                      0x1.041628ab9a6a9p-10, 0x1.2d8823d2b4b3dp-14, 0x1.53cdddd34b58bp-19);
+  }
+  const T distance = (root - x.a) + root_rest;
+  return exact_multiply_add<A>(distance, n / multiply_add<A>(x.a, d, T(1)), distance);
+}
 
 }  // namespace
 }  // namespace numact
