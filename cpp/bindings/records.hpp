@@ -48,6 +48,13 @@ const Kernel& find_kernel(const Kernel* kernels, int count, bool precise, Type d
   throw std::runtime_error("numact: a kernel is missing");
 }
 
+// Rough nanoseconds per element of a kernel.
+inline double cost(const ElementwiseKernel& kernel) {
+  const double twice_as_wide = kernel.computed == Type::float64 ? 2.5 : 1, more_arithmetic = kernel.tier == Tier::precise ? 2.5 : 1;
+  const double gradient = kernel.direction == Direction::forward ? 1 : 1.5;
+  return elementwise_records[kernel.record].cost * twice_as_wide * more_arithmetic * gradient;
+}
+
 // One of the levels this CPU can run.
 inline const Table& level_table(const std::string& name) {
   for (int i = 0; i < levels().count; ++i)

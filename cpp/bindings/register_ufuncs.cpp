@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../runtime/cache.hpp"
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
 #include "grid.hpp"
@@ -35,11 +36,19 @@ struct Loop {
   ElementwiseWalk walk;
   int inputs, operands;
   ptrdiff_t sizes[most_operands];
-  double cost;
+  double cost;  // ns per element
 
   void run(char* const* data, const ptrdiff_t* strides, ptrdiff_t n, const ptrdiff_t* row_strides = nullptr,
-           ptrdiff_t rows = 1) const {
-    walk(*kernel, data, strides, n, row_strides, rows);
+           ptrdiff_t rows = 1, bool past_cache = false) const {
+    walk(*kernel, data, strides, n, row_strides, rows, past_cache);
+  }
+  // Whether the outputs shall go around the caches: where they do not fit there beside the inputs, and the memory, not the
+  // arithmetic, takes the time.
+  bool past_cache(const ptrdiff_t* strides, ptrdiff_t elements) const {
+    constexpr double time_of_byte = 0.03;  // ns
+    ptrdiff_t bytes = 0;
+    for (int i = 0; i < operands; ++i) bytes += strides[i] != 0 ? sizes[i] : 0;
+    return cost < time_of_byte * double(bytes) && elements > last_level_cache() / bytes;
   }
 };
 
@@ -48,6 +57,7 @@ struct Job {
   char* const* operands;
   const npy_intp* strides;
   ptrdiff_t n;
+  bool past_cache;
 };
 
 using threads::chunk_length;
@@ -57,7 +67,7 @@ void run_chunk(void* argument, ptrdiff_t chunk) {
   const ptrdiff_t begin = chunk * chunk_length;
   char* moved[most_operands];
   for (int i = 0; i < job.loop->operands; ++i) moved[i] = job.operands[i] + begin * job.strides[i];
-  job.loop->run(moved, job.strides, std::min(chunk_length, job.n - begin));
+  job.loop->run(moved, job.strides, std::min(chunk_length, job.n - begin), nullptr, 1, job.past_cache);
 }
 
 // Whether writing an output may change an input that is read later: reduce, accumulate and at hand the output in as an
@@ -100,10 +110,11 @@ int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions
   bool apart = true;
   for (int k = loop.inputs; k < loop.operands; ++k) apart = apart && std::abs(strides[k]) >= loop.sizes[k];
   const int team = n > chunk_length && apart ? threads::worthwhile(double(n) * loop.cost) : 1;
+  const bool past_cache = loop.past_cache(strides, n);
   if (team == 1) {
-    loop.run(operands, strides, n);
+    loop.run(operands, strides, n, nullptr, 1, past_cache);
   } else {
-    Job job{&loop, operands, strides, n};
+    Job job{&loop, operands, strides, n, past_cache};
     threads::run((n + chunk_length - 1) / chunk_length, team, run_chunk, &job);
   }
   return 0;
@@ -139,7 +150,7 @@ void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta*
       });
   Loop loop = {&kernel,          function.table->elementwise_walk[static_cast<int>(data)],
                function.inputs(),   function.operands(),
-               {},               elementwise_records[kernel.record].cost};
+               {},               cost(kernel)};
   for (int i = 0; i < loop.operands; ++i)
     loop.sizes[i] = size_of(i >= function.arrays && i < loop.inputs ? kernel.parameter : data);
   const size_t place = Loops::place_of(loop);
@@ -183,6 +194,7 @@ struct GridJob {
   const Loop* loop;
   const Grid* grid;
   ptrdiff_t rows, rows_per_chunk, columns_per_chunk, chunks_per_row;
+  bool past_cache;
 };
 
 void run_part_of_grid(void* argument, ptrdiff_t chunk) {
@@ -197,7 +209,7 @@ void run_part_of_grid(void* argument, ptrdiff_t chunk) {
     char* pointers[Grid::most_arrays];
     const ptrdiff_t rows = std::min(grid.row(row, pointers), end - row);
     for (int k = 0; k < grid.arrays; ++k) pointers[k] += column * grid.stride[0][k];
-    job.loop->run(pointers, grid.stride[0], n, grid.stride[1], rows);
+    job.loop->run(pointers, grid.stride[0], n, grid.stride[1], rows, job.past_cache);
     row += rows;
   }
 }
@@ -205,7 +217,8 @@ void run_part_of_grid(void* argument, ptrdiff_t chunk) {
 void run_grid(const Loop& loop, const Grid& grid) {
   const ptrdiff_t n = grid.length[0], rows = grid.rows();
   constexpr ptrdiff_t block = 64;  // rows that share cache lines of an array that lies across them
-  GridJob job{&loop, &grid, rows, std::max(chunk_length / n, grid.crossed() ? block : 1), 0, 0};
+  GridJob job{&loop, &grid, rows, std::max(chunk_length / n, grid.crossed() ? block : 1), 0, 0,
+              loop.past_cache(grid.stride[0], n * rows)};
   job.columns_per_chunk = std::max<ptrdiff_t>(1, chunk_length / job.rows_per_chunk);
   job.chunks_per_row = (n + job.columns_per_chunk - 1) / job.columns_per_chunk;
   threads::run((rows + job.rows_per_chunk - 1) / job.rows_per_chunk * job.chunks_per_row,

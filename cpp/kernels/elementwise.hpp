@@ -160,6 +160,27 @@ struct ElementwiseWalker {
     for (int k = 0; k < kernel.outputs && !apart; ++k) scatter(aside[k] + (line - rest), target[k], sizeof(T), rest);
   }
 
+  // One output, whole cache lines of it with stores that do not load them first; the rest as any row.
+  static void row_past_cache(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+    constexpr ptrdiff_t length = tile_length;
+    alignas(64) T piece[length];
+    const bool fixed = zero(kernel, strides);
+    const int output = kernel.arrays + kernel.parameters;
+    const auto misaligned = ptrdiff_t(reinterpret_cast<uintptr_t>(operands[output]) % 64);
+    ptrdiff_t done = (64 - misaligned) % 64 / ptrdiff_t(sizeof(T));
+    if (done > 0 && n >= line) loop(kernel, fixed, operands, line);
+    char* moved[most_operands];
+    for (; done + length <= n; done += length) {
+      for (int i = 0; i < output; ++i) moved[i] = operands[i] + done * strides[i];
+      moved[output] = reinterpret_cast<char*>(piece);
+      loop(kernel, fixed, moved, length);
+      copy_past_cache(piece, operands[output] + done * ptrdiff_t(sizeof(T)), sizeof piece);
+    }
+    stores_done();
+    for (int i = 0; i <= output; ++i) moved[i] = operands[i] + done * strides[i];
+    if (done < n) walk(kernel, moved, strides, n - done, nullptr, 1, false);
+  }
+
   // In tiles of as many rows as fit, in whole lines where that can be.
   static void tiles(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
                     const ptrdiff_t* row_strides, ptrdiff_t rows) {
@@ -211,8 +232,10 @@ struct ElementwiseWalker {
   }
 
   static void walk(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
-                   const ptrdiff_t* row_strides, ptrdiff_t rows) {
+                   const ptrdiff_t* row_strides, ptrdiff_t rows, bool past_cache) {
     const bool apart = outputs_apart(kernel, operands);
+    if (past_cache && has_stores_past_cache && apart && rows == 1 && kernel.outputs == 1 && in_place(kernel, strides, n))
+      return row_past_cache(kernel, operands, strides, n);
     // Short rows fill tiles, unless each has parameters of its own.
     const bool one_by_one = rows == 1 || n >= 4 * line || (zero(kernel, strides) && !zero(kernel, row_strides));
     if (one_by_one && in_place(kernel, strides, n)) {

@@ -1,6 +1,6 @@
 // Moving strided or narrow operands through small contiguous buffers, where the vector loops run.
 #pragma once
-#if defined(__F16C__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -111,6 +111,22 @@ __attribute__((noinline)) void scatter(const T* from, char* to, const Block& blo
       *reinterpret_cast<T*>(to + i * block.stride + r * block.row_stride) = from[r * n + i];
   }
 }
+
+// Stores that go around the caches: a store into them first loads the line. To whole cache lines, from aligned memory.
+#if defined(__SSE2__)
+constexpr bool has_stores_past_cache = true;
+NUMACT_LANE void copy_past_cache(const void* from, char* to, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 16)
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + i),
+                     _mm_load_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(from) + i)));
+}
+// Makes them visible to other threads in order.
+NUMACT_LANE void stores_done() { _mm_sfence(); }
+#else
+constexpr bool has_stores_past_cache = false;
+NUMACT_LANE void copy_past_cache(const void* from, char* to, size_t bytes) { __builtin_memcpy(to, from, bytes); }
+NUMACT_LANE void stores_done() {}
+#endif
 
 // Narrow storage S and what is computed with, T.
 template <class S, class T>

@@ -28,9 +28,9 @@ struct ElementwiseKernel {
 };
 
 // A kernel over rows of n elements of any layout; operands in the order arrays, parameters, outputs; strides of the elements and
-// of the rows in bytes, those of a single row unused.
+// of the rows in bytes, those of a single row unused. past_cache: the output shall go around the caches, where it can.
 using ElementwiseWalk = void (*)(const ElementwiseKernel&, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
-                                 const ptrdiff_t* row_strides, ptrdiff_t rows);
+                                 const ptrdiff_t* row_strides, ptrdiff_t rows, bool past_cache);
 
 // dx and the sums of the parameter's gradient: all elements into one, or each into its own. Only kernels that compute with
 // float64 write the low words.
