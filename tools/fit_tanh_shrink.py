@@ -1,6 +1,7 @@
-"""Constants of cpp/activations/tanh_shrink.hpp: x - tanh(x) = x t p(t), t = x^2, for |x| below the switch.
+"""Constants of cpp/activations/tanh_shrink.hpp, with t = x^2.
 
-Run ``python tools/fit_tanh_shrink.py``. The error is relative to x - tanh(x).
+Run ``python tools/fit_tanh_shrink.py``. x - tanh(x) = x t / (3 + t + t k(t)), tanh(x) = x r(t), tanh(x)^2 =
+t / (1 + t v(t)): k and r quotients of polynomials, v a polynomial; each error is relative to the left side.
 """
 
 from __future__ import annotations
@@ -8,16 +9,38 @@ from __future__ import annotations
 import mpmath
 from mpmath import mpf
 
-from remez import remez, show
+from remez import rational_remez, remez, show
+
+TINY = mpf(10) ** -9
 
 
-def p(t: mpf) -> mpf:
-    if t < mpf(10) ** -8:
-        return mpf(1) / 3 - 2 * t / 15 + 17 * t**2 / 315 - 62 * t**3 / 2835
+def k(t: mpf) -> mpf:
+    if t < TINY:
+        return mpf(1) / 5 - t / 175
     x = mpmath.sqrt(t)
-    return (x - mpmath.tanh(x)) / (x * t)
+    return (x * t / (x - mpmath.tanh(x)) - 3) / t - 1
 
 
-for degree, switch in ((6, "0.75"), (13, "0.75")):
-    coefficients, error = remez(p, range(degree + 1), lambda t: 1 / p(t), mpf(0), mpf(switch) ** 2)
-    show(f"p of degree {degree}, |x| <= {switch}, error relative to x - tanh(x)", coefficients, error)
+def r(t: mpf) -> mpf:
+    if t < TINY:
+        return 1 - t / 3 + 2 * t * t / 15
+    x = mpmath.sqrt(t)
+    return mpmath.tanh(x) / x
+
+
+def v(t: mpf) -> mpf:
+    if t < TINY:
+        return mpf(2) / 3 + t / 15
+    return (t / mpmath.tanh(mpmath.sqrt(t)) ** 2 - 1) / t
+
+
+for degrees, limit in (((3, 3), "8.5"), ((8, 8), "18.5")):
+    above, below, error = rational_remez(k, degrees, lambda t: t / (3 + t + t * k(t)), mpf(0), mpf(limit) ** 2)
+    show(f"k, the numerator of degree {degrees[0]}, |x| <= {limit}, error relative to x - tanh(x)", above, error)
+    show(f"k, the denominator of degree {degrees[1]}", below, error)
+above, below, error = rational_remez(r, (5, 5), lambda t: 1 / r(t), mpf(0), mpf("10.2") ** 2)
+show("r, the numerator of degree 5, |x| <= 10.2, error relative to tanh(x)", above, error)
+show("r, the denominator of degree 5", below, error)
+for degree, single in ((5, True), (11, False)):
+    coefficients, error = remez(v, range(degree + 1), lambda t: t / (1 + t * v(t)), mpf(0), mpf("1.25") ** 2)
+    show(f"v of degree {degree}, |x| <= 1.25, error relative to tanh(x)^2", coefficients, error, single=single)

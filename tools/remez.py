@@ -16,19 +16,32 @@ mp.dps = 60
 Function = Callable[[mpf], mpf]
 
 
+def nodes(count: int, lower: mpf, upper: mpf) -> list[mpf]:
+    middle, half = (lower + upper) / 2, (upper - lower) / 2
+    return [middle - half * mpmath.cos(mpmath.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
+
+
+def alternation(errors: Sequence[mpf], count: int) -> list[int]:
+    """Where the errors are extreme with alternating signs, at most `count` places."""
+    extrema = [0]  # one per run of equal sign, the smallest ends dropped until the count fits
+    for i in range(1, len(errors)):
+        if (errors[i] > 0) != (errors[extrema[-1]] > 0):
+            extrema.append(i)
+        elif abs(errors[i]) > abs(errors[extrema[-1]]):
+            extrema[-1] = i
+    while len(extrema) > count:
+        extrema.pop(0 if abs(errors[extrema[0]]) < abs(errors[extrema[-1]]) else -1)
+    return extrema
+
+
 def remez(
     f: Function, powers: Sequence[int], weight: Function, lower: mpf, upper: mpf, *, rounds: int = 30, grid: int = 2000
 ) -> tuple[list[mpf], mpf]:
     """Coefficients c minimising max |weight(x) (f(x) - sum c_k x^powers[k])| over [lower, upper], and that maximum."""
-
-    def nodes(count: int) -> list[mpf]:
-        middle, half = (lower + upper) / 2, (upper - lower) / 2
-        return [middle - half * mpmath.cos(mpmath.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
-
     unknowns = len(powers)
-    points = nodes(grid)
+    points = nodes(grid, lower, upper)
     table = [(weight(x), f(x), [x**k for k in powers]) for x in points]
-    reference = [bisect.bisect_left(points, x) for x in nodes(unknowns + 1)]
+    reference = [bisect.bisect_left(points, x) for x in nodes(unknowns + 1, lower, upper)]
     coefficients: list[mpf] = []
     worst = mpf("inf")
     for _ in range(rounds):
@@ -45,19 +58,65 @@ def remez(
         worst = max(abs(e) for e in errors)
         if worst < level * mpf("1.0005"):
             break
-        # One extremum per run of equal sign, the smallest ends dropped until the count fits.
-        extrema = [0]
-        for i in range(1, grid):
-            if (errors[i] > 0) != (errors[extrema[-1]] > 0):
-                extrema.append(i)
-            elif abs(errors[i]) > abs(errors[extrema[-1]]):
-                extrema[-1] = i
-        while len(extrema) > unknowns + 1:
-            extrema.pop(0 if abs(errors[extrema[0]]) < abs(errors[extrema[-1]]) else -1)
+        extrema = alternation(errors, unknowns + 1)
         if len(extrema) < unknowns + 1:
             break
         reference = extrema
     return coefficients, worst
+
+
+def rational_remez(
+    f: Function,
+    degrees: tuple[int, int],
+    weight: Function,
+    lower: mpf,
+    upper: mpf,
+    *,
+    rounds: int = 60,
+    grid: int = 800,
+) -> tuple[list[mpf], list[mpf], mpf]:
+    """The same for a quotient of polynomials n and d, d(0) = 1: their coefficients, and the maximum."""
+    above, below = degrees
+    unknowns = above + below + 1
+    points = nodes(grid, lower, upper)
+    values, weights = [f(x) for x in points], [weight(x) for x in points]
+    divisors = [mpf(1)] * grid
+    reference = [int((i + 0.5) * grid / (unknowns + 1)) for i in range(unknowns + 1)]
+    numerator: list[mpf] = []
+    denominator: list[mpf] = []
+    worst = mpf("inf")
+    for _ in range(rounds):
+        # n - f d = +-level d / weight, the d on the right from the solution before.
+        level = mpf(0)
+        for _ in range(6):
+            matrix, right = mpmath.matrix(unknowns + 1), mpmath.matrix(unknowns + 1, 1)
+            for row, index in enumerate(reference):
+                x, value = points[index], values[index]
+                for k in range(above + 1):
+                    matrix[row, k] = x**k
+                for k in range(1, below + 1):
+                    matrix[row, above + k] = -value * x**k
+                matrix[row, unknowns] = (-1) ** row * divisors[index] / weights[index]
+                right[row] = value
+            solution = mpmath.lu_solve(matrix, right)
+            numerator = [solution[k] for k in range(above + 1)]
+            denominator = [mpf(1), *(solution[above + k] for k in range(1, below + 1))]
+            before, level = level, abs(solution[unknowns])
+            divisors = [mpmath.polyval(denominator[::-1], x) for x in points]
+            if abs(level - before) < level / 10**6:
+                break
+        errors = [
+            w * (v - mpmath.polyval(numerator[::-1], x) / d)
+            for x, v, w, d in zip(points, values, weights, divisors, strict=True)
+        ]
+        worst = max(abs(e) for e in errors)
+        if worst < level * mpf("1.002"):
+            break
+        extrema = alternation(errors, unknowns + 1)
+        if len(extrema) < unknowns + 1:
+            break
+        reference = extrema
+    return numerator, denominator, worst
 
 
 def show(title: str, coefficients: Sequence[mpf], error: mpf, *, single: bool = False) -> None:

@@ -12,42 +12,45 @@
 namespace numact {
 namespace {
 
-template <class A>
-struct DishParts {
-  using word = typename A::word;
-  using number = typename A::number;
-  number q;     // far from 0, where q = 1 / (4 a^2): its square root
-  bool is_far;
-
-  NUMACT_LANE explicit DishParts(word x) {
-    const word a = absolute(x);
-    const number square = word(1) + exact_product<A>(a, a), d = times_power(word(2), square + a * square_root(square));
-    is_far = a > word(0x1p30);
-    const word quotient = word(is_far ? 0.5 : 1) / (is_far ? a : rounded(d));
-    if constexpr (A::paired) {
-      const word product = quotient * d.hi, rest = (1 - product) - product_error(quotient, d.hi, product);
-      q = {quotient, is_far ? 0 : (rest - quotient * d.lo) * quotient};
-    } else {
-      q = quotient;
-    }
-  }
-};
-
 struct Dish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const DishParts<A> s(x);
-    const T part = s.is_far ? with_sign_of(rounded(s.q) / 2, x) : rounded_product(number<A>(x), s.q);
+    const T a = absolute(x), square = sum_of<A>(a, a, T(1)), d = sum_of<A>(a, square_root(square), square);
+    const bool is_far = a > far<A>;
+    const T part = (is_far ? T(0.25) : x / 2) / (is_far ? x : d);
     return x > 0 ? x - part : part;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const DishParts<A> s(x);
-    const auto near = (s.q + constant<A>(-0.19098300562505257589770658281718L)) *
-                      times_power(T(4), constant<A>(1.3090169943749474241022934171828L) + -s.q);
-    const auto factor = select(s.is_far, -s.q, near);
-    return x > 0 ? dy * rounded(T(1) - s.q * factor) : rounded_product(finite_product<A>(dy, s.q), factor);
+    const T a = absolute(x), square = sum_of<A>(a, a, T(1)), s = square_root(square);
+    const bool is_far = a > (sizeof(T) == sizeof(float) ? T(0x1p8) : T(0x1p15));  // 1 - 9/4 a^-2 is enough of the series
+    const T reciprocal = 1 / (is_far ? a : s), half_r = x / 2 * reciprocal;
+    const T twice = 2 * sum_of<A>(a, s, square);
+    T difference = sum_of<A>(-a, s, T(1)), d = twice * square;
+    if constexpr (!A::wide) {
+      // What rounding took from 1 + a^2 and from s counts twice and more in the quotient.
+      const T square_low = product_error(a, a, square - 1), low = square_low - product_error(s, s, square);
+      difference = madd(half_r, low, difference);
+      d = madd(twice, square, twice * T(1.875) * square_low);
+    }
+    const T left = dy * ((is_far ? multiply_add<A>(reciprocal * reciprocal, T(0.5625), T(-0.25)) : difference) / (is_far ? a : d)) * (is_far ? reciprocal : T(1));
+    const T y = x > 0 ? dy - left : left;
+    if constexpr (A::wide) return y;
+    return a < T(0.25) ? dy * multiply_add<A>(half_r, multiply_add<A>(half_r * -4, half_r, T(2)), T(0.5)) : y;
   }
+
+ private:
+  // a b + c, rounded once or nearly so
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T sum_of(T a, T b, T c) {
+    if constexpr (A::fused || A::wide) return multiply_add<A>(a, b, c);
+    const T product = a * b;
+    const auto sum = two_sum(product, c);
+    return sum.hi + (sum.lo + product_error(a, b, product));
+  }
+  // From here on s is a.
+  template <class A>
+  static constexpr typename A::word far = sizeof(typename A::word) == sizeof(float) ? 0x1p14 : 0x1p30;
 };
 
 }  // namespace

@@ -14,25 +14,28 @@
 namespace numact {
 namespace {
 
+// |x|, sqrt(b / 2) and s times `scale`, a power of two that brings sqrt(b) near 2^-26 (2^-55): from |x| = 1 on s is |x|.
 template <class A>
 struct SquareplusParts {
   using word = typename A::word;
-  using number = typename A::number;
-  word b, scale, power;  // b = 0 at infinity; power: that of sqrt(b), which b is divided by to halve its exponent
-  number s, w;           // of the scaled x
+  word scale, half, a, s, product;  // half: b / 2; product: s (s + a)
+  bool is_far;
 
-  NUMACT_LANE SquareplusParts(word x, word b_given) : scale(1), power(1) {
-    b = absolute(x) <= Format<word>::largest ? b_given : 0;
-    word a = finite<A>(absolute(x));
-    if constexpr (!A::wide) {
-      const word root = square_root(b), smallest = 0x1p-600, positive = root > smallest ? root : smallest;
-      power = power_part(positive);
-      scale = reciprocal_of_power(power_part(at_most(a > positive ? a : positive, word(0x1p1021)))) / 2;
-      a *= scale;
+  NUMACT_LANE SquareplusParts(word x, word b) {
+    constexpr bool is_float = sizeof(word) == sizeof(float);
+    constexpr word least = is_float ? 0x1p-76 : 0x1p-538;  // of sqrt(b)
+    if constexpr (A::wide) {
+      scale = 1;
+    } else {
+      const word root = square_root(b);
+      scale = reciprocal_of_power(power_part(root > least ? root : least)) * (is_float ? word(0x1p-26) : word(0x1p-55));
     }
-    const word least = 0x1p-1020;  // no quotient 0 / 0
-    s = square_root((b * scale * scale + least) + exact_product<A>(a, a));
-    w = a + s;
+    half = b * scale * (scale / 2);
+    a = absolute(x) * scale;
+    const word square = multiply_add<A>(a, a, 2 * half + (is_float ? word(0x1p-126) : word(0x1p-1000)));  // no 0 / 0
+    is_far = !A::wide && a > 1;
+    s = is_far ? a : square_root(square);
+    product = multiply_add<A>(a, s, square);
   }
 };
 
@@ -40,24 +43,21 @@ struct Squareplus {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T b) {
     const SquareplusParts<A> p(x, b);
-    const T v = rounded(number<A>(p.b * p.scale) / times_power(T(2), p.w));
-    return x < 0 ? v : x + v;
+    const T y = (x < 0 ? 0 : x) + p.half / p.scale / (p.s + p.a);
+    if constexpr (A::wide) return y;
+    return 32 * p.a * p.a < p.half ? multiply_add<A>(p.s, T(0.5) / p.scale, x / 2) : y;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T b) {
     const SquareplusParts<A> p(x, b);
-    T left, right;
+    T left;
     if constexpr (A::wide) {
-      const T q = p.b / 2 / (p.s * p.w);
-      left = dy * q, right = dy * (1 - q);
+      left = dy * (p.half / p.product);
     } else {
-      // q may underflow where dy q does not.
-      const T one = p.power * p.scale, other = p.b / p.power * p.scale / 2;
-      const auto rest = number<A>(1) / (p.s * p.w);
-      left = rounded_product(exact_product<A>(dy * one, other), rest);
-      right = dy * rounded(T(1) - one * other * rest);
+      constexpr T small = sizeof(T) == sizeof(float) ? T(0x1p-26) : T(0x1p-55);
+      left = dy * ((p.is_far ? p.half / (2 * small) : p.half) / (p.is_far ? p.a : p.product)) * (p.is_far ? small / p.a : T(1));
     }
-    return x == 0 ? dy / 2 : (x < 0 ? left : right);
+    return x == 0 ? dy / 2 : x < 0 ? left : dy - left;
   }
 };
 

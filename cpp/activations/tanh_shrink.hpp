@@ -15,40 +15,60 @@ namespace {
 struct TanhShrink {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const T a = absolute(x);
-    const auto tanh = tanh_of<A>(a);
-    T far = a - rounded(tanh);
-    if constexpr (A::paired) far -= tanh.lo;
-    return with_sign_of(a > T(0.75) ? far : near<A>(a), x);
+    constexpr bool is_float = A::wide || sizeof(T) == sizeof(float);
+    const T a = absolute(x), near = at_most(a, is_float ? T(8.5) : T(18.5)), t = near * near, square = t * t;
+    T n, d;
+    if constexpr (is_float) {
+      n = polynomial<A>(t, square, 0x1.9999908b073efp-3, 0x1.022da3d7eae72p-7, 0x1.ef1ab60183ae2p-15,
+                        0x1.9395745dd8337p-25);
+      d = polynomial<A>(t, square, 1, 0x1.1663774d9c1a7p-4, 0x1.fb1fc269792aep-11, 0x1.5864c6bf0c43fp-19);
+    } else {
+      n = polynomial<A>(t, square, 0x1.9999999999995p-3, 0x1.73b4c0a3460a5p-7, 0x1.b8015924a5cacp-13,
+                        0x1.c79664b0d681ep-20, 0x1.c23eac96469dep-28, 0x1.a549ab65cf9c2p-37, 0x1.51ed25099d967p-47,
+                        0x1.65badb811ff29p-59, 0x1.a7dfb63eacc79p-74);
+      d = polynomial<A>(t, square, 1, 0x1.5d5848db1311dp-4, 0x1.2276476b062ddp-9, 0x1.9b5034aa7ceabp-16,
+                        0x1.163fcaf9354bbp-23, 0x1.6f023d0a3a626p-32, 0x1.bdc63c3f7f16fp-42, 0x1.a60808c7df482p-53,
+                        0x1.91073ed4d5ae2p-66);
+    }
+    T y;
+    if constexpr (A::wide) {
+      y = near * t * d / (d * (t + 3) + t * n);
+    } else {
+      // Four roundings in a row would be too many.
+      const T cube = near * t, low = multiply_add<A>(near, product_error(near, near, t), product_error(near, t, cube));
+      const T sum = multiply_add<A>(near, near, T(3)), sum_low = product_error(near, near, sum - 3);
+      const T divisor = sum + multiply_add<A>(t, n / d, sum_low), reciprocal = 1 / divisor, quotient = cube * reciprocal;
+      y = multiply_add<A>(reciprocal, low - product_error(divisor, quotient, cube), quotient);
+    }
+    return with_sign_of((a - near) + y, x);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const auto tanh = tanh_of<A>(absolute(x));
-    return rounded_product(finite_product<A>(dy, tanh), tanh);
-  }
-
- private:
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static typename A::number tanh_of(T a) {
-    const auto u = -expm1_negative<A>(-2 * a);
-    return u / (T(2) - u);
-  }
-  // a t p(t); what follows the leading coefficient is small enough for one word.
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T near(T a) {
-    const auto square = exact_product<A>(a, a);
-    const T t = rounded(square);
+    const T a = absolute(x);
     if constexpr (A::wide) {
-      return a * t *
-             horner<A>(t, 0x1.5555554accb17p-2, -0x1.111102b0aa05fp-3, 0x1.ba1529fe9b01ap-5, -0x1.65c1f9680c589p-6,
-                       0x1.1c9527c4545ebp-7, -0x1.9503ab810a014p-9, 0x1.6d360688216bbp-11);
+      const T near = at_most(a, T(10.2)), t = near * near, square = t * t;
+      const T n = polynomial<A>(t, square, 0x1.fffffffe8c3eep-1, 0x1.1fd7bfbc61cf0p-3, 0x1.1e315f11459e4p-8,
+                                0x1.55fc6b8a0e692p-15, 0x1.b927fc0783de1p-24, 0x1.1670224df124ap-35);
+      const T d = polynomial<A>(t, square, 1, 0x1.e541351639d05p-2, 0x1.db0a42c52d0d1p-6, 0x1.00a7362c75196p-11,
+                                0x1.4adfa72667838p-19, 0x1.6b33841ddd1ccp-29);
+      const T tanh = near * n / d;
+      return dy * tanh * tanh;
     } else {
-      const T higher = horner<A>(t, -0x1.1111111111103p-3, 0x1.ba1ba1ba1a008p-5, -0x1.664f48822be2cp-6,
-                                 0x1.226e3542844dbp-7, -0x1.d6d3ca9b42bd1p-9, 0x1.7da2eee45f381p-10,
-                                 -0x1.35524883be26dp-11, 0x1.f5145aa981dbep-13, -0x1.93de42568d3dap-14,
-                                 0x1.3d7fde1769e9ep-15, -0x1.c8682f9b55b6ep-17, 0x1.01474dc1c61f9p-18,
-                                 -0x1.415cb03a9ce09p-21);
-      return rounded_product(a * square, t * higher + constant<A>(1.0L / 3));
+      const T t = a * a, square = t * t;
+      T v;
+      if constexpr (sizeof(T) == sizeof(float)) {
+        v = polynomial<A>(t, square, 0x1.55555ap-1f, 0x1.110f1cp-4f, -0x1.5a78eep-7f, 0x1.7fb316p-10f, -0x1.6b82eep-13f,
+                          0x1.bac3eep-17f);
+      } else {
+        v = polynomial<A>(t, square, 0x1.5555555555567p-1, 0x1.111111110f6ffp-4, -0x1.5ac056af435b6p-7,
+                          0x1.845c89d7fc577p-10, -0x1.937e0950e2b64p-13, 0x1.8f6fc66a2125dp-16, -0x1.7e8679fe8261cp-19,
+                          0x1.654ba633ea670p-22, -0x1.44edb7685161ap-25, 0x1.1642f49a8c911p-28, -0x1.8d7515e4a4d32p-32,
+                          0x1.50dffe0a42d5fp-36);
+      }
+      const Decay<A> decay(2 * a);
+      const T e = decay.times(1), far = 1 - 4 * e / multiply_add<A>(e, e + 2, T(1));
+      const bool is_near = a < T(1.25);
+      return dy * (is_near ? a / multiply_add<A>(t, v, T(1)) : far) * (is_near ? a : T(1));
     }
   }
 };

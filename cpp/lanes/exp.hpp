@@ -218,6 +218,7 @@ struct Decay {
   word p;
   Power<A> power;
 
+  NUMACT_LANE Decay(word p_given, Power<A> power_given) : p(p_given), power(power_given) {}
   NUMACT_LANE explicit Decay(word a, word a_lo = 0) : Decay(Reduced<A>(-at_most(a, largest), 0, -a_lo)) {}
   NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(numact::power_of_two<A>(x.n)) {}  // a at most `largest`
   // x y exp(-a); y is finite, at most 1 + a. less: what is taken off 1 + p.

@@ -43,10 +43,23 @@ NUMACT_LANE typename A::number log1p_divisor(typename A::number f) {
   return typename A::word(1) + times_power(typename A::word(0.5), f);
 }
 
+// log1p(exp(-a)) from e = exp(-a) = (1 + p) 2^n: with 1 + n / d = e / log1p(e) it is (1 + p) / (1 + n / d) 2^n, whose 1 + p
+// becomes 1 + (p d - n) / (d + n).
 template <class A>
-NUMACT_LANE typename A::number log1p_ratio(typename A::number f) {
-  const auto reciprocal = number<A>(1) / log1p_divisor<A>(f);
-  return with_log1p_series<A>(reciprocal, rounded(f) * rounded(reciprocal));
+NUMACT_LANE Decay<A> log1p(Decay<A> decay) {
+  using T = typename A::word;
+  const T e = decay.times(1), square = e * e;
+  T n, d;
+  if constexpr (A::wide || sizeof(T) == sizeof(float)) {
+    n = e * polynomial<A>(e, square, 0x1.fffff9e227284p-2, 0x1.cd8d982e43a0ep-2, 0x1.27f3672a1de9ap-4);
+    d = polynomial<A>(e, square, 1, 0x1.117125332e07dp+0, 0x1.e9f67b9407514p-3, 0x1.c4033d84a4449p-9);
+  } else {
+    n = e * polynomial<A>(e, square, 0x1.fffffffffffddp-2, 0x1.24b33ef5a8a2dp+0, 0x1.d8d4594856355p-1,
+                          0x1.42a645bbb0cdep-2, 0x1.5a0aa3b9d00e7p-5, 0x1.9801f822fe815p-10);
+    d = polynomial<A>(e, square, 1, 0x1.3a08944afdc4ap+1, 0x1.1616455b5c02bp+1, 0x1.ae629d8e3f1aep-1,
+                      0x1.158ba305f9950p-3, 0x1.c0d84bb924ee3p-8, 0x1.8231a5f552e5bp-16);
+  }
+  return {multiply_add<A>(decay.p, d, -n) / (d + n), decay.power};
 }
 
 // 1 + a = 2^k (1 + f): k ln 2 + log1p(f), a sum without cancellation. k from the exponent of 1 + a.
