@@ -31,7 +31,7 @@ struct Dish {
       // What rounding took from 1 + a^2 and from s counts twice and more in the quotient.
       const T square_low = product_error(a, a, square - 1), low = square_low - product_error(s, s, square);
       difference = madd(half_r, low, difference);
-      d = madd(twice, square, twice * T(1.875) * square_low);
+      d = sum_of<A>(twice, square, twice * T(1.875) * square_low);
     }
     const T left = dy * ((is_far ? multiply_add<A>(reciprocal * reciprocal, T(0.5625), T(-0.25)) : difference) / (is_far ? a : d)) * (is_far ? reciprocal : T(1));
     const T y = x > 0 ? dy - left : left;

@@ -200,6 +200,11 @@ struct Wide {  // double for a result that is rounded to float once
   using number = double;
   static constexpr bool fused = has_fma, wide = true, paired = false, deep = false;
 };
+#if defined(__FMA__) || defined(__aarch64__)
+using FusedSingle = Single;  // where float needs FMA to hold the bound
+#else
+using FusedSingle = Wide;
+#endif
 struct Portable {  // Wide without FMA: the same bits on every CPU
   using word = double;
   using number = double;
@@ -210,11 +215,6 @@ struct Double {  // double throughout: 2 to 2.5 ulp of float64
   using number = double;
   static constexpr bool fused = has_fma, wide = false, paired = false, deep = false;
 };
-#if defined(__FMA__) || defined(__aarch64__)
-using FusedSingle = Single;  // where float needs FMA to hold the bound
-#else
-using FusedSingle = Wide;
-#endif
 struct DeepDouble : Double {  // Double for products: exponentials that vanish only times two large factors
   static constexpr bool deep = true;
 };

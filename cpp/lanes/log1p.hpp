@@ -43,23 +43,24 @@ NUMACT_LANE typename A::number log1p_divisor(typename A::number f) {
   return typename A::word(1) + times_power(typename A::word(0.5), f);
 }
 
-// log1p(exp(-a)) from e = exp(-a) = (1 + p) 2^n: with 1 + n / d = e / log1p(e) it is (1 + p) / (1 + n / d) 2^n, whose 1 + p
-// becomes 1 + (p d - n) / (d + n).
+// log1p(exp(-a)) from e = exp(-a) = (1 + p) 2^n: with 1 + g = e / log1p(e), g = e (1/2 - e n(e) / d(e)), it is
+// (1 + p) / (1 + g) 2^n, and 1 + p becomes 1 + (p - g) / (1 + g).
 template <class A>
-NUMACT_LANE Decay<A> log1p(Decay<A> decay) {
+NUMACT_LANE Decay<A> log1p(const Decay<A>& decay) {
   using T = typename A::word;
-  const T e = decay.times(1), square = e * e;
+  const T e = decay.value(), square = e * e;
   T n, d;
   if constexpr (A::wide || sizeof(T) == sizeof(float)) {
-    n = e * polynomial<A>(e, square, 0x1.fffff9e227284p-2, 0x1.cd8d982e43a0ep-2, 0x1.27f3672a1de9ap-4);
-    d = polynomial<A>(e, square, 1, 0x1.117125332e07dp+0, 0x1.e9f67b9407514p-3, 0x1.c4033d84a4449p-9);
+    n = polynomial<A>(e, square, 0x1.555428ce211c1p-4, 0x1.753911109756fp-5, 0x1.d5e4a7ab454c4p-11);
+    d = polynomial<A>(e, square, 1, 0x1.0be93ad15d0cfp+0, 0x1.bf26c9def9bb7p-3);
   } else {
-    n = e * polynomial<A>(e, square, 0x1.fffffffffffddp-2, 0x1.24b33ef5a8a2dp+0, 0x1.d8d4594856355p-1,
-                          0x1.42a645bbb0cdep-2, 0x1.5a0aa3b9d00e7p-5, 0x1.9801f822fe815p-10);
-    d = polynomial<A>(e, square, 1, 0x1.3a08944afdc4ap+1, 0x1.1616455b5c02bp+1, 0x1.ae629d8e3f1aep-1,
-                      0x1.158ba305f9950p-3, 0x1.c0d84bb924ee3p-8, 0x1.8231a5f552e5bp-16);
+    n = polynomial<A>(e, square, 0x1.55555555542e7p-4, 0x1.4c10d619e3647p-3, 0x1.aa033bb1ae43fp-4,
+                      0x1.965a05f769ffcp-6, 0x1.c35c7650f6348p-10, 0x1.2c0661e609245p-18);
+    d = polynomial<A>(e, square, 1, 0x1.390ca0935454cp+1, 0x1.13befe2586c01p+1, 0x1.a68b7b5cb4ca3p-1,
+                      0x1.0a96f9e709196p-3, 0x1.926cdd2a1fb37p-8);
   }
-  return {multiply_add<A>(decay.p, d, -n) / (d + n), decay.power};
+  const T g = e * multiply_add<A>(-e, n / d, T(0.5));
+  return {(decay.p - g) / (1 + g), decay.power};
 }
 
 // 1 + a = 2^k (1 + f): k ln 2 + log1p(f), a sum without cancellation. k from the exponent of 1 + a.
