@@ -84,6 +84,7 @@ class Grid {
   // Fills in `length` and `stride`. Without axes there is one element.
   void merge() {
     axes = 0;
+    std::fill_n(stride[0], arrays, 0);
     for (int i = 0; i < shape_axes_; ++i) {
       const int axis = order_[i];
       if (shape_[axis] == 1) continue;

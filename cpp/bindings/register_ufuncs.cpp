@@ -144,13 +144,17 @@ std::unordered_map<const PyObject*, Function>& elementwise_functions() {
 }
 
 void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta* dtype) {
-  const ElementwiseKernel& kernel = find_kernel(
-      function.table->elementwise, function.table->elementwise_count, function.precise, data, [&](const ElementwiseKernel& each) {
+  const Table& table = *function.table;
+  const ElementwiseKernel& kernel =
+      find_kernel(table.elementwise, table.elementwise_count, function.precise, data, [&](const ElementwiseKernel& each) {
         return each.exists() && each.record == function.record && each.direction == function.direction;
       });
-  Loop loop = {&kernel,          function.table->elementwise_walk[static_cast<int>(data)],
-               function.inputs(),   function.operands(),
-               {},               cost(kernel)};
+  Loop loop = {&kernel,
+               table.elementwise_walk[static_cast<int>(data)],
+               function.inputs(),
+               function.operands(),
+               {},
+               cost(kernel)};
   for (int i = 0; i < loop.operands; ++i)
     loop.sizes[i] = size_of(i >= function.arrays && i < loop.inputs ? kernel.parameter : data);
   const size_t place = Loops::place_of(loop);
@@ -186,9 +190,9 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
 
 // ---- calls without NumPy ----
 
-// NumPy's way from a call to its loop takes longer than the loop for a small array, and it copies what it cannot walk as one run
-// of elements, such as the halves of a packed array, through buffers. A ufunc therefore first looks whether its operands are
-// plain arrays.
+// NumPy's way from a call to its loop takes longer than the loop for a small array, and it copies what it cannot walk as
+// one run of elements, such as the halves of a packed array, through buffers. A ufunc therefore first looks whether its
+// operands are plain arrays.
 
 struct GridJob {
   const Loop* loop;
@@ -309,9 +313,8 @@ py::object call_directly(const Function& function, const Loop& loop, PyObject* c
     if (grid.shape_axes() == 0) return {};  // a scalar
     npy_intp lengths[Grid::most_axes], strides[Grid::most_axes];
     grid.lay_out(loop.sizes[inputs + k], lengths, strides);
-    Py_INCREF(descr);
-    results[k] =
-        checked(PyArray_NewFromDescr(&PyArray_Type, descr, grid.shape_axes(), lengths, strides, nullptr, 0, nullptr));
+    results[k] = checked(PyArray_NewFromDescr(&PyArray_Type, PyArray_DescrFromType(descr->type_num), grid.shape_axes(),
+                                              lengths, strides, nullptr, 0, nullptr));
     grid.add(Operand(reinterpret_cast<PyArrayObject*>(results[k].ptr())));
   }
   grid.merge();
@@ -352,17 +355,16 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
     for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k)
       outputs.keyword(PyTuple_GET_ITEM(keywords, k), args[positional + k]);
     check_outputs(self, outputs.given[0], outputs.given[1]);
-    if (const Loop* const loop = outputs.alone && positional >= function.inputs() ? loop_for(function, args) : nullptr) {
-      Operand parameters[most_parameters];
-      bool plain = true;
-      for (int j = 0; j < function.parameters && plain; ++j) {
-        PyArrayObject* const array = plain_array(args[function.arrays + j], dtype_of(loop->kernel->parameter));
-        plain = array != nullptr;
-        if (plain) parameters[j] = Operand(array);
-      }
-      if (py::object result = plain ? call_directly(function, *loop, args, parameters, outputs.given) : py::object())
-        return result.release().ptr();
+    const Loop* const loop = outputs.alone && positional >= function.inputs() ? loop_for(function, args) : nullptr;
+    bool plain = loop != nullptr;
+    Operand parameters[most_parameters];
+    for (int j = 0; j < function.parameters && plain; ++j) {
+      PyArrayObject* const array = plain_array(args[function.arrays + j], dtype_of(loop->kernel->parameter));
+      plain = array != nullptr;
+      if (plain) parameters[j] = Operand(array);
     }
+    if (plain)
+      if (py::object result = call_directly(function, *loop, args, parameters, outputs.given)) return result.release().ptr();
     return numpy_call(self, args, nargs, keywords);
   });
 }

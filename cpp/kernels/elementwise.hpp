@@ -257,7 +257,9 @@ struct ElementwiseWalker {
 
   static constexpr int count(const ElementwiseKernel& kernel) { return kernel.arrays + kernel.parameters + kernel.outputs; }
   static constexpr ptrdiff_t size(ptrdiff_t stride) { return stride < 0 ? -stride : stride; }
-  static constexpr bool across(ptrdiff_t stride, ptrdiff_t row_stride) { return row_stride != 0 && size(row_stride) < size(stride); }
+  static constexpr bool across(ptrdiff_t stride, ptrdiff_t row_stride) {
+    return row_stride != 0 && size(row_stride) < size(stride);
+  }
 };
 
 }  // namespace

@@ -55,7 +55,8 @@ __attribute__((noinline)) void scatter(const T* from, char* to, ptrdiff_t stride
 }
 // Rows of `piece` to 2 * piece bytes: two pieces that overlap, without a branch for the length.
 template <size_t piece>
-NUMACT_LANE void copy_pieces(const char* from, ptrdiff_t from_step, char* to, ptrdiff_t to_step, ptrdiff_t bytes, ptrdiff_t rows) {
+NUMACT_LANE void copy_pieces(const char* from, ptrdiff_t from_step, char* to, ptrdiff_t to_step, ptrdiff_t bytes,
+                             ptrdiff_t rows) {
   const ptrdiff_t last = bytes - ptrdiff_t(piece);
   for (ptrdiff_t r = 0; r < rows; ++r, from += from_step, to += to_step) {
     char head[piece], tail[piece];
@@ -197,6 +198,10 @@ template <class S, class T>
 NUMACT_LANE T* target(char* to, const Block& block, T* buffer, ptrdiff_t whole) {
   const bool direct = same<S, T> && is_contiguous<S>(block) && block.size() == whole;
   return direct ? reinterpret_cast<T*>(to) : buffer;
+}
+template <class S, class T>
+NUMACT_LANE T* target(char* to, ptrdiff_t stride, T* buffer, ptrdiff_t n, ptrdiff_t whole) {
+  return target<S>(to, Block{stride, n}, buffer, whole);
 }
 template <class S, class T>
 NUMACT_LANE void store(const T* from, char* to, const Block& block) {
