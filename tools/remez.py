@@ -16,9 +16,54 @@ mp.dps = 60
 Function = Callable[[mpf], mpf]
 
 
-def nodes(count: int, lower: mpf, upper: mpf) -> list[mpf]:
+def nodes(lower: mpf, upper: mpf, count: int) -> list[mpf]:
+    """Chebyshev nodes of an interval."""
     middle, half = (lower + upper) / 2, (upper - lower) / 2
     return [middle - half * mpmath.cos(mpmath.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
+
+
+def remez(
+    f: Function, powers: Sequence[int], weight: Function, lower: mpf, upper: mpf, *, rounds: int = 30, grid: int = 2000
+) -> tuple[list[mpf], mpf]:
+    """Coefficients c minimising max |weight(x) (f(x) - sum c_k x^powers[k])| over [lower, upper], and that maximum."""
+    points = nodes(lower, upper, grid)
+    table = [(weight(x), f(x), [x**k for k in powers]) for x in points]
+    unknowns = len(powers)
+    start = [bisect.bisect_left(points, x) for x in nodes(lower, upper, unknowns + 1)]
+    return exchange(table, start, rounds=rounds)
+
+
+def rational(
+    f: Function,
+    degrees: tuple[int, int],
+    weight: Function,
+    points: Sequence[mpf],
+    *,
+    rounds: int = 10,
+) -> tuple[list[mpf], list[mpf], mpf]:
+    """N and D, D(0) = 1, of the given degrees, that nearly minimise max |weight (f - N / D)| over the points.
+
+    Loeb's iteration: f D - N is linear in the coefficients; its weight takes the D of the round before.
+    """
+    numerator, denominator = range(degrees[0] + 1), range(1, degrees[1] + 1)
+    values, weights = [f(x) for x in points], [weight(x) for x in points]
+    basis = [
+        [x**k for k in numerator] + [-value * x**k for k in denominator]
+        for x, value in zip(points, values, strict=True)
+    ]
+    unknowns, last = len(basis[0]), len(points) - 1
+    start = [i * last // unknowns for i in range(unknowns + 1)]
+    d = [(1 + x / 3) ** degrees[1] for x in points]
+    for _ in range(rounds):
+        table = [(w / each, value, row) for w, each, value, row in zip(weights, d, values, basis, strict=True)]
+        coefficients, _ = exchange(table, start)
+        n_coefficients, d_coefficients = coefficients[: degrees[0] + 1], [mpf(1), *coefficients[degrees[0] + 1 :]]
+        d = [mpmath.polyval(d_coefficients[::-1], x) for x in points]
+    errors = (
+        abs(w * (value - mpmath.polyval(n_coefficients[::-1], x) / each))
+        for w, value, x, each in zip(weights, values, points, d, strict=True)
+    )
+    return n_coefficients, d_coefficients, max(errors)
 
 
 def alternation(errors: Sequence[mpf], count: int) -> list[int]:
@@ -34,37 +79,6 @@ def alternation(errors: Sequence[mpf], count: int) -> list[int]:
     return extrema
 
 
-def remez(
-    f: Function, powers: Sequence[int], weight: Function, lower: mpf, upper: mpf, *, rounds: int = 30, grid: int = 2000
-) -> tuple[list[mpf], mpf]:
-    """Coefficients c minimising max |weight(x) (f(x) - sum c_k x^powers[k])| over [lower, upper], and that maximum."""
-    unknowns = len(powers)
-    points = nodes(grid, lower, upper)
-    table = [(weight(x), f(x), [x**k for k in powers]) for x in points]
-    reference = [bisect.bisect_left(points, x) for x in nodes(unknowns + 1, lower, upper)]
-    coefficients: list[mpf] = []
-    worst = mpf("inf")
-    for _ in range(rounds):
-        matrix, right = mpmath.matrix(unknowns + 1), mpmath.matrix(unknowns + 1, 1)
-        for row, index in enumerate(reference):
-            w, value, basis = table[index]
-            for column, entry in enumerate(basis):
-                matrix[row, column] = entry
-            matrix[row, unknowns] = (-1) ** row / w
-            right[row] = value
-        solution = mpmath.lu_solve(matrix, right)
-        coefficients, level = [solution[i] for i in range(unknowns)], abs(solution[unknowns])
-        errors = [w * (v - mpmath.fdot(coefficients, basis)) for w, v, basis in table]
-        worst = max(abs(e) for e in errors)
-        if worst < level * mpf("1.0005"):
-            break
-        extrema = alternation(errors, unknowns + 1)
-        if len(extrema) < unknowns + 1:
-            break
-        reference = extrema
-    return coefficients, worst
-
-
 def rational_remez(
     f: Function,
     degrees: tuple[int, int],
@@ -78,7 +92,7 @@ def rational_remez(
     """The same for a quotient of polynomials n and d, d(0) = 1: their coefficients, and the maximum."""
     above, below = degrees
     unknowns = above + below + 1
-    points = nodes(grid, lower, upper)
+    points = nodes(lower, upper, grid)
     values, weights = [f(x) for x in points], [weight(x) for x in points]
     divisors = [mpf(1)] * grid
     reference = [int((i + 0.5) * grid / (unknowns + 1)) for i in range(unknowns + 1)]
@@ -117,6 +131,34 @@ def rational_remez(
             break
         reference = extrema
     return numerator, denominator, worst
+
+
+def exchange(
+    table: Sequence[tuple[mpf, mpf, list[mpf]]], start: list[int], *, rounds: int = 30
+) -> tuple[list[mpf], mpf]:
+    """Coefficients c minimising max |weight (value - sum c_k basis_k)| over rows of a table, and that maximum."""
+    unknowns, reference = len(start) - 1, start
+    coefficients: list[mpf] = []
+    worst = mpf("inf")
+    for _ in range(rounds):
+        matrix, right = mpmath.matrix(unknowns + 1), mpmath.matrix(unknowns + 1, 1)
+        for row, index in enumerate(reference):
+            w, value, basis = table[index]
+            for column, entry in enumerate(basis):
+                matrix[row, column] = entry
+            matrix[row, unknowns] = (-1) ** row / w
+            right[row] = value
+        solution = mpmath.lu_solve(matrix, right)
+        coefficients, level = [solution[i] for i in range(unknowns)], abs(solution[unknowns])
+        errors = [w * (v - mpmath.fdot(coefficients, basis)) for w, v, basis in table]
+        worst = max(abs(e) for e in errors)
+        if worst < level * mpf("1.0005"):
+            break
+        extrema = alternation(errors, unknowns + 1)
+        if len(extrema) < unknowns + 1:
+            break
+        reference = extrema
+    return coefficients, worst
 
 
 def show(title: str, coefficients: Sequence[mpf], error: mpf, *, single: bool = False) -> None:

@@ -1,13 +1,17 @@
-// gelu(x) = x Phi(x), Phi the normal distribution function; gelu'(x) = Phi(x) + x phi(x). With a = |x|:
-//   gelu  = max(x, 0) - a Phi(-a); x/2 + x (Phi(x) - 1/2) for a < 1/2, where a Phi(-a) would have more roundings
+// gelu(x) = x Phi(x), Phi the normal distribution function; gelu'(x) = Phi(x) + x phi(x). With a = |x| and lanes/normal.hpp:
+//   gelu  = max(x, 0) - a Phi(-a); x (1/2 + x P(x^2)) for a < 1/2, which saves roundings
 //   gelu' = gelu'(-a) for x < 0, 1 - gelu'(-a) for x >= 0
 // gelu(-infinity) = -0.0.
+//
+// Largest errors found, in ulp. float32 forward, all inputs from -16 to 4: 2.3993 at -0x1.5c744p+0, precise 0.5327; backward
+// 3.81 at x = -1.83, precise 0.5094. float64, 400,000 points: forward 2.36 at -1.4248, backward 3.65 at x = -0.31.
 #pragma once
 #include "../lanes/normal.hpp"
 
 namespace numact {
 namespace {
 
+// For products: gelu = factor * fraction * 2^n, gelu' = slope * 2^m, the powers apart.
 template <class A>
 struct GeluParts {
   using word = typename A::word;
@@ -21,17 +25,19 @@ struct GeluParts {
         central(!A::wide && absolute(x_) < word(0.5)),
         x(x_),
         factor(left && !central ? -1 : x_),
-        deviate(at_most(absolute(x_), word(for_float32<A> ? 24.5 : 66.3))),
+        deviate(at_most(absolute(x_), word(for_float32<A> ? 24.5 : 66.3)), -root_of_2pi_excess<A>),
         e(exp_negative<A>(-deviate.half, -deviate.half_rest)) {}
   NUMACT_LANE word fraction() const {
     const TailFraction<A> tail(deviate);
-    const word t = e.mantissa * (left ? tail.a_d : tail.d) / tail.denominator(), outside = either(t);
+    const word numerator = left ? tail.a_d : tail.d;
+    const word t = exp_negative<A>(-deviate.half, -deviate.half_rest, numerator).mantissa / tail.denominator();
+    const word outside = either(t);
     if constexpr (A::wide) return outside;
     return central ? multiply_add<A>(x, central_fraction<A>(deviate.square), word(0.5)) : outside;
   }
   NUMACT_LANE Power<A> power() const { return select<A>(left && !central, e.power, unit_power<A>()); }
   NUMACT_LANE word slope() const {
-    return either(e.mantissa * (word(1 / root_of_2pi) * slope_fraction<A>(deviate)));
+    return either(e.mantissa * slope_fraction<A>(deviate) / word(root_of_2pi));
   }
   NUMACT_LANE Power<A> slope_power() const { return select<A>(left, e.power, unit_power<A>()); }
 
@@ -45,7 +51,7 @@ struct Gelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     using L = Logistic<A>;
-    const Deviate<A> deviate(not_above(absolute(x), T(for_float32<A> ? 15 : 39)), for_float32<A> ? 0 : T(-7.312e-17));
+    const Deviate<A> deviate(not_above(absolute(x), T(for_float32<A> ? 15 : 39)), -root_of_2pi_excess<A>);
     const TailFraction<A> tail(deviate);
     const Scaled<A> growth(deviate.half, L::shift, deviate.half_rest);
     const T scaled = tail.a_d / (growth.power * tail.denominator_times(growth.p));

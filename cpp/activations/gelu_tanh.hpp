@@ -1,7 +1,13 @@
-// gelu_tanh(x) = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) = x sigmoid(t), t = 2 sqrt(2/pi) (x + 0.044715 x^3): see
-// swish.hpp, with u = x t'(x). gelu_tanh(-infinity) = -0.0.
+// gelu_tanh(x) = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) = x sigmoid(t), t = 2 sqrt(2/pi) (x + 0.044715 x^3). With
+// t = t(|x|) and e = exp(-t):
+//   gelu_tanh' = e (1 + e - |x| t') / (1 + e)^2 for x < 0, 1 - that for x >= 0
+// gelu_tanh(-infinity) = -0.0.
+//
+// Largest errors found, in ulp. float32 forward, all inputs from -16 to -0.5 and a seventh of the others: 1.9865 at
+// -0x1.fe8756p-10, precise 0.5010; backward 0.5015. float64, 600,000 points: forward 1.90 at -0.0158, backward 3.60 at
+// x = -7.1129.
 #pragma once
-#include "swish.hpp"
+#include "../lanes/exp.hpp"
 
 namespace numact {
 namespace {
@@ -10,12 +16,12 @@ struct GeluTanh {
   static constexpr long double linear = 1.5957691216057307117597842397375275L;  // 2 sqrt(2/pi)
   static constexpr long double cubic = 0.0713548162726002487763387522798635L;   // 0.044715 * 2 sqrt(2/pi)
 
-  // t in two words.
+  // t in two words, or the exponential would amplify its rounding. x t'(x) - t is twice the cubic term.
   template <class A>
   struct Cubic {
     using word = typename A::word;
-    // linear in so few bits that factor - leading is exact, and the rest
-    static constexpr word grid = Format<word>::round_magic * (sizeof(word) == sizeof(float) ? word(0x1p-20) : word(0x1p-46));
+    static constexpr word grid = Format<word>::round_magic * word(Logistic<A>::is_float ? 0x1p-20 : 0x1p-46);
+    // of so few bits that factor - leading is exact
     static constexpr word leading = A::wide ? word(linear) : (word(linear) + grid) - grid;
     word x, square, value, rest;
 
@@ -40,7 +46,7 @@ struct GeluTanh {
   NUMACT_LANE static T backward(T dy, T x) {
     const Cubic<A> t(at_most(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
     const Decay<A> decay(Reduced<A>(-t.value, 0, -t.rest));
-    // 1 + e - x t'(x) and (1 + e)^2, and what their largest roundings left out
+    // 1 - t and (1 + e)^2, and what their roundings left out
     const T e = decay.value(), sum = 1 - t.value, sum_rest = A::wide ? 0 : 1 - (sum + t.value) - t.rest;
     const T product = e * (e + 2), square = 1 + product;
     const T square_rest = A::wide ? 0 : (product - (square - 1)) * multiply_add<A>(e, T(-0.75), T(1));

@@ -163,18 +163,19 @@ struct Reduced {
 };
 
 // exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a deep arithmetic needs it; a below the lowest
-// counts as the lowest.
+// counts as the lowest. A factor, except in two words, is multiplied into the mantissa.
 template <class A>
 struct Exponential {
   typename A::number mantissa;
   Power<A> power;
 };
 template <class A>
-NUMACT_LANE Exponential<A> exp_negative(typename A::word a, [[maybe_unused]] typename A::word a_lo = 0) {
+NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_lo = 0,
+                                        [[maybe_unused]] typename A::word factor = 1) {
   const Reduced<A> x(-at_most(-a, -ExpConstants<A>::lowest), 0, A::paired ? 0 : a_lo);
   typename A::number mantissa;
   if constexpr (!A::paired) {
-    mantissa = 1 + x.expm1();
+    mantissa = multiply_add<A>(x.expm1(), factor, factor);
   } else {
     const auto r = x.r + a_lo;
     const auto leading = fast_two_sum(typename A::word(1), r);

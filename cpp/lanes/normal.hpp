@@ -1,11 +1,11 @@
-// The normal distribution function Phi and what gelu'(x) = Phi(x) + x phi(x) takes of it. For a >= 0, with P, N and D by
-// Remez, tools/fit_normal.py:
-//   Phi(x) - 1/2 = x P(x^2), |x| <= 1/2: float degree 3, 2^-28.7 of Phi; double degree 7, 2^-60.4.
-//   Phi(-a) = exp(-a^2/2) D(a) / (sqrt(2 pi) a D(a) + N(a)): Single degrees 3 and 4 from 1/2 to 15, 2^-26.2; Wide and Portable
-//     4 and 5 from 0 to 24.5, 2^-29.7; Double 8 and 9 from 1/2 to 39, 2^-54.8, up to 66 2^-49.
-//   gelu'(-a) = phi(a) (root - a) (1 + N(a) / D(a)): float results 4 and 5 up to 24.5, 2^-30.8; double 9 and 10 up to 66.3,
+// The normal distribution function Phi, and what gelu'(x) = Phi(x) + x phi(x) takes of it. Polynomials P, N, D by Remez,
+// tools/fit_normal.py, with relative errors; a >= 0:
+//   Phi(x) = 1/2 + x P(x^2), |x| <= 1/2: float32 degree 3, 2^-28.7; float64 degree 7, 2^-60.4.
+//   Phi(-a) = exp(-a^2/2) D(a) / (sqrt(2 pi) a D(a) + N(a)): Single degrees 3, 4 from 1/2 to 14, 2^-26.4; Wide and Portable
+//     4, 5 from 0 to 24.5, 2^-29.7; Double 9, 10 from 1/2 to 66.3, 2^-59.7.
+//   gelu'(-a) = phi(a) (root - a) (1 + N(a) / D(a)): float32 degrees 4, 5 up to 24.5, 2^-30.8; float64 9, 10 up to 66.3,
 //     2^-58.5.
-// The coefficients of N and D are positive, so that nothing cancels; the larger a, the less the quotient depends on them.
+// All coefficients of N and D are positive, so that nothing cancels, and the larger a, the less the quotient depends on them.
 #pragma once
 #include "exp.hpp"
 
@@ -15,9 +15,12 @@ namespace {
 template <class A>
 constexpr bool for_float32 = A::wide || sizeof(typename A::word) == sizeof(float);
 
+// A double takes it too large by 7.3e-17 of it; the exponent makes up for that, and N has the same factor.
 constexpr long double root_of_2pi = 2.506628274631000502415765284811045253L;
+template <class A>
+constexpr typename A::word root_of_2pi_excess = for_float32<A> ? 0 : 7.312045494e-17;
 
-// a, a^2, and a^2/2 with what its rounding left out: the exponential would amplify it.
+// a, a^2, and a^2/2 in two words, or the exponential would amplify its rounding; `more` is added to it.
 template <class A>
 struct Deviate {
   using word = typename A::word;
@@ -35,12 +38,12 @@ template <class A>
 NUMACT_LANE typename A::word central_fraction(typename A::word square) {
   using T = typename A::word;
   if constexpr (for_float32<A>) {
-    return horner<A>(square, T(0x1.98845208b10d8p-2), T(-0x1.105748a555f18p-4), T(0x1.466904cb557d7p-7),
-                     T(-0x1.2662f4d265900p-10));
+    return horner<A>(square, T(0x1.98845208ad871p-2), T(-0x1.105748a2e512bp-4), T(0x1.4669043ae26dfp-7),
+                     T(-0x1.2662eba1c70b7p-10));
   } else {
-    return polynomial<A>(square, square * square, 0x1.9884533d43650p-2, -0x1.1058377e2ce56p-4, 0x1.46d042975a957p-7,
-                         -0x1.37403f608c0b1p-10, 0x1.e42b044ab0d7cp-14, -0x1.3ce6e19356ff4p-17, 0x1.64fb24ce3b4abp-21,
-                         -0x1.4dc7ba6bb85a3p-25);
+    return polynomial<A>(square, square * square, 0x1.9884533d43650p-2, -0x1.1058377e2ce56p-4, 0x1.46d042975a956p-7,
+                         -0x1.37403f608c056p-10, 0x1.e42b044aacd0cp-14, -0x1.3ce6e19290508p-17, 0x1.64fb24a81087cp-21,
+                         -0x1.4dc7b78eaed21p-25);
   }
 }
 
@@ -53,28 +56,28 @@ NUMACT_LANE T exact_multiply_add(T a, T b, T c) {
   return sum.hi + (sum.lo + product_error(a, b, product));
 }
 
-// Phi(-a) exp(a^2/2) = D / (sqrt(2 pi) a D + N).
+// Phi(-a) exp(a^2/2) = D / (sqrt(2 pi) a D + N), a from 1/2 on, in Wide from 0.
 template <class A>
 struct TailFraction {
   using word = typename A::word;
-  word d, a_d, n;
+  word d, a_d, n;  // D, a D, N
 
   NUMACT_LANE explicit TailFraction(Deviate<A> x) {
     word d_rest, n_rest, n_first;
     if constexpr (A::wide) {
-      n_first = 2;
-      n_rest = polynomial<A>(x.a, x.square, 0x1.4b591b042e368p+0, 0x1.bc63e1c26b071p-2, 0x1.456b1a23b6c97p-4,
-                             0x1.bdd9cf9d1b007p-8);
-      d_rest = polynomial<A>(x.a, x.square, 0x1.1a439774c71abp+0, 0x1.2a4019d60245ap-1, 0x1.6d4a2b4757b98p-3,
-                             0x1.03b5aefb5b86dp-5, 0x1.63b885c9b1a83p-9);
+      n_first = 0x1.00000004e9854p+1;
+      n_rest = polynomial<A>(x.a, x.square, 0x1.4b58ebed05ecbp+0, 0x1.bc6379386c0aep-2, 0x1.456aa6fe6e649p-4,
+                             0x1.bdd8e64b3278fp-8);
+      d_rest = polynomial<A>(x.a, x.square, 0x1.1a437fe926d2fp+0, 0x1.2a3fea425a8e0p-1, 0x1.6d49d17d8971dp-3,
+                             0x1.03b5533a34a47p-5, 0x1.63b7cb960b417p-9);
     } else if constexpr (sizeof(word) == sizeof(float)) {
-      n_first = 0x1.fffdbap+0f;
-      n_rest = polynomial<A>(x.a, x.square, 0x1.13bc10p+0f, 0x1.2a6c10p-2f, 0x1.262e7ep-5f);
-      d_rest = polynomial<A>(x.a, x.square, 0x1.fcdac6p-1f, 0x1.d92608p-2f, 0x1.db5794p-4f, 0x1.d59d0ap-7f);
+      n_first = 0x1.fffdd8p+0f;
+      n_rest = polynomial<A>(x.a, x.square, 0x1.1288eap+0f, 0x1.286dbap-2f, 0x1.23011cp-5f);
+      d_rest = polynomial<A>(x.a, x.square, 0x1.fba86p-1f, 0x1.d70bd4p-2f, 0x1.d81da4p-4f, 0x1.d08e66p-7f);
     } else {
-      n_first = 0x1.fffffffffd03bp+0;
-      n_rest = polynomial<A>(x.a, x.square, 0x1.4bb20e780cebfp+1, 0x1.b480ad882f158p+0, 0x1.748815b2d9f57p-1,
-                             0x1.c0d03fd2e2e7dp-3, 0x1.897c2d1b20abbp-5, 0x1.f58a9475bfabcp-8, 0x1.c1970b5938f79p-11,
+      n_first = 0x1.fffffffffd03cp+0;
+      n_rest = polynomial<A>(x.a, x.square, 0x1.4bb20e780cebfp+1, 0x1.b480ad882f158p+0, 0x1.748815b2d9f58p-1,
+                             0x1.c0d03fd2e2e7ep-3, 0x1.897c2d1b20abcp-5, 0x1.f58a9475bfabdp-8, 0x1.c1970b5938f79p-11,
                              0x1.037a40ae5bc66p-14, 0x1.2ba02626f4071p-19);
       d_rest = polynomial<A>(x.a, x.square, 0x1.c04916d8ba5cap+0, 0x1.83706b789fc16p+0, 0x1.acf42009bc179p-1,
                              0x1.4e6b169464a02p-2, 0x1.7e816955c1d2fp-4, 0x1.4514012509d12p-6, 0x1.96a4515be84ffp-9,
@@ -91,7 +94,7 @@ struct TailFraction {
   }
 };
 
-// gelu'(-a) / phi(a)
+// gelu'(-a) / phi(a), relatively exact also near the root.
 template <class A>
 NUMACT_LANE typename A::word slope_fraction(Deviate<A> x) {
   using T = typename A::word;
