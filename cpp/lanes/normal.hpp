@@ -87,7 +87,7 @@ struct TailFraction {
     d = multiply_add<A>(x.a, d_rest, word(1));
     a_d = exact_multiply_add<A>(x.square, d_rest, x.a);
   }
-  NUMACT_LANE word denominator() const { return multiply_add<A>(word(root_of_2pi), a_d, n); }
+  NUMACT_LANE word denominator() const { return exact_multiply_add<A>(word(root_of_2pi), a_d, n); }
   // (1 + p) times it, with one rounding that counts.
   NUMACT_LANE word denominator_times(word p) const {
     return exact_multiply_add<A>(word(root_of_2pi), a_d, exact_multiply_add<A>(p, denominator(), n));
