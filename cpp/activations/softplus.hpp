@@ -3,10 +3,10 @@
 //   softplus' = sigmoid(t) = 1 / (1 + e) for t >= 0,  e / (1 + e) for t < 0;  from the output 1 - exp(-beta y)
 // log_sigmoid(x) = -softplus(-x), log_sigmoid'(x) = sigmoid(-x).
 // There is no threshold from which on it is x. The limit 0 at minus infinity.
-// float would hold the bound of softplus for beta = 1 only: 2.8 ulp were found for others.
 //
-// Largest errors found, in ulp, all levels, samples. float32 forward: softplus 0.5171, log_sigmoid 2.36, precise 0.5171. float32
-// backward: SB, precise 0.5006. float64 forward: softplus FF, log_sigmoid LF; backward FB.
+// Largest errors found, in ulp, on samples of all levels. float32 forward: softplus 2.39 with FMA, 0.53 without, in double
+// (float would give 2.55); log_sigmoid 2.12; precise 0.53. float32 backward 2.97, precise 0.5011. float64 forward 2.41
+// (beta = 20), backward 2.79.
 #pragma once
 #include "../lanes/log1p.hpp"
 

@@ -1,11 +1,14 @@
-// tanh_shrink(x) = x - tanh(x), an odd polynomial x t p(t), t = x^2, for |x| <= 3/4, where the difference would cancel.
-// tanh_shrink'(x) = tanh(x)^2.
-// p by Remez, tools/fit_tanh_shrink.py, error relative to x - tanh(x): Wide and Portable degree 6, 2^-29.0; Paired
-// degree 13, 2^-59.0, its leading coefficient 1/3.
+// tanh_shrink(x) = x - tanh(x) = x t / (3 + t + t k(t)), t = x^2, without cancellation; from |x| = 8.5 (float64: 18.5)
+// on less than half an ulp from x -+ 1.
+// tanh_shrink'(x) = tanh(x)^2: t / (1 + t v(t)) for |x| < 5/4, else 1 - 4 e / (1 + e)^2, e = exp(-2|x|); in double for
+// a float32 result (x r(t))^2.
+// k and r are quotients of polynomials with positive coefficients, v a polynomial, all by Remez,
+// tools/fit_tanh_shrink.py, error relative to the function: k of degrees 3 and 3, 2^-27.6, in Double 8 and 8, 2^-57.2;
+// r 5 and 5, 2^-32.5; v Single degree 5, 2^-28.4, Double 11, 2^-56.1.
 //
-// Largest errors found over samples of every binade, in ulp. float32 and precise forward 0.5292 at 0x1.d750bp-2,
-// backward 0.5075 at x = 0x1.cde42cp-4, dy = -8.9411e28. float64 forward 0.985 at -0x1.7ffffffdb01f7p-1, backward 1.95
-// at x = 0x1.631ce99c17p-3.
+// Largest errors found, in ulp, on samples of all levels. float32 forward 1.56, backward 2.89 at x = -0.26444676;
+// precise 0.5827 and 0.5057. float64 forward 1.51 at 0x1.0000000eeda1cp+0, backward 2.94 at x = 0x1.ffffffc687a33p-1
+// (no FMA).
 #pragma once
 #include "../lanes/exp.hpp"
 
@@ -37,7 +40,8 @@ struct TanhShrink {
       // Four roundings in a row would be too many.
       const T cube = near * t, low = multiply_add<A>(near, product_error(near, near, t), product_error(near, t, cube));
       const T sum = multiply_add<A>(near, near, T(3)), sum_low = product_error(near, near, sum - 3);
-      const T divisor = sum + multiply_add<A>(t, n / d, sum_low), reciprocal = 1 / divisor, quotient = cube * reciprocal;
+      const T divisor = sum + multiply_add<A>(t, n / d, sum_low), reciprocal = 1 / divisor;
+      const T quotient = cube * reciprocal;
       y = multiply_add<A>(reciprocal, low - product_error(divisor, quotient, cube), quotient);
     }
     return with_sign_of((a - near) + y, x);
@@ -66,7 +70,7 @@ struct TanhShrink {
                           0x1.50dffe0a42d5fp-36);
       }
       const Decay<A> decay(2 * a);
-      const T e = decay.times(1), far = 1 - 4 * e / multiply_add<A>(e, e + 2, T(1));
+      const T e = decay.value(), far = 1 - 4 * e / multiply_add<A>(e, e + 2, T(1));
       const bool is_near = a < T(1.25);
       return dy * (is_near ? a / multiply_add<A>(t, v, T(1)) : far) * (is_near ? a : T(1));
     }

@@ -222,8 +222,10 @@ struct Decay {
   NUMACT_LANE Decay(word p_given, Power<A> power_given) : p(p_given), power(power_given) {}
   NUMACT_LANE explicit Decay(word a, word a_lo = 0) : Decay(Reduced<A>(-at_most(a, largest), 0, -a_lo)) {}
   NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(numact::power_of_two<A>(x.n)) {}  // a at most `largest`
+  // x exp(-a), zeros and infinities with their sign.
+  NUMACT_LANE word times(word x) const { return scaled(x) * power.rest * (1 + p); }
   // x y exp(-a); y is finite, at most 1 + a. less: what is taken off 1 + p. By halves: 1 + p may be above 1, and x the largest.
-  NUMACT_LANE word times(word x, word y = 1, word less = 0) const {
+  NUMACT_LANE word times(word x, word y, word less = 0) const {
     const word half = y / 2;
     return scaled(x) * multiply_add<A>(p - less, half, half) * (2 * power.rest);
   }
