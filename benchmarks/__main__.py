@@ -22,7 +22,10 @@ from typing import Any
 from . import peers  # imports PyTorch before numact, so that it runs as it does alone
 from .report import Picture
 
-SECTIONS = ("cells",)
+SECTIONS = (
+    "cells", "rows", "gated", "gradients", "halves", "layouts", "sgd", "calls", "threads", "chain", "training",
+    "package",
+)  # fmt: skip
 
 
 def positive(text: str) -> float:
