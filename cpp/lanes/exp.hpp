@@ -170,12 +170,11 @@ struct Exponential {
   Power<A> power;
 };
 template <class A>
-NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_lo = 0,
-                                        [[maybe_unused]] typename A::word factor = 1) {
+NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_lo = 0) {
   const Reduced<A> x(-at_most(-a, -ExpConstants<A>::lowest), 0, A::paired ? 0 : a_lo);
   typename A::number mantissa;
   if constexpr (!A::paired) {
-    mantissa = multiply_add<A>(x.expm1(), factor, factor);
+    mantissa = 1 + x.expm1();
   } else {
     const auto r = x.r + a_lo;
     const auto leading = fast_two_sum(typename A::word(1), r);
