@@ -28,7 +28,7 @@ struct Mish {
     } else {
       const T r = 1 / d, q = n * r, n_rest = residual(x_e, e, 2 * x_e - n), d_rest = s - (d - 2);
       const T left = multiply_add<A>(r, residual(-q, d, n) + multiply_add<A>(-q, d_rest, n_rest), q);
-      return x < 0 ? left * unit : multiply_add<A>(-2 * near, r, x);
+      return x < 0 ? left * unit : with_sign_of(multiply_add<A>(-2 * near, r, x), x);
     }
   }
   template <class A, class T = typename A::word>

@@ -21,8 +21,8 @@ template <class A, class T = typename A::word>
 NUMACT_LANE T swish_backward(T dy, T t, T t_rest, T u, T u_rest) {
   const Decay<A> decay(absolute(t), t < 0 ? -t_rest : t_rest);
   const T sum = 1 + u;
-  const T left = decay.times(dy, decay.plus(sum, u_rest)), right = dy * multiply_add<A>(decay.value(), sum, T(1));
-  return (t < 0 ? left : right) / decay.plus_one_squared();
+  const T slope = (t < 0 ? decay.plus(sum, u_rest) : multiply_add<A>(decay.value(), sum, T(1))) / decay.plus_one_squared();
+  return t < 0 ? decay.times(dy, slope) : dy * slope;
 }
 
 struct Silu {
@@ -79,7 +79,8 @@ struct Swish {
     const Product<A> p(x, beta);
     const Decay<A> decay(absolute(p.t), p.t < 0 ? -p.rest : p.rest);
     const T d = decay.plus(1);
-    return (p.t < 0 ? decay.times_finite(finite<A>(x), decay.rest_of_sum(d)) : x) / d;
+    const T left = with_sign_of(decay.times_finite(finite<A>(x), decay.rest_of_sum(d)), x);
+    return (p.t < 0 ? left : x) / d;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T beta) {

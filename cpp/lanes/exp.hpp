@@ -60,6 +60,10 @@ struct Power {
   NUMACT_LANE Power(typename A::word p, typename A::word r) : part(p), rest(r) {}
   // Not trivial on purpose: clang would return two floats as one vector, which it then does not take apart in a loop.
   NUMACT_LANE Power(const Power& other) : part(other.part), rest(other.rest) {}
+  NUMACT_LANE Power& operator=(const Power& other) {
+    part = other.part, rest = other.rest;
+    return *this;
+  }
 };
 template <class A>
 NUMACT_LANE Power<A> unit_power() {
