@@ -35,13 +35,14 @@ struct Glu {
 };
 
 struct Swiglu {
-  // gate meets a value only where their product cannot overflow before the quotient does, nor underflow.
+  // gate and value meet first where that cannot overflow, else last, where it cannot underflow.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     const Decay<A> decay(absolute(gate));
-    const T near = limited<A>(gate), d = decay.plus(1), left = decay.times(value, near, decay.rest_of_sum(d));
-    const bool later = gate > 1;
-    return (gate < 0 ? left : later ? gate : gate * value) / d * (later ? value : T(1));
+    const bool last = absolute(gate) > 1;
+    const T d = decay.plus(1), first = last ? gate : gate * value;
+    const T left = decay.times(last ? value : first, last ? limited<A>(gate) : T(1), decay.rest_of_sum(d));
+    return gate < 0 ? left / d : first / d * (last ? value : T(1));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {

@@ -241,9 +241,7 @@ struct Decay {
   // x + rest + exp(-a) with one rounding where x and exp(-a) nearly cancel.
   NUMACT_LANE word plus(word x, word rest = 0) const { return multiply_add<A>(p, power_of_two(), x + power_of_two() + rest); }
   // What the rounding of d = 1 + exp(-a) left out.
-  NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const {
-    return A::wide ? 0 : residual(p, power_of_two(), (1 + power_of_two()) - d);
-  }
+  NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
   // (1 + exp(-a))^2
   NUMACT_LANE word plus_one_squared() const {
     const word d = plus(1);
