@@ -21,7 +21,8 @@ template <class A, class T = typename A::word>
 NUMACT_LANE T swish_backward(T dy, T t, T t_rest, T u, T u_rest) {
   const Decay<A> decay(absolute(t), t < 0 ? -t_rest : t_rest);
   const T sum = 1 + u;
-  const T slope = (t < 0 ? decay.plus(sum, u_rest) : multiply_add<A>(decay.value(), sum, T(1))) / decay.plus_one_squared();
+  const T slope = (t < 0 ? decay.plus(sum, u_rest) : exact_multiply_add<A>(decay.value(), sum, T(1))) /
+                  decay.plus_one_squared();
   return t < 0 ? decay.times(dy, slope) : dy * slope;
 }
 

@@ -233,6 +233,15 @@ NUMACT_LANE typename A::word multiply_add(typename A::word a, typename A::word b
   return a * b + c;
 }
 
+// a * b + c with one rounding that counts, also without FMA.
+template <class A, class T = typename A::word>
+NUMACT_LANE T exact_multiply_add(T a, T b, T c) {
+  if constexpr (A::fused || A::wide) return multiply_add<A>(a, b, c);
+  const T product = a * b;
+  const Pair<T> sum = two_sum(product, c);
+  return sum.hi + (sum.lo + product_error(a, b, product));
+}
+
 // x with infinity brought to the largest number of the result's format, so that 0 times it is 0. NaN stays.
 template <class A>
 NUMACT_LANE typename A::word finite(typename A::word x) {

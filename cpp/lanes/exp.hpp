@@ -230,7 +230,7 @@ struct Decay {
   // x y exp(-a); y is finite, at most 1 + a. less: what is taken off 1 + p. By halves: 1 + p may be above 1, and x the largest.
   NUMACT_LANE word times(word x, word y, word less = 0) const {
     const word half = y / 2;
-    return scaled(x) * multiply_add<A>(p - less, half, half) * (2 * power.rest);
+    return scaled(x) * sum_of_product(p - less, half, half) * (2 * power.rest);
   }
   // x exp(-a) with one rounding for a finite x.
   NUMACT_LANE word times_finite(word x, word less = 0) const {
@@ -238,6 +238,8 @@ struct Decay {
     return multiply_add<A>(p - less, y, y);
   }
   NUMACT_LANE word value() const { return times_finite(1); }
+  // What its rounding left out of e = value().
+  NUMACT_LANE word rest_of_value(word e) const { return multiply_add<A>(p, power_of_two(), power_of_two() - e); }
   // x + rest + exp(-a) with one rounding where x and exp(-a) nearly cancel.
   NUMACT_LANE word plus(word x, word rest = 0) const { return multiply_add<A>(p, power_of_two(), x + power_of_two() + rest); }
   // What the rounding of d = 1 + exp(-a) left out.
@@ -245,10 +247,14 @@ struct Decay {
   // (1 + exp(-a))^2
   NUMACT_LANE word plus_one_squared() const {
     const word d = plus(1);
-    return multiply_add<A>(d, d, 2 * d * rest_of_sum(d));
+    return sum_of_product(d, d, 2 * d * rest_of_sum(d));
   }
 
  private:
+  // float holds its bounds with two roundings here.
+  NUMACT_LANE static word sum_of_product(word a, word b, word c) {
+    return sizeof(word) == sizeof(double) ? exact_multiply_add<A>(a, b, c) : multiply_add<A>(a, b, c);
+  }
   NUMACT_LANE word scaled(word x) const { return A::wide ? x : x * power.part * power.part; }
   NUMACT_LANE word power_of_two() const { return scaled(1) * power.rest; }
 };

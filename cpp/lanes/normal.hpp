@@ -47,15 +47,6 @@ NUMACT_LANE typename A::word central_fraction(typename A::word square) {
   }
 }
 
-// a * b + c with one rounding that counts, also without FMA.
-template <class A, class T = typename A::word>
-NUMACT_LANE T exact_multiply_add(T a, T b, T c) {
-  if constexpr (A::fused || A::wide) return multiply_add<A>(a, b, c);
-  const T product = a * b;
-  const Pair<T> sum = two_sum(product, c);
-  return sum.hi + (sum.lo + product_error(a, b, product));
-}
-
 // Phi(-a) exp(a^2/2) = D / (sqrt(2 pi) a D + N), a from 1/2 on, in Wide from 0.
 template <class A>
 struct TailFraction {
