@@ -38,15 +38,16 @@ struct Mish {
     const Decay<A> decay(absolute(a));
     const T e = decay.value(), sum = multiply_add<A>(e, e / 2, e / 2);
     const T slope = multiply_add<A>(e, multiply_add<A>(e, T(0.0625), T(0.25)), quarter + T(0.375));
-    T constant = quarter + T(0.25);  // and what is left over of e
+    const T part = x < 0 ? multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25), d = one + part;
+    T constant = quarter + T(0.25), d_rest = 0;  // and what is left over of e and d
     if constexpr (!A::wide) {
+      const T e_rest = decay.rest_of_value(e);
       const T by_e = multiply_add<A>(e, multiply_add<A>(e, T(0.1875), T(0.5)), quarter + T(0.375));
-      constant = multiply_add<A>(decay.rest_of_value(e), by_e, constant);
+      constant = multiply_add<A>(e_rest, by_e, constant);
+      d_rest = multiply_add<A>(e_rest, (1 + e) / 2, part - (d - one));
     }
-    const T left = multiply_add<A>(e, slope, constant);
-    const T part = x < 0 ? multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25);
-    const T d = one + part, d_rest = A::wide ? 0 : part - (d - one), right = e * e * (d / 2 - quarter * (1 + e));
-    const T quotient = (x < 0 ? decay.times(dy, left) : right) / multiply_add<A>(d, d, 2 * d * d_rest);
+    const T left = multiply_add<A>(e, slope, constant), right = e * e * (d / 2 - quarter * (1 + e));
+    const T quotient = (x < 0 ? decay.times(dy, left) : right) / exact_multiply_add<A>(d, d, 2 * d * d_rest);
     return x < 0 ? quotient : dy * (1 - quotient);
   }
 };
