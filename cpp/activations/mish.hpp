@@ -47,7 +47,10 @@ struct Mish {
       d_rest = multiply_add<A>(e_rest, (1 + e) / 2, part - (d - one));
     }
     const T left = multiply_add<A>(e, slope, constant), right = e * e * (d / 2 - quarter * (1 + e));
-    const T quotient = (x < 0 ? decay.times(dy, left) : right) / exact_multiply_add<A>(d, d, 2 * d * d_rest);
+    const T square = multiply_add<A>(d, d, 2 * d * d_rest);
+    T less = 0;  // for what its rounding left out
+    if constexpr (!A::wide) less = multiply_add<A>(2 * d, d_rest, residual(d, d, -square)) / square;
+    const T quotient = (x < 0 ? decay.times(dy, left, less) : right) / square;
     return x < 0 ? quotient : dy * (1 - quotient);
   }
 };
