@@ -43,7 +43,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                        \
   X(Elu, "elu", Single, Wide, Double, DeepDouble, 0.4, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})          \
   X(Selu, "selu", Single, Single, Double, Double, 0.4, 0, {})                                                          \
-  X(Celu, "celu", Single, Single, Double, Double, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})        \
+  X(Celu, "celu", FusedSingle, Single, Double, Double, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})   \
   X(Sigmoid, "sigmoid", Single, Single, Double, Double, 0.4, 0, {})                                                    \
   X(LogSigmoid, "log_sigmoid", Single, Single, Double, Double, 1.2, 0, {})                                             \
   X(HardSigmoid, "hard_sigmoid", Single, Single, Wide, Wide, 0.1, 0, {})                                               \
@@ -60,7 +60,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Gelu, "gelu", FusedSingle, Single, Double, Double, 1.0, 0, {})                                                     \
   X(GeluTanh, "gelu_tanh", FusedSingle, Wide, Double, Double, 0.8, 0, {})                                              \
   X(QuickGelu, "quick_gelu", Single, Wide, Double, Double, 0.5, 0, {})                                                 \
-  X(Silu, "silu", Single, Single, Double, Double, 0.4, 0, {})                                                          \
+  X(Silu, "silu", Single, FusedSingle, Double, Double, 0.4, 0, {})                                                     \
   X(Swish, "swish", Single, Wide, Double, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                   \
   X(HardSwish, "hard_swish", Single, Single, Wide, Wide, 0.12, 0, {})                                                  \
   X(Mish, "mish", Single, Wide, Double, Double, 1.1, 0, {})                                                            \

@@ -30,7 +30,7 @@ ERRORS: dict[str, dict[tuple[str, str, str], tuple[float, float, str]]] = {
 def bound(key: Key, error: float) -> float:
     """What is promised where `error` was found, which the programs give to four digits."""
     name, dtype, tier, direction = key
-    parametric = bool(activations[name].parameters)  # of which a few values were tried
+    parametric = bool(activations[name].parameters) or activations[name].kind == "gated"  # a few values were tried
     if error == 0 and not parametric:
         return 0.0
     if direction == "parameter":

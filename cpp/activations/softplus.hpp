@@ -21,7 +21,9 @@ struct Softplus {
     log.power.rest *= 4;
     if constexpr (A::wide) return value(x, log, quarter, T(0));
     const T excess = 4 * product_error(beta, quarter, T(0.25));
-    return value(x, log, quarter, madd(excess, log.p, excess));
+    const T y = value(x, log, quarter, madd(excess, log.p, excess));
+    if constexpr (A::fused) return y;
+    return y == y ? y : x + beta + T(__builtin_inf());  // the product was infinite
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T beta) {
@@ -29,7 +31,8 @@ struct Softplus {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y, T beta) {
-    return dy * absolute(expm1_negative<A>(-absolute(beta * y)));
+    const T t = beta * y;
+    return dy * (t == t ? absolute(expm1_negative<A>(-absolute(t))) : t);
   }
   // max(x, 0) + log (1 - less) factor
   template <class A, class T = typename A::word>

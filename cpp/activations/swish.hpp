@@ -21,9 +21,9 @@ template <class A, class T = typename A::word>
 NUMACT_LANE T swish_backward(T dy, T t, T t_rest, T u, T u_rest) {
   const Decay<A> decay(absolute(t), t < 0 ? -t_rest : t_rest);
   const T sum = 1 + u;
-  const T slope = (t < 0 ? decay.plus(sum, u_rest) : exact_multiply_add<A>(decay.value(), sum, T(1))) /
-                  decay.plus_one_squared();
-  return t < 0 ? decay.times(dy, slope) : dy * slope;
+  const auto square = decay.plus_one_squared();
+  const T slope = (t < 0 ? decay.plus(sum, u_rest) : exact_multiply_add<A>(decay.value(), sum, T(1))) / square.value;
+  return t < 0 ? decay.times(dy, slope, square.less) : dy * slope;
 }
 
 struct Silu {
@@ -95,7 +95,7 @@ struct Swish {
     const T bounded = finite<A>(x);
     if constexpr (A::wide) {
       const Decay<A> decay(absolute(p.t));
-      return dy * bounded * bounded * decay.value() / decay.plus_one_squared();
+      return dy * bounded * bounded * decay.value() / decay.plus_one_squared().value;
     } else {
       const auto e = exp_negative<A>(-absolute(p.t), p.t < 0 ? p.rest : -p.rest);
       const auto d = T(1) + value(e);

@@ -225,8 +225,9 @@ struct Decay {
   NUMACT_LANE Decay(word p_given, Power<A> power_given) : p(p_given), power(power_given) {}
   NUMACT_LANE explicit Decay(word a, word a_lo = 0) : Decay(Reduced<A>(-at_most(a, largest), 0, -a_lo)) {}
   NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(numact::power_of_two<A>(x.n)) {}  // a at most `largest`
-  // x exp(-a), zeros and infinities with their sign.
-  NUMACT_LANE word times(word x) const { return scaled(x) * power.rest * (1 + p); }
+  // x times a power of two that exp(-a) makes up for, zeros and infinities with their sign.
+  NUMACT_LANE word times_power(word x, word factor) const { return scaled(x) * (power.rest * factor) * (1 + p); }
+  NUMACT_LANE word times(word x) const { return times_power(x, 1); }
   // x y exp(-a); y is finite, at most 1 + a. less: what is taken off 1 + p. By halves: 1 + p may be above 1, and x the largest.
   NUMACT_LANE word times(word x, word y, word less = 0) const {
     const word half = y / 2;
@@ -244,10 +245,13 @@ struct Decay {
   NUMACT_LANE word plus(word x, word rest = 0) const { return multiply_add<A>(p, power_of_two(), x + power_of_two() + rest); }
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
-  // (1 + exp(-a))^2
-  NUMACT_LANE word plus_one_squared() const {
-    const word d = plus(1);
-    return sum_of_product(d, d, 2 * d * rest_of_sum(d));
+  // (1 + exp(-a))^2, and what is to be taken off a numerator's 1 + p for its rounding.
+  struct Square {
+    word value, less;
+  };
+  NUMACT_LANE Square plus_one_squared() const {
+    const word d = plus(1), rest = 2 * d * rest_of_sum(d), square = sum_of_product(d, d, rest);
+    return {square, A::wide ? 0 : (residual(d, d, -square) + rest) / square};
   }
 
  private:

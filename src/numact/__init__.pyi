@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from . import nn as nn
 from . import precise as precise
 from . import ufuncs as ufuncs
-from ._build import Activation as Activation
-from ._build import Parameter as Parameter
+from ._records import Activation as Activation
+from ._records import Parameter as Parameter
 from ._runtime import available_isas as available_isas
 from ._runtime import get_num_threads as get_num_threads
 from ._runtime import isa as isa
