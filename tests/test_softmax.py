@@ -293,6 +293,19 @@ def test_every_length(built, dtype, function, rng):
         assert_same_bits(f(*arrays, axis=0), rows.T, f"{function} columns of {n}")
 
 
+@each_name
+def test_one_huge_gradient_among_columns(built, name, rng):
+    """A row whose sums are taken again leaves those beside it alone."""
+    x, dy = rng.normal(size=(2, 10, 20))
+    dy[:, 3] *= 1e307
+    for suffix in SUFFIXES[1:]:
+        f = built.functions[name + suffix]
+        argument = x if suffix == "_backward" else built.functions[name](x, axis=0)
+        for order in "CF":
+            got = f(np.array(dy, order=order), argument, axis=0)
+            assert_same_bits(got, by_rows(f, [dy, argument], 0), f"{name}{suffix} order {order}")
+
+
 @each_function
 def test_in_place(built, dtype, function, rng):
     f = built.functions[function]

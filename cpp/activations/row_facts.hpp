@@ -1,4 +1,4 @@
-// What is known of a row, or of a chunk of one, and how chunks are put together: the same at every level and for every number
+// What is known of rows, or of a chunk of each, and how chunks are put together: the same at every level and for every number
 // of threads.
 #pragma once
 #include "../lanes/arithmetic.hpp"
@@ -9,20 +9,14 @@ namespace numact {
 enum RowStep { row_maximum, row_sum, row_output };
 
 constexpr int row_sums = 2;
-
-struct RowFacts {
-  double maximum = -__builtin_inf();
-  double sum[row_sums] = {}, low[row_sums] = {};  // in two words; the low one means nothing beside an infinite or NaN sum
-  double scale = 1;                               // what both factors of the second sum's terms are multiplied by
-
-  // Made of them for the output, see activations/softmax.hpp.
-  double reciprocal, reciprocal_low, log, log_low, dot, dy_factor, dx_factor;
-};
-
-// A sum is taken as so many sums by index; low words for float64 data only.
+// A sum is taken as so many sums by index, and rows side by side are taken so many at a time.
 constexpr int row_lanes = 16;
-struct RowLanes {
-  double sum[row_lanes], low[row_lanes];
+
+template <int rows>
+struct RowFacts {
+  double maximum[rows];
+  double sum[row_sums][rows], low[row_sums][rows];  // in two words; the low one means nothing beside an infinite or NaN sum
+  double scale[rows];                               // what dy was multiplied by for the second sum
 };
 
 namespace {
@@ -32,20 +26,38 @@ NUMACT_LANE void add(double& sum, double& low, double term, double term_low) {
   sum = both.hi;
   low += both.lo + term_low;
 }
-NUMACT_LANE void merge(RowFacts& row, const RowFacts& part) {
-  row.maximum = part.maximum > row.maximum ? part.maximum : row.maximum;
-  for (int k = 0; k < row_sums; ++k) add(row.sum[k], row.low[k], part.sum[k], part.low[k]);
+template <int rows>
+NUMACT_LANE void clear_sums(RowFacts<rows>& row) {
+  for (int k = 0; k < row_sums; ++k)
+    for (int r = 0; r < rows; ++r) row.sum[k][r] = row.low[k][r] = 0;
+}
+template <int rows>
+NUMACT_LANE void clear(RowFacts<rows>& row) {
+  for (int r = 0; r < rows; ++r) row.maximum[r] = -__builtin_inf();
+  for (int r = 0; r < rows; ++r) row.scale[r] = 1;
+  clear_sums(row);
+}
+// What a step over a part found.
+template <int rows>
+NUMACT_LANE void merge(RowFacts<rows>& row, const RowFacts<rows>& part, RowStep step) {
+  if (step == row_maximum)
+    for (int r = 0; r < rows; ++r) row.maximum[r] = part.maximum[r] > row.maximum[r] ? part.maximum[r] : row.maximum[r];
+  for (int k = 0; k < row_sums && step == row_sum; ++k)
+    for (int r = 0; r < rows; ++r) add(row.sum[k][r], row.low[k][r], part.sum[k][r], part.low[k][r]);
 }
 
-// The sum over dy may overflow where the gradient does not: then the sums are taken once more with smaller factors. True if
-// so.
-NUMACT_LANE bool start_again(RowFacts& row) {
-  constexpr double smaller = 0x1p-500;
-  const bool overflow = !(absolute(row.sum[1]) <= Format<double>::largest);
-  if (!overflow || row.scale == smaller) return false;
-  row.scale = smaller;
-  for (int k = 0; k < row_sums; ++k) row.sum[k] = row.low[k] = 0;
-  return true;
+// The sum over dy may overflow where the gradient does not: then the sums are taken once more with a smaller dy. True if so
+// for any row.
+template <int rows>
+NUMACT_LANE bool start_again(RowFacts<rows>& row, double smaller) {
+  bool again = false;
+  for (int r = 0; r < rows; ++r) {
+    const bool overflow = !(absolute(row.sum[1][r]) <= Format<double>::largest) & (row.scale[r] != smaller);
+    row.scale[r] = overflow ? smaller : row.scale[r];
+    again |= overflow;
+  }
+  if (again) clear_sums(row);
+  return again;
 }
 
 // A row is taken in chunks of a length that depends on n alone, at most so many.

@@ -19,32 +19,6 @@
 namespace numact {
 namespace {
 
-// exp(x - m) * unit for x <= m, 0 below the lowest; the rounding of x - m is made up for. A double also where its digits are
-// those of a float: that keeps in range what counts after all, times a large dy or in a sum of many. The unit does so for
-// float64 data.
-constexpr double lowest_exponent = -700, lowest_exponent64 = -1373;
-constexpr int exp_unit_exponent = 960;
-template <class A>
-constexpr double exp_unit = A::paired ? 0x1p960 : 1;
-
-template <class A, class T = typename A::word>
-NUMACT_LANE double shifted_exp(T x, T m) {
-  const T a = x - m;
-  if constexpr (A::wide) {
-    const T e = value(exp_negative<A>(a));
-    return a < lowest_exponent ? 0 : e;
-  } else {
-    constexpr T lowest = A::paired ? lowest_exponent64 : lowest_exponent;
-    constexpr double magic = Format<double>::round_magic + (Format<double>::exponent_bias + (A::paired ? exp_unit_exponent : 0));
-    const Reduced<A> z(a);
-    const T r = z.r + two_sum(x, -m).lo;
-    const Pair<T> leading = fast_two_sum(T(1), r);
-    const T mantissa = leading.hi + multiply_add<A>(r * r, exp_q<A>(r, r * r), leading.lo);
-    const double e = double(mantissa) * power_from_rounded<double>(double(z.n) + magic);
-    return a < lowest ? 0 : e;
-  }
-}
-
 // std::conditional of <type_traits> would bring code of the library into the levels.
 template <bool, class Yes, class>
 struct Choice {
@@ -55,166 +29,244 @@ struct Choice<false, Yes, No> {
   using type = No;
 };
 
-// What is made of a row's sums, for float32 data without FMA.
 template <class A>
-using RowArithmetic = typename Choice<A::paired, Paired, Portable>::type;
-template <class R>
-NUMACT_LANE typename R::number row_total(const RowFacts& row, int k) {
-  const double low = absolute(row.sum[k]) <= Format<double>::largest ? row.low[k] : 0;
-  if constexpr (R::paired) {
-    return two_sum(row.sum[k], low);
-  } else {
-    return row.sum[k] + low;
+constexpr bool of_float64 = !A::wide && sizeof(typename A::word) == sizeof(double);
+
+// condition ? x : 0 as a mask: for a ?: GCC would widen the condition as well as the value where a sum is wider.
+template <class T>
+NUMACT_LANE T where(bool condition, T x) {
+  using Bits = typename Format<T>::bits;
+  return bits<T>(bits<Bits>(x) & -Bits(condition));
+}
+
+// Exponentials are of a unit that keeps in range what counts after all, in a sum of many or, of float64 data, times a large dy;
+// 0 below the lowest.
+template <class A>
+struct RowExp {
+  using word = typename A::word;
+  static constexpr int unit_exponent = A::wide ? 0 : of_float64<A> ? 960 : 64;
+  static constexpr double unit = A::wide ? 1 : of_float64<A> ? 0x1p960 : 0x1p64;
+  static constexpr word lowest = A::wide ? -700 : of_float64<A> ? -1373 : -131;
+
+  NUMACT_LANE static word of(word a, word a_lo = 0) {
+    const Scaled<A> e(a, unit_exponent, a_lo);
+    const word value = multiply_add<A>(e.p, e.power, e.power);
+    if constexpr (A::wide) return a < lowest ? 0 : value;
+    return where(!(a < lowest), value);
   }
-}
-NUMACT_LANE void store_words(double x, double& word, double& low) { word = x, low = 0; }
-NUMACT_LANE void store_words(Pair<double> x, double& word, double& low) { word = x.hi, low = x.lo; }
-
-template <class A>
-NUMACT_LANE double probability(double e, const RowFacts& row) {
-  if constexpr (A::paired) return multiply_add<A>(e, row.reciprocal, e * row.reciprocal_low);
-  return e * row.reciprocal;
-}
-
-// y * factor, also where y underflows and this does not.
-template <class A>
-NUMACT_LANE double probability_times(double e, double factor, const RowFacts& row) {
-  const double y = probability<A>(e, row), product = y * factor;
-  if constexpr (!A::paired) return product;
-  const double tiny = (e * (factor * 0x1p-200)) * (row.reciprocal * 0x1p200);
-  return y > 0x1p-900 ? product : y == y ? tiny : y;
-}
-
-struct OfInput {
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static double exponential(T x, T maximum) {
-    return shifted_exp<A>(x, maximum);
+  // Near m and such that the rounding of x - shift is x - ((x - shift) + shift) for every x <= m.
+  NUMACT_LANE static word shift(word m) {
+    constexpr word magic = Format<word>::round_magic;
+    if constexpr (A::wide) return m;
+    return absolute(m) < magic / 4 ? (m + magic) - magic : m;
   }
-};
-struct OfOutput {
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static double exponential(T y, T) {
-    return shifted_exp<A>(at_most(y, T(0)), T(0));
+  NUMACT_LANE static word of_difference(word x, word shift) {
+    const word a = x - shift;
+    if constexpr (A::wide) return of(a);
+    return of(a, x - (a + shift));
   }
 };
 
-// Each formula: how many arrays, (dy and) x or y; whether x is negated, whether there is y in its place, whether e is computed
-// (else it is y), which sums are taken.
+// e a b, where only the first or the second product may leave the range.
+template <class A>
+NUMACT_LANE typename A::word product_with_exp(typename A::word e, typename A::word reciprocal, typename A::word factor) {
+  if constexpr (!of_float64<A>) return e * reciprocal * factor;
+  const bool large = e >= 1;
+  return e * (large ? reciprocal : factor) * (large ? factor : reciprocal);
+}
+
+// Sums of many terms: in two words for float64 data.
+template <class A>
+NUMACT_LANE void add_term(double& sum, double& low, double term) {
+  const double next = sum + term;
+  if constexpr (of_float64<A>) low += term - (next - sum);
+  sum = next;
+}
+template <class A>
+NUMACT_LANE void add_product(double& sum, double& low, double a, double b) {
+  if constexpr (A::fused && !of_float64<A>)
+    sum = madd(a, b, sum);
+  else
+    add_term<A>(sum, low, a * b);
+}
+
+template <int rows>
+NUMACT_LANE double total(const RowFacts<rows>& row, int k, int r) {
+  const double low = absolute(row.sum[k][r]) <= Format<double>::largest ? row.low[k][r] : 0;
+  return row.sum[k][r] + low;
+}
+// What is made of a row's sums for its output.
+template <class T>
+struct RowNumbers {
+  T maximum, reciprocal, log, dot, scale;
+};
+
+// Each formula: how many arrays, (dy and) x or y; whether x is negated, whether there is y in its place, whether exponentials
+// are computed with the sums and kept for the output, which sums are taken, what dy is multiplied by if a sum of it overflows.
+// In add<k>, finish: e is the exponential, or x or y where none is computed.
 template <bool negative>
-struct SoftmaxForward : OfInput {
+struct SoftmaxForward {
   static constexpr int arrays = 1;
-  static constexpr bool negated = negative, from_output = false, has_exponentials = true, sums[row_sums] = {true, false};
-  template <class A, int k>
-  NUMACT_LANE static double term(double e, double, const RowFacts&, double) {
-    return e;
+  static constexpr bool negated = negative, from_output = false, has_exponentials = true, keeps = true,
+                        sums[row_sums] = {true, false}, counts = false;
+  static constexpr double smaller = 1;
+  template <class A, int k, class T = typename A::word>
+  NUMACT_LANE static void add(double& sum, double& low, T e, T, T, T, double) {
+    add_term<A>(sum, low, e);
   }
-  template <class A>
-  NUMACT_LANE static void complete(RowFacts& row) {
-    using R = RowArithmetic<A>;
-    store_words(number<R>(1) / row_total<R>(row, 0), row.reciprocal, row.reciprocal_low);
+  template <class A, int rows, class T = typename A::word>
+  NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
+    return {0, T(1 / total(row, 0, r)), 0, 0, 0};
   }
-  template <class A>
-  NUMACT_LANE static double finish(double e, double, double, const RowFacts& row) {
-    return probability<A>(e, row);
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T finish(T e, T, T, const RowNumbers<T>& row) {
+    return e * row.reciprocal;
   }
 };
 
 // (2 y) (dy / 2 - dot / 2): half of each, so that their difference does not overflow.
-template <bool negative, bool output>
-struct SoftmaxBackward : OfInput {
+template <bool negative>
+struct SoftmaxBackward {
   static constexpr int arrays = 2;
-  static constexpr bool negated = negative && !output, from_output = output, has_exponentials = !output,
-                        sums[row_sums] = {!output, true};
-  template <class A, int k>
-  NUMACT_LANE static double term(double e, double, const RowFacts& row, double dy) {
-    if constexpr (k == 0) return e;
-    return A::paired ? (e * row.scale) * (dy * row.scale) : e * dy;
+  static constexpr bool negated = negative, from_output = false, has_exponentials = true, keeps = true,
+                        sums[row_sums] = {true, true}, counts = false;
+  static constexpr double smaller = 0x1p-1000;
+  template <class A, int k, class T = typename A::word>
+  NUMACT_LANE static void add(double& sum, double& low, T e, T, T dy, T, double scale) {
+    if constexpr (k == 0)
+      add_term<A>(sum, low, e);
+    else
+      add_product<A>(sum, low, e, of_float64<A> ? dy * scale : dy);
   }
-  template <class A>
-  NUMACT_LANE static void complete(RowFacts& row) {
-    using R = RowArithmetic<A>;
-    auto dot = row_total<R>(row, 1);
-    if constexpr (!output) {
-      SoftmaxForward<negative>::template complete<A>(row);
-      dot = dot / row_total<R>(row, 0);
-    }
-    row.dot = rounded(dot) / 2;
-    row.dy_factor = row.scale * row.scale / 2;
-    row.dx_factor = 1 / (row.scale * row.scale);
+  template <class A, int rows, class T = typename A::word>
+  NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
+    const double sum = total(row, 0, r);
+    return {0, T((negative ? -2 : 2) / sum), 0, T(total(row, 1, r) / sum * (0.5 / row.scale[r])), 0};
   }
-  template <class A>
-  NUMACT_LANE static double finish(double e, double, double dy, const RowFacts& row) {
-    const double half = (dy * row.dy_factor - row.dot) * row.dx_factor;
-    return (output ? e * half : probability_times<A>(e, half, row)) * (negative ? -2 : 2);
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
+    return product_with_exp<A>(e, row.reciprocal, multiply_add<A>(dy, T(0.5), -row.dot));
   }
 };
 
-struct LogSoftmaxForward : OfInput {
+// y dy - (2 y) (dot / 2): dot may round to infinity where its half does not.
+template <bool negative>
+struct SoftmaxBackwardFromOutput {
+  static constexpr int arrays = 2;
+  static constexpr bool negated = false, from_output = true, has_exponentials = false, keeps = false,
+                        sums[row_sums] = {false, true}, counts = false;
+  static constexpr double smaller = 0x1p-64;
+  template <class A, int k, class T = typename A::word>
+  NUMACT_LANE static void add(double& sum, double& low, T y, T, T dy, T, double scale) {
+    add_product<A>(sum, low, y, of_float64<A> ? dy * scale : dy);
+  }
+  template <class A, int rows, class T = typename A::word>
+  NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
+    return {0, 0, 0, T(total(row, 1, r) * (0.5 / row.scale[r])), 0};
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
+    const T y = negative ? -e : e;
+    return multiply_add<A>(y, dy, -((y + y) * row.dot));
+  }
+};
+
+struct LogSoftmaxForward {
   static constexpr int arrays = 1;
-  static constexpr bool negated = false, from_output = false, has_exponentials = true, sums[row_sums] = {true, true};
-  // The others, and how many maxima.
-  template <class A, int k>
-  NUMACT_LANE static double term(double e, double x, const RowFacts& row, double) {
-    if constexpr (k == 0) return x == row.maximum ? 0 : e;
-    return x == row.maximum ? 1 : 0;
+  static constexpr bool negated = false, from_output = false, has_exponentials = true, keeps = false,
+                        sums[row_sums] = {true, true}, counts = true;
+  static constexpr double smaller = 1;
+  // The others; the second sum counts the maxima.
+  template <class A, int k, class T = typename A::word>
+  NUMACT_LANE static void add(double& sum, double& low, T e, T x, T, T maximum, double) {
+    add_term<A>(sum, low, where(x != maximum, e));
   }
-  template <class A>
-  NUMACT_LANE static void complete(RowFacts& row) {
-    using R = RowArithmetic<A>;
-    const auto others = times_power(1 / exp_unit<A>, row_total<R>(row, 0));
-    store_words(log1p<R>((row.sum[1] - 1) + others), row.log, row.log_low);
+  template <class A, int rows, class T = typename A::word>
+  NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
+    using R = typename Choice<of_float64<A>, Paired, Portable>::type;
+    using Exp = RowExp<typename Choice<of_float64<A>, Double, Portable>::type>;
+    const T m = T(row.maximum[r]), shift = RowExp<A>::shift(m);
+    const double to_largest = Exp::of(m == shift ? 0 : double(shift) - double(m)) / Exp::unit;
+    const auto others = number<R>(total(row, 0, r) / RowExp<A>::unit * to_largest);
+    return {T(row.maximum[r]), 0, T(rounded(log1p<R>((row.sum[1][r] - 1) + others))), 0, 0};
   }
-  template <class A>
-  NUMACT_LANE static double finish(double, double x, double, const RowFacts& row) {
-    const double below = x - row.maximum;
-    if constexpr (!A::paired) return below - row.log;
-    const double low = two_sum(x, -row.maximum).lo - row.log_low;
-    return (below - row.log) + (absolute(below) <= Format<double>::largest ? low : 0);
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T finish(T, T x, T, const RowNumbers<T>& row) {
+    return (x - row.maximum) - row.log;
   }
 };
 
-template <bool output>
-struct LogSoftmaxBackward : Choice<output, OfOutput, OfInput>::type {
+struct LogSoftmaxBackward {
   static constexpr int arrays = 2;
-  static constexpr bool negated = false, from_output = output, has_exponentials = true, sums[row_sums] = {!output, true};
-  template <class A, int k>
-  NUMACT_LANE static double term(double e, double, const RowFacts& row, double dy) {
-    if constexpr (k == 0) return e;
-    return A::paired ? dy * scale(row) : dy;
+  static constexpr bool negated = false, from_output = false, has_exponentials = true, keeps = true,
+                        sums[row_sums] = {true, true}, counts = false;
+  static constexpr double smaller = 0x1p-64;
+  template <class A, int k, class T = typename A::word>
+  NUMACT_LANE static void add(double& sum, double& low, T e, T, T dy, T, double scale) {
+    add_term<A>(sum, low, k == 0 ? e : of_float64<A> ? dy * scale : dy);
   }
-  // Of a sum that overflows by its many terms alone.
-  NUMACT_LANE static double scale(const RowFacts& row) { return row.scale == 1 ? 1 : 0x1p-64; }
-  template <class A>
-  NUMACT_LANE static void complete(RowFacts& row) {
-    using R = RowArithmetic<A>;
-    SoftmaxForward<false>::template complete<A>(row);
-    if constexpr (output) {
-      row.reciprocal = 1 / exp_unit<A>;
-      row.reciprocal_low = 0;
+  template <class A, int rows, class T = typename A::word>
+  NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
+    return {0, T(1 / total(row, 0, r)), 0, T(total(row, 1, r)), T(1 / row.scale[r])};
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
+    return multiply_add<A>(-row.scale, product_with_exp<A>(e, row.reciprocal, row.dot), dy);
+  }
+};
+
+struct LogSoftmaxBackwardFromOutput {
+  static constexpr int arrays = 2;
+  static constexpr bool negated = false, from_output = true, has_exponentials = false, keeps = false,
+                        sums[row_sums] = {false, true}, counts = false;
+  static constexpr double smaller = 0x1p-64;
+  template <class A, int k, class T = typename A::word>
+  NUMACT_LANE static void add(double& sum, double& low, T, T, T dy, T, double scale) {
+    add_term<A>(sum, low, of_float64<A> ? dy * scale : dy);
+  }
+  // Of float arithmetic the sum's exponent is kept apart, and added to that of exp(y).
+  template <class A, int rows, class T = typename A::word>
+  NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
+    const double sum = total(row, 1, r);
+    if constexpr (sizeof(T) == sizeof(float)) {
+      const double size = absolute(sum) < 0x1p-200 ? 0x1p-200 : at_most(absolute(sum), 0x1p200), power = power_part(size);
+      constexpr double magic = Format<double>::round_magic;
+      const double exponent = bits<double>(bits<uint64_t>(magic) + (bits<uint64_t>(power) >> 52)) - (magic + 1023);
+      return {0, 0, T(exponent), T(sum / power), 0};
+    } else {
+      return {0, T(1 / RowExp<A>::unit), 0, T(sum), T(1 / row.scale[r])};
     }
-    row.dot = rounded(row_total<R>(row, 1));
-    row.dx_factor = 1 / scale(row);
   }
-  template <class A>
-  NUMACT_LANE static double finish(double e, double, double dy, const RowFacts& row) {
-    return dy - probability_times<A>(e, row.dot, row) * row.dx_factor;
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T finish(T y, T, T dy, const RowNumbers<T>& row) {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      constexpr T magic = Format<T>::round_magic + Format<T>::exponent_bias;
+      const Reduced<A> x(y);
+      const T n = x.n + row.log, half = multiply_add<A>(n, T(0.5), magic);
+      const T power = power_from_rounded<T>(half), rest = power_from_rounded<T>((n - (half - magic)) + magic);
+      const T product = multiply_add<A>(x.expm1(), row.dot, row.dot) * power;
+      return dy - where(!(n < -240), product * rest);
+    } else {
+      const T e = RowExp<A>::of(y);
+      return multiply_add<A>(-row.scale, product_with_exp<A>(e, row.reciprocal, row.dot), dy);
+    }
   }
 };
 
 struct Softmax {
   using Forward = SoftmaxForward<false>;
-  using Backward = SoftmaxBackward<false, false>;
-  using BackwardFromOutput = SoftmaxBackward<false, true>;
+  using Backward = SoftmaxBackward<false>;
+  using BackwardFromOutput = SoftmaxBackwardFromOutput<false>;
 };
 struct Softmin {
   using Forward = SoftmaxForward<true>;
-  using Backward = SoftmaxBackward<true, false>;
-  using BackwardFromOutput = SoftmaxBackward<true, true>;
+  using Backward = SoftmaxBackward<true>;
+  using BackwardFromOutput = SoftmaxBackwardFromOutput<true>;
 };
 struct LogSoftmax {
   using Forward = LogSoftmaxForward;
-  using Backward = LogSoftmaxBackward<false>;
-  using BackwardFromOutput = LogSoftmaxBackward<true>;
+  using Backward = LogSoftmaxBackward;
+  using BackwardFromOutput = LogSoftmaxBackwardFromOutput;
 };
 
 }  // namespace

@@ -56,8 +56,8 @@ struct RowsJob : Job {
 // One long row: the chunks in which it is summed in any case.
 struct LongRowJob : Job {
   RowStep step;
-  RowFacts row;
-  RowFacts parts[most_row_chunks];
+  RowFacts<1> row;
+  RowFacts<1> parts[most_row_chunks];
 
   static void run_chunk(void* argument, ptrdiff_t chunk) {
     LongRowJob& job = *static_cast<LongRowJob*>(argument);
@@ -68,12 +68,13 @@ struct LongRowJob : Job {
   void run(int team) {
     const RowsKernel& kernel = *loop->kernel;
     const ptrdiff_t length = row_chunk_length(n), chunks = (n + length - 1) / length;
+    clear(row);
     for (int which = kernel.first(); which <= row_output; ++which) {
       step = static_cast<RowStep>(which);
-      threads::run(chunks, team, run_chunk, this);
-      if (which == row_output) return;
-      for (ptrdiff_t k = 0; k < chunks; ++k) merge(row, parts[k]);
-      if (which == row_sum && kernel.may_overflow() && start_again(row)) --which;
+      do {
+        threads::run(chunks, team, run_chunk, this);
+        for (ptrdiff_t k = 0; k < chunks; ++k) merge(row, parts[k], step);
+      } while (step == row_sum && kernel.smaller_dy != 1 && start_again(row, kernel.smaller_dy));
     }
   }
 };

@@ -1,6 +1,6 @@
-// softmax and its kin over rows, in three steps of vector loops: the maximum; exponentials and their sums; the output. A row that
-// fits in a tile is loaded, and its exponentials are computed, once. Rows whose elements lie apart are taken sixteen together
-// where they are neighbours, so that they share cache lines.
+// softmax and its kin over rows, in three steps of vector loops: the maximum; exponentials and their sums; the output. Every
+// loop takes row_lanes elements at a time: neighbours in one long row, or one element each of so many rows side by side, which
+// share cache lines or are brought together in a tile. Exponentials of a row that fits in the tile are computed once.
 //
 // A sum is row_lanes sums by index, in two words for float64 data, put together in a fixed tree, chunk by chunk of a row. So a
 // result depends on the values of its row alone.
@@ -12,104 +12,394 @@
 namespace numact {
 namespace {
 
+// Sums by index are put together as a tree: halves are added until one is left. Those from `count` on are 0.
+template <bool float64, int half = row_lanes / 2>
+NUMACT_LANE void fold(RowLanes<1>& lanes, RowFacts<1>& row, int k, int) {
+  double(&sum)[row_lanes] = lanes.sum[k][0], (&low)[row_lanes] = lanes.low[k][0];
+  for (int j = 0; j < half; ++j) {
+    if constexpr (float64)
+      add(sum[j], low[j], sum[j + half], low[j + half]);
+    else
+      sum[j] += sum[j + half];
+  }
+  if constexpr (half > 1) {
+    fold<float64, half / 2>(lanes, row, k, half);
+  } else {
+    row.sum[k][0] = sum[0];
+    row.low[k][0] = float64 ? low[0] : 0;
+  }
+}
+template <bool float64>
+NUMACT_LANE void fold(RowLanes<row_lanes>& lanes, RowFacts<row_lanes>& row, int k, int count) {
+  for (int half = row_lanes / 2; half > 0; half /= 2) {
+    for (int j = 0; j + half < count; ++j) {
+      double(&sum)[row_lanes] = lanes.sum[k][j], (&low)[row_lanes] = lanes.low[k][j];
+      const double(&more)[row_lanes] = lanes.sum[k][j + half], (&more_low)[row_lanes] = lanes.low[k][j + half];
+#pragma omp simd
+      for (int r = 0; r < row_lanes; ++r) {
+        if constexpr (float64)
+          add(sum[r], low[r], more[r], more_low[r]);
+        else
+          sum[r] += more[r];
+      }
+    }
+    count = count < half ? count : half;
+  }
+  for (int r = 0; r < row_lanes; ++r) row.sum[k][r] = lanes.sum[k][0][r];
+  for (int r = 0; r < row_lanes; ++r) row.low[k][r] = float64 ? lanes.low[k][0][r] : 0;
+}
+template <bool float64, int rows>
+NUMACT_LANE void clear(RowLanes<rows>& lanes, int k, int count) {
+  for (int j = 0; j < count && j < rows; ++j) {
+    for (int r = 0; r < row_lanes; ++r) lanes.sum[k][j][r] = 0;
+    for (int r = 0; r < row_lanes && float64; ++r) lanes.low[k][j][r] = 0;
+  }
+}
+template <class T, int half = row_lanes / 2>
+NUMACT_LANE T folded_maximum(T* most) {
+  for (int j = 0; j < half; ++j) most[j] = most[j + half] > most[j] ? most[j + half] : most[j];
+  if constexpr (half > 1) return folded_maximum<T, half / 2>(most);
+  return most[0];
+}
+
+// Short rows are summed so many after another before their outputs: what is made of the sums is made of all at once.
+constexpr int rows_after_another = 16;
+constexpr ptrdiff_t longest_after_another = 256;
+NUMACT_LANE void put(const RowFacts<1>& row, RowFacts<1>& all, int) { all = row; }
+NUMACT_LANE void put(const RowFacts<1>& row, RowFacts<rows_after_another>& all, int r) {
+  all.maximum[r] = row.maximum[0];
+  all.scale[r] = row.scale[0];
+  for (int k = 0; k < row_sums; ++k) all.sum[k][r] = row.sum[k][0], all.low[k][r] = row.low[k][0];
+}
+
+// Fewer than row_lanes elements, without a call.
+template <class T, int part = row_lanes / 2>
+NUMACT_LANE void copy_few(const T* from, T* to, ptrdiff_t count) {
+  const ptrdiff_t now = count & part;
+  if (now != 0) std::memcpy(to, from, part * sizeof(T));
+  if constexpr (part > 1) copy_few<T, part / 2>(from + now, to + now, count);
+}
+
+// A square of values is transposed in vectors of 16 bytes: 4 by 4 floats, 2 by 2 doubles.
+#ifdef __clang__
+#define NUMACT_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define NUMACT_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Mask{__VA_ARGS__})
+#endif
+NUMACT_LANE void transpose_square(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+  typedef float Vector __attribute__((vector_size(16)));
+  [[maybe_unused]] typedef int32_t Mask __attribute__((vector_size(16)));
+  Vector in[4], pairs[4], out[4];
+  for (int k = 0; k < 4; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
+  for (int k = 0; k < 4; k += 2) pairs[k] = NUMACT_SHUFFLE(in[k], in[k + 1], 0, 4, 1, 5);
+  for (int k = 0; k < 4; k += 2) pairs[k + 1] = NUMACT_SHUFFLE(in[k], in[k + 1], 2, 6, 3, 7);
+  for (int k = 0; k < 2; ++k) out[2 * k] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 0, 1, 4, 5);
+  for (int k = 0; k < 2; ++k) out[2 * k + 1] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 2, 3, 6, 7);
+  for (int k = 0; k < 4; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
+}
+NUMACT_LANE void transpose_square(const double* from, ptrdiff_t from_pitch, double* to, ptrdiff_t to_pitch) {
+  typedef double Vector __attribute__((vector_size(16)));
+  [[maybe_unused]] typedef int64_t Mask __attribute__((vector_size(16)));
+  Vector in[2], out[2];
+  for (int k = 0; k < 2; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
+  out[0] = NUMACT_SHUFFLE(in[0], in[1], 0, 2);
+  out[1] = NUMACT_SHUFFLE(in[0], in[1], 1, 3);
+  for (int k = 0; k < 2; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
+}
+#undef NUMACT_SHUFFLE
+// Values `pitch` apart in the other order: row_lanes rows of m values from and to the same side by side. The last squares
+// overlap others where m does not fill whole ones.
+template <bool together, class T>
+__attribute__((noinline)) void transpose(const T* from, T* to, ptrdiff_t pitch, ptrdiff_t m) {
+  constexpr ptrdiff_t side = 16 / sizeof(T);
+  const auto place = [=](ptrdiff_t r, ptrdiff_t j) { return r * pitch + j; };
+  if (m < side) {
+    for (ptrdiff_t j = 0; j < m; ++j)
+      for (int r = 0; r < row_lanes; ++r)
+        to[together ? j * row_lanes + r : place(r, j)] = from[together ? place(r, j) : j * row_lanes + r];
+    return;
+  }
+  for (ptrdiff_t done = 0; done < m; done += side) {
+    const ptrdiff_t j = done + side <= m ? done : m - side;
+    for (int r = 0; r < row_lanes; r += side) {
+      if constexpr (together)
+        transpose_square(from + place(r, j), pitch, to + j * row_lanes + r, row_lanes);
+      else
+        transpose_square(from + j * row_lanes + r, row_lanes, to + place(r, j), pitch);
+    }
+  }
+}
+
 // Formula F in arithmetic A.
 template <class F, class A>
 struct RowLoops {
   using word = typename A::word;
-  static constexpr bool float64 = A::paired;
+  static constexpr bool float64 = of_float64<A>;
   using T = typename Choice<float64, double, float>::type;  // of the data
-  using E = typename Choice<F::has_exponentials, double, T>::type;
+  using E = typename Choice<F::has_exponentials, word, T>::type;
+  static constexpr T sign = F::negated ? -1 : 1;
 
-  __attribute__((noinline)) static void maximum_loop(const void* data, void* lanes, ptrdiff_t n) {
-    const T* const x = static_cast<const T*>(data);
+  NUMACT_LANE static void find_maximum(const T* x, T* lanes, ptrdiff_t steps) {
     T most[row_lanes];
-    for (int j = 0; j < row_lanes; ++j) most[j] = static_cast<T*>(lanes)[j];
-    for (ptrdiff_t i = 0; i < n; i += row_lanes) {
+    for (int r = 0; r < row_lanes; ++r) most[r] = lanes[r];
+    for (ptrdiff_t i = 0; i < steps; ++i) {
 #pragma omp simd
-      for (int j = 0; j < row_lanes; ++j) {
-        const T value = sign * x[i + j];
-        most[j] = value > most[j] ? value : most[j];
+      for (int r = 0; r < row_lanes; ++r) {
+        const T value = sign * x[i * row_lanes + r];
+        most[r] = value > most[r] ? value : most[r];
       }
     }
-    for (int j = 0; j < row_lanes; ++j) static_cast<T*>(lanes)[j] = most[j];
-  }
-  __attribute__((noinline)) static void exponential_loop(const void* data, double maximum, void* exponentials, ptrdiff_t n) {
-    const T* const x = static_cast<const T*>(data);
-    double* const e = static_cast<double*>(exponentials);
-    const word m = word(maximum);
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) e[i] = F::template exponential<A>(word(sign * x[i]), m);
-  }
-  template <int k>
-  NUMACT_LANE static void add_term(double e, double x, double dy, const RowFacts& row, double& sum, double& low) {
-    const double each = F::template term<A, k>(e, x, row, dy);
-    if constexpr (float64)
-      add(sum, low, each, 0);
-    else
-      sum += each;
-  }
-  template <int k>
-  __attribute__((noinline)) static void sum_loop(const void* exponentials, const void* data, const void* gradient,
-                                                 const RowFacts& known, RowLanes& lanes, ptrdiff_t n) {
-    const E* const e = static_cast<const E*>(exponentials);
-    const T *const x = static_cast<const T*>(data), *const dy = static_cast<const T*>(gradient);
-    const RowFacts row = known;
-    RowLanes sums;
-    for (int j = 0; j < row_lanes; ++j) sums.sum[j] = lanes.sum[j];
-    for (int j = 0; j < row_lanes && float64; ++j) sums.low[j] = lanes.low[j];
-    for (ptrdiff_t i = 0; i < n; i += row_lanes) {
-#pragma omp simd
-      for (int j = 0; j < row_lanes; ++j)
-        add_term<k>(double(e[i + j]), double(x[i + j]), double(dy[i + j]), row, sums.sum[j], sums.low[j]);
-    }
-    for (int j = 0; j < row_lanes; ++j) lanes.sum[j] = sums.sum[j];
-    for (int j = 0; j < row_lanes && float64; ++j) lanes.low[j] = sums.low[j];
-  }
-  __attribute__((noinline)) static void output_loop(const void* exponentials, const void* data, const void* gradient,
-                                                    const RowFacts& known, void* output, ptrdiff_t n) {
-    const E* const e = static_cast<const E*>(exponentials);
-    const T *const x = static_cast<const T*>(data), *const dy = static_cast<const T*>(gradient);
-    T* const out = static_cast<T*>(output);
-    const RowFacts row = known;
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i)
-      out[i] = T(F::template finish<A>(double(e[i]), double(x[i]), double(dy[i]), row));
+    for (int r = 0; r < row_lanes; ++r) lanes[r] = most[r];
   }
 
-  static constexpr T sign = F::negated ? -1 : 1;
-  static constexpr double cost = 0.5 + (!F::has_exponentials ? 0 : float64 ? 1.5 : A::wide ? 1 : 0.4);
+  // What a sum takes; to local arrays, which stay in registers.
+  NUMACT_LANE static void copy(const RowLanes<1>& from, RowLanes<1>& to) {
+    for (int k = 0; k < row_sums; ++k) {
+      for (int r = 0; r < row_lanes && F::sums[k]; ++r) to.sum[k][0][r] = from.sum[k][0][r];
+      for (int r = 0; r < row_lanes && F::sums[k] && float64; ++r) to.low[k][0][r] = from.low[k][0][r];
+    }
+  }
+  // Of an element of row `at`: its exponential, and what it adds to the sums.
+  NUMACT_LANE static word add_up(T given_x, T given_dy, word maximum, word shift, double scale, double& sum0, double& low0,
+                                 double& sum1, double& low1, T& count) {
+    const word x = sign * given_x, dy = given_dy;
+    word e = x;
+    if constexpr (F::has_exponentials) e = RowExp<A>::of_difference(x, shift);
+    if constexpr (F::counts) count += x == maximum ? T(1) : T(0);
+    if constexpr (F::sums[0]) F::template add<A, 0>(sum0, low0, e, x, dy, maximum, scale);
+    if constexpr (F::sums[1] && !F::counts) F::template add<A, 1>(sum1, low1, e, x, dy, maximum, scale);
+    return e;
+  }
+  NUMACT_LANE static void sum_up(const T* x, const T* dy, E* e, const RowFacts<1>& row, RowLanes<1>& lanes, ptrdiff_t steps) {
+    RowLanes<1> own;
+    copy(lanes, own);
+    const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
+    T counts[row_lanes] = {};
+    const double scale = row.scale[0];
+    for (ptrdiff_t i = 0; i < steps; ++i) {
+#pragma omp simd
+      for (int r = 0; r < row_lanes; ++r) {
+        const word each = add_up(x[i * row_lanes + r], dy[i * row_lanes + r], maximum, shift, scale, own.sum[0][0][r],
+                                 own.low[0][0][r], own.sum[1][0][r], own.low[1][0][r], counts[r]);
+        if constexpr (F::keeps) e[i * row_lanes + r] = each;
+      }
+    }
+    for (int r = 0; r < row_lanes && F::counts; ++r) own.sum[1][0][r] += double(counts[r]);
+    copy(own, lanes);
+  }
+  NUMACT_LANE static void sum_up(const T* x, const T* dy, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes,
+                                 ptrdiff_t steps) {
+    word maximum[row_lanes], shift[row_lanes];
+    double scale[row_lanes];
+    T counts[row_lanes] = {};
+    for (int r = 0; r < row_lanes; ++r) maximum[r] = word(row.maximum[r]), scale[r] = row.scale[r];
+    for (int r = 0; r < row_lanes; ++r) shift[r] = RowExp<A>::shift(maximum[r]);
+    for (ptrdiff_t i = 0; i < steps; ++i) {
+      const ptrdiff_t j = i % row_lanes;
+#pragma omp simd
+      for (int r = 0; r < row_lanes; ++r) {
+        const word each = add_up(x[i * row_lanes + r], dy[i * row_lanes + r], maximum[r], shift[r], scale[r],
+                                 lanes.sum[0][j][r], lanes.low[0][j][r], lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
+        if constexpr (F::keeps) e[i * row_lanes + r] = each;
+      }
+    }
+    for (int r = 0; r < row_lanes && F::counts; ++r) lanes.sum[1][0][r] += double(counts[r]);
+  }
+
+  template <int rows>
+  NUMACT_LANE static void complete(const RowFacts<rows>& facts, RowNumbers<word[rows]>& known) {
+#pragma omp simd
+    for (int r = 0; r < rows; ++r) {
+      const RowNumbers<word> row = F::template complete<A>(facts, r);
+      known.maximum[r] = row.maximum;
+      known.reciprocal[r] = row.reciprocal;
+      known.log[r] = row.log;
+      known.dot[r] = row.dot;
+      known.scale[r] = row.scale;
+    }
+  }
+  template <int rows>
+  NUMACT_LANE static RowNumbers<word> numbers_of(const RowNumbers<word[rows]>& known, int r) {
+    return {known.maximum[r], known.reciprocal[r], known.log[r], known.dot[r], known.scale[r]};
+  }
+  NUMACT_LANE static RowNumbers<word> numbers_of(const RowNumbers<word[1]>& known, int) {
+    return {known.maximum[0], known.reciprocal[0], known.log[0], known.dot[0], known.scale[0]};
+  }
+  // Of one row, or of row_lanes.
+  template <int rows>
+  NUMACT_LANE static void finish(const T* x, const T* dy, const E* e, const RowNumbers<word[rows]>& known, T* out,
+                                 ptrdiff_t pitch, ptrdiff_t steps) {
+    for (ptrdiff_t i = 0; i < steps; ++i) {
+#pragma omp simd
+      for (int r = 0; r < row_lanes; ++r) {
+        const ptrdiff_t place = i * row_lanes + r;
+        const word value = sign * x[place];
+        out[i * pitch + r] =
+            T(F::template finish<A>(F::keeps ? word(e[place]) : value, value, word(dy[place]), numbers_of(known, r)));
+      }
+    }
+  }
+
+  static const T* data(const void* from) { return static_cast<const T*>(from); }
+
+  // `together` is there to name the loops for tools/inspect_level.py: 1 row, or row_lanes.
+  template <int together>
+  __attribute__((noinline)) static void maximum_loop(const RowsPiece& piece, void* lanes) {
+    find_maximum(data(piece.x), static_cast<T*>(lanes), piece.steps);
+  }
+  template <int together>
+  __attribute__((noinline)) static void sum_loop(const RowsPiece& piece, const RowFacts<together>& row,
+                                                 RowLanes<together>& lanes) {
+    sum_up(data(piece.x), data(piece.dy), static_cast<E*>(piece.e), row, lanes, piece.steps);
+  }
+  template <int together>
+  __attribute__((noinline)) static void output_loop(const RowsPiece& piece, const RowFacts<together>& row) {
+    RowNumbers<word[together]> known;
+    complete(row, known);
+    const T *const x = data(piece.x), *const dy = data(piece.dy);
+    const E* const e = static_cast<const E*>(piece.e);
+    finish(x, dy, e, known, static_cast<T*>(piece.out), piece.out_pitch, piece.steps);
+  }
+  // Some rows after another; the elements beyond whole steps go through a step of their own, filled up with what changes
+  // neither maximum nor sum.
+  template <int together>
+  __attribute__((noinline)) static void whole_loop(const ContiguousRows& all) {
+    const ptrdiff_t steps = all.n / row_lanes, rest = all.n % row_lanes, last = steps * row_lanes;
+    const ptrdiff_t length = last + row_lanes;  // of the exponentials of a row
+    T rest_x[row_lanes], rest_dy[row_lanes], rest_out[row_lanes];
+    for (T& each : rest_x) each = F::from_output ? T(0) : sign * -T(__builtin_inf());
+    for (T& each : rest_dy) each = 0;
+    const T* const with_rest = F::arrays == 1 ? rest_x : rest_dy;
+    RowFacts<together> facts;
+    clear(facts);
+    for (ptrdiff_t first = 0; first < all.rows; first += together) {
+      const int count = all.rows - first < together ? int(all.rows - first) : together;
+      for (int k = 0; k < count; ++k) {
+        const T* const x = data(all.x) + (first + k) * all.x_stride;
+        const T* const dy = F::arrays == 1 ? x : data(all.dy) + (first + k) * all.dy_stride;
+        E* const e = static_cast<E*>(all.e) + k * length;
+        if (rest > 0) {
+          copy_few(x + last, rest_x, rest);
+          if constexpr (F::arrays > 1) copy_few(dy + last, rest_dy, rest);
+        }
+        RowFacts<1> row;
+        clear(row);
+        if constexpr (!F::from_output) {
+          T most[row_lanes];
+          for (T& each : most) each = -T(__builtin_inf());
+          find_maximum(x, most, steps);
+          if (rest > 0) find_maximum(rest_x, most, 1);
+          row.maximum[0] = folded_maximum(most);
+        }
+        do {
+          RowLanes<1> lanes;
+          for (int s = 0; s < row_sums; ++s)
+            if (F::sums[s]) numact::clear<float64>(lanes, s, 1);
+          sum_up(x, dy, e, row, lanes, steps);
+          if (rest > 0) sum_up(rest_x, with_rest, e + last, row, lanes, 1);
+          for (int s = 0; s < row_sums; ++s)
+            if (F::sums[s]) fold<float64>(lanes, row, s, row_lanes);
+        } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
+        put(row, facts, k);
+      }
+      RowNumbers<word[together]> known;
+      complete(facts, known);
+      for (int k = 0; k < count; ++k) {
+        const T* const x = data(all.x) + (first + k) * all.x_stride;
+        const T* const dy = F::arrays == 1 ? x : data(all.dy) + (first + k) * all.dy_stride;
+        const E* const e = static_cast<E*>(all.e) + k * length;
+        T* const out = static_cast<T*>(all.out) + (first + k) * all.out_stride;
+        const RowNumbers<word[1]> row = {
+            {known.maximum[k]}, {known.reciprocal[k]}, {known.log[k]}, {known.dot[k]}, {known.scale[k]}};
+        finish(x, dy, e, row, out, row_lanes, steps);
+        if (rest == 0) continue;
+        copy_few(x + last, rest_x, rest);
+        if constexpr (F::arrays > 1) copy_few(dy + last, rest_dy, rest);
+        finish(rest_x, with_rest, e + last, row, rest_out, row_lanes, 1);
+        copy_few(rest_out, out + last, rest);
+      }
+    }
+  }
+  // All steps of row_lanes rows side by side, a chunk each.
+  template <int together>
+  __attribute__((noinline)) static void whole_together_loop(const RowsPiece& piece) {
+    const T *const x = data(piece.x), *const dy = data(piece.dy);
+    const int count = piece.steps < together ? int(piece.steps) : together;
+    RowFacts<together> row;
+    clear(row);
+    if constexpr (!F::from_output) {
+      T most[together];
+      for (T& each : most) each = -T(__builtin_inf());
+      find_maximum(x, most, piece.steps);
+      for (int r = 0; r < together; ++r) row.maximum[r] = most[r];
+    }
+    do {
+      RowLanes<together> lanes;
+      for (int k = 0; k < row_sums; ++k)
+        if (F::sums[k]) numact::clear<float64>(lanes, k, count);
+      sum_up(x, dy, static_cast<E*>(piece.e), row, lanes, piece.steps);
+      for (int k = 0; k < row_sums; ++k)
+        if (F::sums[k]) fold<float64>(lanes, row, k, count);
+    } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
+    RowNumbers<word[together]> known;
+    complete(row, known);
+    finish(x, dy, static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch, piece.steps);
+  }
+
+  static constexpr double cost =
+      0.3 + (F::has_exponentials || F::from_output ? 0.2 : 0) * (float64 ? 3 : A::wide ? 2 : 1);
 
   static constexpr RowsKernel kernel(const char* name, Direction direction, Tier tier) {
-    RowsKernel result = {name, direction, tier, float64 ? Type::float64 : Type::float32, F::arrays, F::negated, cost, {}, {}, {}, {}, {}};
-    if constexpr (!F::from_output) result.maximum = maximum_loop;
-    if constexpr (F::has_exponentials) result.exponentials = exponential_loop;
-    if constexpr (F::sums[0]) result.sums[0] = sum_loop<0>;
-    if constexpr (F::sums[1]) result.sums[1] = sum_loop<1>;
-    result.complete = F::template complete<A>;
-    result.output = output_loop;
+    RowsKernel result = {name, direction, tier, float64 ? Type::float64 : Type::float32,
+                         F::arrays, F::keeps ? int(sizeof(E)) : 0, F::negated, float64 ? F::smaller : 1, cost,
+                         nullptr, sum_loop<1>, sum_loop<row_lanes>, output_loop<1>, output_loop<row_lanes>,
+                         whole_loop<1>, whole_loop<rows_after_another>,
+                         whole_together_loop<row_lanes>};
+    if constexpr (!F::from_output) result.maximum = maximum_loop<1>;
     return result;
   }
 };
 
+NUMACT_LANE void call_sum(const RowsKernel& kernel, const RowsPiece& piece, const RowFacts<1>& row, RowLanes<1>& lanes) {
+  kernel.sum(piece, row, lanes);
+}
+NUMACT_LANE void call_sum(const RowsKernel& kernel, const RowsPiece& piece, const RowFacts<row_lanes>& row,
+                          RowLanes<row_lanes>& lanes) {
+  kernel.sum_together(piece, row, lanes);
+}
+NUMACT_LANE void call_output(const RowsKernel& kernel, const RowsPiece& piece, const RowFacts<1>& row) {
+  kernel.output(piece, row);
+}
+NUMACT_LANE void call_output(const RowsKernel& kernel, const RowsPiece& piece, const RowFacts<row_lanes>& row) {
+  kernel.output_together(piece, row);
+}
+
 // Data of T, stored as S.
 template <class S, class T>
 struct RowsWalker {
-  static constexpr int most_operands = 3, most_together = 16;
-  static constexpr ptrdiff_t tile_size = 1024;  // of one row, or of most_together
+  static constexpr int most_operands = 3;
+  static constexpr bool float64 = sizeof(T) == sizeof(double);
+  static constexpr ptrdiff_t size = sizeof(S);
+  static constexpr ptrdiff_t tile_size = 1 << 18;          // bytes
+  static constexpr ptrdiff_t least_together = 6;           // rows
+  static constexpr ptrdiff_t longest_brought_together = 24;  // of rows that are contiguous
 
+  // (dy and) x, and the exponentials. The output takes the place of x.
+  struct Tile {
+    alignas(64) char memory[tile_size];
+
+    static ptrdiff_t steps(const RowsKernel& kernel) {
+      const ptrdiff_t step = row_lanes * (kernel.arrays * ptrdiff_t(sizeof(T)) + kernel.exponential_size);
+      return tile_size / step / row_lanes * row_lanes;
+    }
+    T* buffer(const RowsKernel& kernel, int operand) {
+      return reinterpret_cast<T*>(memory) + operand * steps(kernel) * row_lanes;
+    }
+  };
   struct Strided {
     char* const* data;
     const ptrdiff_t *outer, *inner;
-    int rows;
-  };
-
-  // A piece of each of several rows, as contiguous arrays.
-  template <int together>
-  struct Tile {
-    static constexpr ptrdiff_t length = tile_size / together;
-    const T* in[together][most_operands - 1];
-    T buffer[most_operands - 1][together][length], out[together][length];
-    double e[together][length];
+    ptrdiff_t rows;
   };
 
   NUMACT_LANE static T loaded(const char* from) {
@@ -125,173 +415,206 @@ struct RowsWalker {
     else
       *reinterpret_cast<S*>(to) = narrowed(value, S{});
   }
-  static bool contiguous(const Strided& at, int operand) { return at.inner[operand] == ptrdiff_t(sizeof(S)); }
+  static T neutral(const RowsKernel& kernel, int operand) {
+    const bool is_x = kernel.maximum != nullptr && operand == kernel.arrays - 1;
+    return !is_x ? T(0) : kernel.negated ? T(__builtin_inf()) : -T(__builtin_inf());
+  }
 
-  // Filled up to whole vectors with values that change neither a maximum nor a sum.
+  // m elements as a contiguous array, filled up to whole steps with what changes neither maximum nor sum.
+  static const T* load_row(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t m, T filling) {
+    const ptrdiff_t whole = (m + row_lanes - 1) / row_lanes * row_lanes;
+    if (same<S, T> && stride == size && m == whole) return reinterpret_cast<const T*>(from);
+    if (stride == size) {
+      if constexpr (same<S, T>)
+        std::memcpy(buffer, from, size_t(m) * sizeof(T));
+      else
+        widen_loop(reinterpret_cast<const S*>(from), buffer, m);
+    } else {
+      for (ptrdiff_t j = 0; j < m; ++j) buffer[j] = loaded(from + j * stride);
+    }
+    for (ptrdiff_t j = m; j < whole; ++j) buffer[j] = filling;
+    return buffer;
+  }
+  static void store_row(const T* from, char* to, ptrdiff_t stride, ptrdiff_t m) {
+    if (stride != size) {
+      for (ptrdiff_t j = 0; j < m; ++j) store(from[j], to + j * stride);
+    } else if (reinterpret_cast<const char*>(from) != to) {
+      if constexpr (same<S, T>)
+        std::memcpy(to, from, size_t(m) * sizeof(T));
+      else
+        narrow_loop(from, reinterpret_cast<S*>(to), m);
+    }
+  }
+  // m elements of each of up to row_lanes rows, side by side.
+  static void load_together(const Strided& at, int operand, ptrdiff_t begin, T* buffer, ptrdiff_t m) {
+    const ptrdiff_t outer = at.outer[operand], inner = at.inner[operand];
+    const char* const from = at.data[operand] + begin * inner;
+    if (at.rows == row_lanes && outer == size) {
+      for (ptrdiff_t j = 0; j < m; ++j)
+        for (int r = 0; r < row_lanes; ++r) buffer[j * row_lanes + r] = loaded(from + j * inner + r * size);
+    } else if (same<S, T> && at.rows == row_lanes && inner == size && outer % size == 0) {
+      transpose<true>(reinterpret_cast<const T*>(from), buffer, outer / size, m);
+    } else {
+      for (ptrdiff_t j = 0; j < m; ++j) {
+        for (ptrdiff_t r = 0; r < at.rows; ++r) buffer[j * row_lanes + r] = loaded(from + j * inner + r * outer);
+        for (ptrdiff_t r = at.rows; r < row_lanes; ++r) buffer[j * row_lanes + r] = 0;
+      }
+    }
+  }
+  static void store_together(const T* from, const Strided& at, int operand, ptrdiff_t begin, ptrdiff_t m) {
+    const ptrdiff_t outer = at.outer[operand], inner = at.inner[operand];
+    char* const to = at.data[operand] + begin * inner;
+    if (at.rows == row_lanes && outer == size) {
+      for (ptrdiff_t j = 0; j < m; ++j)
+        for (int r = 0; r < row_lanes; ++r) store(from[j * row_lanes + r], to + j * inner + r * size);
+    } else if (same<S, T> && at.rows == row_lanes && inner == size && outer % size == 0) {
+      transpose<false>(from, reinterpret_cast<T*>(to), outer / size, m);
+    } else {
+      for (ptrdiff_t j = 0; j < m; ++j)
+        for (ptrdiff_t r = 0; r < at.rows; ++r) store(from[j * row_lanes + r], to + j * inner + r * outer);
+    }
+  }
+
+  // One step over elements [begin, end) of one or row_lanes rows of which `facts` is known; what came of it.
+  // holds them and their exponentials.
   template <int together>
-  static void load(const RowsKernel& kernel, Tile<together>& tile, const Strided& at, ptrdiff_t begin, ptrdiff_t m, ptrdiff_t whole) {
-    for (int i = 0; i < kernel.arrays; ++i) {
-      const char* const from = at.data[i] + begin * at.inner[i];
-      if (same<S, T> && together == 1 && contiguous(at, i) && m == whole) {
-        tile.in[0][i] = reinterpret_cast<const T*>(from);
+  static RowFacts<together> step(const RowsKernel& kernel, RowStep which, const Strided& at, ptrdiff_t begin, ptrdiff_t end,
+                                 const RowFacts<together>& facts, Tile& tile) {
+    constexpr ptrdiff_t each = together == 1 ? row_lanes : 1;  // elements of a row in a step
+    const int out = kernel.arrays;
+    const ptrdiff_t length = tile.steps(kernel) * each;
+    const int count = end - begin < row_lanes ? int(end - begin) : row_lanes;
+    T largest[row_lanes];
+    for (T& lane : largest) lane = -T(__builtin_inf());
+    RowLanes<together> lanes;
+    for (int k = 0; k < row_sums && which != row_maximum; ++k) numact::clear<float64>(lanes, k, together == 1 ? 1 : count);
+    for (; begin < end; begin += length) {
+      const ptrdiff_t m = end - begin < length ? end - begin : length;
+      RowsPiece piece = {};
+      piece.steps = (m + each - 1) / each;
+      const T* in[most_operands - 1];
+      for (int i = 0; i < kernel.arrays; ++i) {
+        const char* const from = at.data[i] + begin * at.inner[i];
+        T* const buffer = tile.buffer(kernel, i);
+        in[i] = buffer;
+        if (together == 1)
+          in[i] = load_row(from, at.inner[i], buffer, m, neutral(kernel, i));
+        else
+          load_together(at, i, begin, buffer, m);
+      }
+      piece.dy = in[0];
+      piece.x = in[kernel.arrays - 1];
+      piece.e = tile.buffer(kernel, kernel.arrays);
+      if (which == row_maximum) {
+        kernel.maximum(piece, largest);
         continue;
       }
-      if (together == 1 && contiguous(at, i)) {
-        if constexpr (same<S, T>)
-          std::memcpy(tile.buffer[i][0], from, size_t(m) * sizeof(T));
-        else
-          widen_loop(reinterpret_cast<const S*>(from), tile.buffer[i][0], m);
-      } else if (together == 1) {
-        for (ptrdiff_t j = 0; j < m; ++j) tile.buffer[i][0][j] = loaded(from + j * at.inner[i]);
-      } else {
-        const ptrdiff_t apart = at.outer[i];
-        T(&to)[together][Tile<together>::length] = tile.buffer[i];
-        for (ptrdiff_t j = 0; j < m; ++j) {
-          const char* const line = from + j * at.inner[i];
-          if (at.rows == together && apart == ptrdiff_t(sizeof(S)))
-            for (int r = 0; r < together; ++r) to[r][j] = loaded(line + r * ptrdiff_t(sizeof(S)));
-          else
-            for (int r = 0; r < at.rows; ++r) to[r][j] = loaded(line + r * apart);
+      if (which == row_sum || kernel.exponential_size > 0) call_sum(kernel, piece, facts, lanes);
+      if (which == row_sum) continue;
+      char* const to = at.data[out] + begin * at.inner[out];
+      const bool direct = same<S, T> && (together == 1 ? at.inner[out] == size && m % row_lanes == 0
+                                                       : direct_together(at, out));
+      T* const result = direct ? reinterpret_cast<T*>(to) : tile.buffer(kernel, kernel.arrays - 1);
+      piece.out = result;
+      piece.out_pitch = direct && together > 1 ? at.inner[out] / size : row_lanes;
+      call_output(kernel, piece, facts);
+      if (direct) continue;
+      if (together == 1)
+        store_row(result, to, at.inner[out], m);
+      else
+        store_together(result, at, out, begin, m);
+    }
+    RowFacts<together> part;
+    if (which == row_maximum) {
+      for (int r = 0; r < together; ++r) part.maximum[r] = together == 1 ? folded_maximum(largest) : largest[r];
+    }
+    for (int k = 0; k < row_sums && which == row_sum; ++k) fold<float64>(lanes, part, k, count);
+    return part;
+  }
+
+  template <int together>
+  static void all_steps(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
+    RowFacts<together> facts;
+    clear(facts);
+    const ptrdiff_t chunk = row_chunk_length(n);
+    for (int which = kernel.first(); which <= row_output; ++which) {
+      do {
+        for (ptrdiff_t begin = 0; begin < n; begin += chunk) {
+          const ptrdiff_t end = n - begin < chunk ? n : begin + chunk;
+          merge(facts, step(kernel, RowStep(which), at, begin, end, facts, tile), RowStep(which));
         }
-      }
-      const bool is_x = kernel.maximum != nullptr && i == kernel.arrays - 1;
-      const T nothing = !is_x ? T(0) : kernel.negated ? T(__builtin_inf()) : -T(__builtin_inf());
-      for (int r = 0; r < at.rows; ++r) {
-        for (ptrdiff_t j = m; j < whole; ++j) tile.buffer[i][r][j] = nothing;
-        tile.in[r][i] = tile.buffer[i][r];
-      }
+      } while (which == row_sum && kernel.smaller_dy != 1 && start_again(facts, kernel.smaller_dy));
     }
   }
-  template <int together>
-  static void unload(Tile<together>& tile, const Strided& at, int operand, ptrdiff_t begin, ptrdiff_t m) {
-    char* const to = at.data[operand] + begin * at.inner[operand];
-    if (together == 1 && contiguous(at, operand)) {
-      if constexpr (same<S, T>)
-        std::memcpy(to, tile.out[0], size_t(m) * sizeof(T));
-      else
-        narrow_loop(tile.out[0], reinterpret_cast<S*>(to), m);
+
+  static bool direct_together(const Strided& at, int out) {
+    return same<S, T> && at.outer[out] == size && at.rows == row_lanes && at.inner[out] % size == 0;
+  }
+  static void whole_together(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
+    const int x = kernel.arrays - 1, out = kernel.arrays;
+    for (int i = 0; i < kernel.arrays; ++i) load_together(at, i, 0, tile.buffer(kernel, i), n);
+    const bool direct = direct_together(at, out);
+    void* const result = direct ? static_cast<void*>(at.data[out]) : tile.buffer(kernel, x);
+    kernel.whole_together({tile.buffer(kernel, 0), tile.buffer(kernel, x), tile.buffer(kernel, kernel.arrays), result, n,
+                           direct ? at.inner[out] / size : row_lanes});
+    if (!direct) store_together(tile.buffer(kernel, x), at, out, 0, n);
+  }
+
+  // Rows whose elements are T and lie side by side, or become so.
+  static void whole_rows(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
+    bool direct = same<S, T>;
+    for (int i = 0; i <= kernel.arrays; ++i)
+      direct = direct && at.inner[i] == size && (at.outer[i] % size == 0 || at.rows == 1);
+    const int x = kernel.arrays - 1, out = kernel.arrays;
+    void* const e = tile.buffer(kernel, kernel.arrays);
+    if (direct) {
+      const auto whole = at.rows > 1 && n <= longest_after_another ? kernel.whole_short : kernel.whole;
+      whole({at.data[0], at.data[x], at.data[out], at.outer[0] / size, at.outer[x] / size, at.outer[out] / size, at.rows,
+                    n, e});
       return;
     }
-    const int rows = together == 1 ? 1 : at.rows;
-    for (ptrdiff_t j = 0; j < m; ++j)
-      for (int r = 0; r < rows; ++r) store(tile.out[r][j], to + r * at.outer[operand] + j * at.inner[operand]);
-  }
-
-  // One step over elements [begin, end) of rows of which `facts` is known; what came of each in `parts`. `kept`: the tile holds
-  // them, and from the last step on their exponentials.
-  template <int together>
-  static void step(const RowsKernel& kernel, RowStep which, const Strided& at, ptrdiff_t begin, ptrdiff_t end,
-                   const RowFacts* facts, RowFacts* parts, Tile<together>& tile, bool kept) {
-    RowFacts known[together];
-    T largest[together][row_lanes];
-    RowLanes sums[together][row_sums];
-    for (int r = 0; r < at.rows; ++r) {
-      known[r] = facts[r];
-      if (which == row_output) kernel.complete(known[r]);
-      for (T& each : largest[r]) each = -T(__builtin_inf());
-      for (int k = 0; k < row_sums; ++k)
-        if (which == row_sum && kernel.sums[k] != nullptr) clear(sums[r][k]);
-    }
-    const int out = kernel.arrays;
-    constexpr ptrdiff_t length = Tile<together>::length;
-    for (; begin < end; begin += length) {
-      const ptrdiff_t m = end - begin < length ? end - begin : length, whole = (m + row_lanes - 1) / row_lanes * row_lanes;
-      if (!kept) load(kernel, tile, at, begin, m, whole);
-      const bool direct = same<S, T> && together == 1 && contiguous(at, out) && m == whole;
-      for (int r = 0; r < at.rows; ++r) {
-        const T *const x = tile.in[r][kernel.arrays - 1], *const dy = tile.in[r][0];
-        if (which == row_maximum) {
-          kernel.maximum(x, largest[r], whole);
-          continue;
-        }
-        const void* const e = kernel.exponentials != nullptr ? static_cast<const void*>(tile.e[r]) : x;
-        if (kernel.exponentials != nullptr && (which == row_sum || !kept))
-          kernel.exponentials(x, known[r].maximum, tile.e[r], whole);
-        for (int k = 0; k < row_sums && which == row_sum; ++k)
-          if (kernel.sums[k] != nullptr) kernel.sums[k](e, x, dy, known[r], sums[r][k], whole);
-        if (which == row_output)
-          kernel.output(e, x, dy, known[r],
-                        direct ? static_cast<void*>(at.data[out] + begin * at.inner[out]) : tile.out[r], whole);
-      }
-      if (which == row_output && !direct) unload(tile, at, out, begin, m);
-    }
-    for (int r = 0; r < at.rows; ++r) {
-      if (which == row_maximum) parts[r].maximum = double(folded_maximum(largest[r]));
-      for (int k = 0; k < row_sums; ++k)
-        if (which == row_sum && kernel.sums[k] != nullptr) fold<row_lanes / 2>(sums[r][k], parts[r].sum[k], parts[r].low[k]);
-    }
-  }
-
-  static constexpr bool two_words = sizeof(T) == sizeof(double);
-  NUMACT_LANE static void clear(RowLanes& lanes) {
-    for (double& each : lanes.sum) each = 0;
-    if constexpr (two_words)
-      for (double& each : lanes.low) each = 0;
-  }
-  NUMACT_LANE static T folded_maximum(T* largest) {
-    T result = largest[0];
-    for (int j = 1; j < row_lanes; ++j) result = largest[j] > result ? largest[j] : result;
-    return result;
-  }
-  // A tree: halves are added until one is left.
-  template <int half>
-  NUMACT_LANE static void fold(RowLanes& lanes, double& sum, double& low) {
-    for (int j = 0; j < half; ++j) {
-      if constexpr (two_words)
-        add(lanes.sum[j], lanes.low[j], lanes.sum[j + half], lanes.low[j + half]);
-      else
-        lanes.sum[j] += lanes.sum[j + half];
-    }
-    if constexpr (half > 1) {
-      fold<half / 2>(lanes, sum, low);
-    } else {
-      sum = lanes.sum[0];
-      low = two_words ? lanes.low[0] : 0;
-    }
-  }
-
-  template <int together>
-  static void all_steps(const RowsKernel& kernel, const Strided& at, ptrdiff_t n) {
-    Tile<together> tile;
-    RowFacts facts[together], parts[together];
-    const ptrdiff_t chunk = row_chunk_length(n);
-    const bool fits = n <= Tile<together>::length;
-    for (int which = kernel.first(); which <= row_output; ++which) {
-      for (ptrdiff_t begin = 0; begin < n; begin += chunk) {
-        const ptrdiff_t end = n - begin < chunk ? n : begin + chunk;
-        step(kernel, RowStep(which), at, begin, end, facts, parts, tile, fits && which > kernel.first());
-        for (int r = 0; r < at.rows && which != row_output; ++r) merge(facts[r], parts[r]);
-      }
-      bool again = false;
-      for (int r = 0; r < at.rows && which == row_sum && kernel.may_overflow(); ++r) again |= start_again(facts[r]);
-      if (again) --which;
+    for (ptrdiff_t k = 0; k < at.rows; ++k) {
+      const T* in[most_operands - 1];
+      for (int i = 0; i < kernel.arrays; ++i)
+        in[i] = load_row(at.data[i] + k * at.outer[i], at.inner[i], tile.buffer(kernel, i), n, 0);
+      T* const result = tile.buffer(kernel, x);
+      kernel.whole({in[0], in[x], result, 0, 0, 0, 1, n, e});
+      store_row(result, at.data[out] + k * at.outer[out], at.inner[out], n);
     }
   }
 
   static void walk(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n) {
+    Tile tile;
     const int count = kernel.arrays + 1;
     const ptrdiff_t *const outer = strides, *const inner = strides + count;
-    bool neighbours = true;
-    for (int i = 0; i < count; ++i)
-      neighbours = neighbours && inner[i] != ptrdiff_t(sizeof(S)) && (outer[i] == ptrdiff_t(sizeof(S)) || outer[i] == 0);
-    const int together = neighbours ? most_together : 1;
-    for (ptrdiff_t done = 0; done < rows; done += together) {
+    bool neighbours = false;
+    for (int i = 0; i < count; ++i) neighbours = neighbours || (inner[i] != size && outer[i] == size);
+    const bool together = neighbours || n <= longest_brought_together;
+    const bool fits = n <= tile.steps(kernel) * row_lanes && n <= row_chunk_length(n);
+    for (ptrdiff_t done = 0; done < rows;) {
       char* moved[most_operands];
       for (int i = 0; i < count; ++i) moved[i] = operands[i] + done * outer[i];
       const ptrdiff_t left = rows - done;
-      const Strided at = {moved, outer, inner, left < together ? int(left) : together};
-      if (neighbours)
-        all_steps<most_together>(kernel, at, n);
-      else
-        all_steps<1>(kernel, at, n);
+      Strided at = {moved, outer, inner, left};
+      if (together && left >= least_together) {
+        at.rows = left < row_lanes ? left : row_lanes;
+        if (n <= tile.steps(kernel) && n <= row_chunk_length(n))
+          whole_together(kernel, at, n, tile);
+        else
+          all_steps<row_lanes>(kernel, at, n, tile);
+      } else if (fits) {
+        whole_rows(kernel, at, n, tile);
+      } else {
+        at.rows = 1;
+        all_steps<1>(kernel, at, n, tile);
+      }
+      done += at.rows;
     }
   }
-  static RowFacts part(const RowsKernel& kernel, RowStep which, char* const* operands, const ptrdiff_t* strides, ptrdiff_t begin,
-                       ptrdiff_t end, const RowFacts& row) {
-    Tile<1> tile;
-    RowFacts result;
-    step(kernel, which, {operands, strides, strides + kernel.arrays + 1, 1}, begin, end, &row, &result, tile, false);
-    return result;
+  static RowFacts<1> part(const RowsKernel& kernel, RowStep which, char* const* operands, const ptrdiff_t* strides,
+                          ptrdiff_t begin, ptrdiff_t end, const RowFacts<1>& row) {
+    Tile tile;
+    return step(kernel, which, {operands, strides, strides + kernel.arrays + 1, 1}, begin, end, row, tile);
   }
 };
 

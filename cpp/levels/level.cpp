@@ -98,17 +98,17 @@ constexpr ElementwiseKernel elementwise_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_K
       parameter_gradient<F, Portable, Portable, float, double>(index_of_##F, Tier::precise),
 constexpr ParameterGradientKernel parameter_gradient_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_PARAMETER_KERNELS)};
 
-#define NUMACT_ROWS_DIRECTION(F, name, direction)                   \
-  RowLoops<F, Single>::kernel(name, direction, Tier::standard),     \
-      RowLoops<F, Paired>::kernel(name, direction, Tier::standard), \
+#define NUMACT_ROWS_DIRECTION(F, A32, name, direction)              \
+  RowLoops<F, A32>::kernel(name, direction, Tier::standard),        \
+      RowLoops<F, Double>::kernel(name, direction, Tier::standard), \
       RowLoops<F, Portable>::kernel(name, direction, Tier::precise),
-#define NUMACT_ROWS_KERNELS(F, name)                            \
-  NUMACT_ROWS_DIRECTION(F::Forward, name, Direction::forward)   \
-  NUMACT_ROWS_DIRECTION(F::Backward, name, Direction::backward) \
-  NUMACT_ROWS_DIRECTION(F::BackwardFromOutput, name, Direction::backward_from_output)
-constexpr RowsKernel rows_kernels[] = {NUMACT_ROWS_KERNELS(Softmax, "softmax")
-                                           NUMACT_ROWS_KERNELS(LogSoftmax, "log_softmax")
-                                               NUMACT_ROWS_KERNELS(Softmin, "softmin")};
+#define NUMACT_ROWS_KERNELS(F, name, from_output32)                   \
+  NUMACT_ROWS_DIRECTION(F::Forward, Single, name, Direction::forward) \
+  NUMACT_ROWS_DIRECTION(F::Backward, Wide, name, Direction::backward) \
+  NUMACT_ROWS_DIRECTION(F::BackwardFromOutput, from_output32, name, Direction::backward_from_output)
+constexpr RowsKernel rows_kernels[] = {NUMACT_ROWS_KERNELS(Softmax, "softmax", Single)
+                                           NUMACT_ROWS_KERNELS(LogSoftmax, "log_softmax", Single)
+                                               NUMACT_ROWS_KERNELS(Softmin, "softmin", Single)};
 
 template <class T, int n>
 constexpr int count(const T (&)[n]) {

@@ -51,31 +51,57 @@ struct ParameterGradientWalk {
                 ptrdiff_t n);
 };
 
-// An activation over rows: loops over contiguous memory of the type it computes with; n fills whole vectors. e is what was
-// made of x by `exponentials`, or x itself where that does not exist.
+// A piece of rows, as whole steps of row_lanes elements: successive elements of one row, or one element each of row_lanes rows
+// side by side. e is room for the exponentials, kept from sum to output.
+struct RowsPiece {
+  const void *dy, *x;
+  void* e;
+  void* out;
+  ptrdiff_t steps, out_pitch;  // elements from a step of the output to the next
+};
+// Sums by index.
+template <int rows>
+struct RowLanes {
+  double sum[row_sums][rows][row_lanes], low[row_sums][rows][row_lanes];  // low words for float64 data only
+};
+// Rows of n elements, contiguous as what the kernel computes with; strides of the rows, in elements.
+struct ContiguousRows {
+  const void *dy, *x;
+  void* out;
+  ptrdiff_t dy_stride, x_stride, out_stride, rows, n;
+  void* e;
+};
+
+// An activation over rows, with loops over memory of the type it computes with. Their largest elements and sums go on from what
+// the lanes hold.
 struct RowsKernel {
   const char* name;
   Direction direction;
   Tier tier;
   Type computed;
   int arrays;  // (dy and) x or y
+  int exponential_size;
   bool negated;
-  double cost;  // rough nanoseconds per element
-  void (*maximum)(const void* x, void* lanes, ptrdiff_t n);
-  void (*exponentials)(const void* x, double maximum, void* e, ptrdiff_t n);
-  void (*sums[row_sums])(const void* e, const void* x, const void* dy, const RowFacts& row, RowLanes& lanes, ptrdiff_t n);
-  void (*complete)(RowFacts& row);
-  void (*output)(const void* e, const void* x, const void* dy, const RowFacts& row, void* out, ptrdiff_t n);
+  double smaller_dy;  // for where its sum overflows; 1 if it cannot
+  double cost;        // rough nanoseconds per element
+  void (*maximum)(const RowsPiece&, void* lanes);
+  void (*sum)(const RowsPiece&, const RowFacts<1>&, RowLanes<1>&);
+  void (*sum_together)(const RowsPiece&, const RowFacts<row_lanes>&, RowLanes<row_lanes>&);
+  void (*output)(const RowsPiece&, const RowFacts<1>&);
+  void (*output_together)(const RowsPiece&, const RowFacts<row_lanes>&);
+  // All steps of rows that are one chunk each.
+  void (*whole)(const ContiguousRows&);
+  void (*whole_short)(const ContiguousRows&);
+  void (*whole_together)(const RowsPiece&);
 
-  bool may_overflow() const { return computed == Type::float64 && arrays == 2; }
   RowStep first() const { return maximum != nullptr ? row_maximum : row_sum; }
 };
 // A kernel over rows of n elements of any layout. Operands (dy and) x or y, output; strides of the rows, then of the elements,
 // in bytes.
 using RowsWalk = void (*)(const RowsKernel&, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n);
 // One step of elements [begin, end), a chunk, of one row; what came of it.
-using RowsPart = RowFacts (*)(const RowsKernel&, RowStep, char* const* operands, const ptrdiff_t* strides, ptrdiff_t begin,
-                              ptrdiff_t end, const RowFacts& row);
+using RowsPart = RowFacts<1> (*)(const RowsKernel&, RowStep, char* const* operands, const ptrdiff_t* strides, ptrdiff_t begin,
+                                 ptrdiff_t end, const RowFacts<1>& row);
 
 // y = max over `pieces` inputs `piece_stride` apart, `which` the first that attains it.
 struct MaxoutRow {
