@@ -7,11 +7,11 @@
 // In a gradient of float64 data y counts as 0 below exp(-1373), which even the largest dy does not bring to a normal number
 // by more than 2^63; of float32 data it is never too small.
 //
-// Largest errors found, 600 to 4000 elements of each of many lengths and scales, in ulp (of the terms' magnitudes for gradients):
-// float32 forward 1.46, backward 1.48; precise 0.501; float64 forward 1.67, backward 3.1; float16 0.501.
+// Largest errors found, 4000 to 120,000 elements of each of many lengths and scales, in ulp (of the terms' magnitudes for
+// gradients): float32 forward 3.3, backward 1.9; precise 0.502; float64 forward 3.6, backward 6.0; float16 0.501.
 //
-// A formula says what is summed over the row (term<k>) and what becomes of each element then (finish). kernels/rows.hpp does
-// the rest.
+// A formula says what is summed over the row (add<k>), what is made of the sums (complete) and what becomes of each element
+// then (finish). kernels/rows.hpp does the rest.
 #pragma once
 #include "row_facts.hpp"
 #include "../lanes/log1p.hpp"
