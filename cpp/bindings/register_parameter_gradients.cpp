@@ -38,7 +38,7 @@ struct Sum {
 
 constexpr npy_intp stage_length = 1024;
 
-Sum sum_of(const RowLanes& lanes) {
+Sum sum_of(const SumLanes& lanes) {
   Sum partial[row_lanes];
   for (int k = 0; k < row_lanes; ++k) partial[k] = {lanes.sum[k], lanes.low[k]};
   for (int half = row_lanes / 2; half > 0; half /= 2)
@@ -130,7 +130,7 @@ void for_each_run(const Task& task, ptrdiff_t index, Run run) {
 void sum_rows(Task& task, ptrdiff_t index) {
   const Layout& layout = *task.layout;
   Sums& sums = task.sums[static_cast<size_t>(index)];
-  RowLanes lanes = {};
+  SumLanes lanes = {};
   npy_intp row = index * task.range / layout.row;
   for_each_run(task, index, [&](npy_intp position, char* const* operands, const npy_intp* strides, npy_intp left) {
     const npy_intp offset = position - position / layout.row * layout.row, n = std::min(left, layout.row - offset);

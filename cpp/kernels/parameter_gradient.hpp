@@ -24,11 +24,11 @@ struct ParameterGradient {
   }
   // All with one value of the parameter, into one sum.
   __attribute__((noinline)) static void together(const void* dy_data, const void* x_data, const void* parameter,
-                                                 void* dx_data, RowLanes& lanes, ptrdiff_t n) {
+                                                 void* dx_data, SumLanes& lanes, ptrdiff_t n) {
     const T *const dy = static_cast<const T*>(dy_data), *const x = static_cast<const T*>(x_data);
     T* const dx = static_cast<T*>(dx_data);
     const P p = *static_cast<const P*>(parameter);
-    RowLanes sums = lanes;
+    SumLanes sums = lanes;
     for (ptrdiff_t i = 0; i < n; i += row_lanes) {
 #pragma omp simd
       for (int j = 0; j < row_lanes; ++j) {
@@ -86,7 +86,7 @@ struct ParameterGradientWalker {
 
   // The first element goes to lane `first`.
   static void together(const ParameterGradientKernel& kernel, char* const* operands, const ptrdiff_t* strides, int first,
-                       RowLanes& lanes, ptrdiff_t n) {
+                       SumLanes& lanes, ptrdiff_t n) {
     ptrdiff_t done = 0;
     if (first != 0) {
       done = n < row_lanes - first ? n : row_lanes - first;

@@ -32,13 +32,17 @@ struct ElementwiseKernel {
 using ElementwiseWalk = void (*)(const ElementwiseKernel&, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
                                  const ptrdiff_t* row_strides, ptrdiff_t rows, bool past_cache);
 
+// A sum by index, not yet put together.
+struct SumLanes {
+  double sum[row_lanes], low[row_lanes];
+};
 // dx and the sums of the parameter's gradient: all elements into one, or each into its own. Only kernels that compute with
 // float64 write the low words.
 struct ParameterGradientKernel {
   int record;
   Tier tier;
   Type computed, parameter;
-  void (*together)(const void* dy, const void* x, const void* parameter, void* dx, RowLanes& lanes, ptrdiff_t n);
+  void (*together)(const void* dy, const void* x, const void* parameter, void* dx, SumLanes& lanes, ptrdiff_t n);
   void (*apart)(const void* dy, const void* x, const void* parameters, void* dx, double* sums, double* lows, ptrdiff_t n);
 
   bool exists() const { return together != nullptr; }
@@ -46,7 +50,7 @@ struct ParameterGradientKernel {
 // Of any layout; operands dy, x, parameter, dx. The first element that goes into one sum is that of lane `first`.
 struct ParameterGradientWalk {
   void (*together)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides, int first,
-                   RowLanes& lanes, ptrdiff_t n);
+                   SumLanes& lanes, ptrdiff_t n);
   void (*apart)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides, double* sums, double* lows,
                 ptrdiff_t n);
 };
