@@ -1,6 +1,6 @@
 // Over a row, with m the largest x, e = exp(x - m) and S the sum of e:
 //   softmax(x) = e / S,                  dx = y (dy - sum(dy y))
-//   softmin(x) = softmax(-x)
+//   softmin(x) = softmax(-x),            dx as softmax's of -dy and -x, or of -dy and y: what is negated is so when it is loaded
 //   log_softmax(x) = (x - m) - log(S),   dx = dy - exp(y) sum(dy)
 // log(S) is log1p of S less one maximum: it keeps its digits where the others are tiny.
 //
@@ -101,13 +101,11 @@ struct RowNumbers {
   T maximum, reciprocal, log, dot, scale;
 };
 
-// Each formula: how many arrays, (dy and) x or y; whether x is negated, whether there is y in its place, whether exponentials
-// are computed with the sums and kept for the output, which sums are taken, what dy is multiplied by if a sum of it overflows.
-// In add<k>, finish: e is the exponential, or x or y where none is computed.
-template <bool negative>
+// Each formula: how many arrays, (dy and) x or y; whether there is y in its place, whether exponentials are computed with the
+// sums and kept for the output, which sums are taken, what dy is multiplied by if a sum of it overflows. In add<k>, finish: e is the exponential, or x or y where none is computed.
 struct SoftmaxForward {
   static constexpr int arrays = 1;
-  static constexpr bool negated = negative, from_output = false, has_exponentials = true, keeps = true,
+  static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, false}, counts = false;
   static constexpr double smaller = 1;
   template <class A, int k, class T = typename A::word>
@@ -125,10 +123,9 @@ struct SoftmaxForward {
 };
 
 // (2 y) (dy / 2 - dot / 2): half of each, so that their difference does not overflow.
-template <bool negative>
 struct SoftmaxBackward {
   static constexpr int arrays = 2;
-  static constexpr bool negated = negative, from_output = false, has_exponentials = true, keeps = true,
+  static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, true}, counts = false;
   static constexpr double smaller = 0x1p-1000;
   template <class A, int k, class T = typename A::word>
@@ -141,7 +138,7 @@ struct SoftmaxBackward {
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
     const double sum = total(row, 0, r);
-    return {0, T((negative ? -2 : 2) / sum), 0, T(total(row, 1, r) / sum * (0.5 / row.scale[r])), 0};
+    return {0, T(2 / sum), 0, T(total(row, 1, r) / sum * (0.5 / row.scale[r])), 0};
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
@@ -149,11 +146,10 @@ struct SoftmaxBackward {
   }
 };
 
-// y dy - (2 y) (dot / 2): dot may round to infinity where its half does not.
-template <bool negative>
+// (2 y) (dy / 2 - dot / 2), likewise; dot may round to infinity where its half does not.
 struct SoftmaxBackwardFromOutput {
   static constexpr int arrays = 2;
-  static constexpr bool negated = false, from_output = true, has_exponentials = false, keeps = false,
+  static constexpr bool from_output = true, has_exponentials = false, keeps = false,
                         sums[row_sums] = {false, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class T = typename A::word>
@@ -166,14 +162,13 @@ struct SoftmaxBackwardFromOutput {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
-    const T y = negative ? -e : e;
-    return multiply_add<A>(y, dy, -((y + y) * row.dot));
+    return (e + e) * multiply_add<A>(dy, T(0.5), -row.dot);
   }
 };
 
 struct LogSoftmaxForward {
   static constexpr int arrays = 1;
-  static constexpr bool negated = false, from_output = false, has_exponentials = true, keeps = false,
+  static constexpr bool from_output = false, has_exponentials = true, keeps = false,
                         sums[row_sums] = {true, true}, counts = true;
   static constexpr double smaller = 1;
   // The others; the second sum counts the maxima.
@@ -198,7 +193,7 @@ struct LogSoftmaxForward {
 
 struct LogSoftmaxBackward {
   static constexpr int arrays = 2;
-  static constexpr bool negated = false, from_output = false, has_exponentials = true, keeps = true,
+  static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class T = typename A::word>
@@ -217,7 +212,7 @@ struct LogSoftmaxBackward {
 
 struct LogSoftmaxBackwardFromOutput {
   static constexpr int arrays = 2;
-  static constexpr bool negated = false, from_output = true, has_exponentials = false, keeps = false,
+  static constexpr bool from_output = true, has_exponentials = false, keeps = false,
                         sums[row_sums] = {false, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class T = typename A::word>
@@ -254,14 +249,9 @@ struct LogSoftmaxBackwardFromOutput {
 };
 
 struct Softmax {
-  using Forward = SoftmaxForward<false>;
-  using Backward = SoftmaxBackward<false>;
-  using BackwardFromOutput = SoftmaxBackwardFromOutput<false>;
-};
-struct Softmin {
-  using Forward = SoftmaxForward<true>;
-  using Backward = SoftmaxBackward<true>;
-  using BackwardFromOutput = SoftmaxBackwardFromOutput<true>;
+  using Forward = SoftmaxForward;
+  using Backward = SoftmaxBackward;
+  using BackwardFromOutput = SoftmaxBackwardFromOutput;
 };
 struct LogSoftmax {
   using Forward = LogSoftmaxForward;

@@ -137,7 +137,6 @@ struct RowLoops {
   static constexpr bool float64 = of_float64<A>;
   using T = typename Choice<float64, double, float>::type;  // of the data
   using E = typename Choice<F::has_exponentials, word, T>::type;
-  static constexpr T sign = F::negated ? -1 : 1;
 
   NUMACT_LANE static void find_maximum(const T* x, T* lanes, ptrdiff_t steps) {
     T most[row_lanes];
@@ -145,7 +144,7 @@ struct RowLoops {
     for (ptrdiff_t i = 0; i < steps; ++i) {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const T value = sign * x[i * row_lanes + r];
+        const T value = x[i * row_lanes + r];
         most[r] = value > most[r] ? value : most[r];
       }
     }
@@ -162,7 +161,7 @@ struct RowLoops {
   // Of an element of row `at`: its exponential, and what it adds to the sums.
   NUMACT_LANE static word add_up(T given_x, T given_dy, word maximum, word shift, double scale, double& sum0, double& low0,
                                  double& sum1, double& low1, T& count) {
-    const word x = sign * given_x, dy = given_dy;
+    const word x = given_x, dy = given_dy;
     word e = x;
     if constexpr (F::has_exponentials) e = RowExp<A>::of_difference(x, shift);
     if constexpr (F::counts) count += x == maximum ? T(1) : T(0);
@@ -233,7 +232,7 @@ struct RowLoops {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
         const ptrdiff_t place = i * row_lanes + r;
-        const word value = sign * x[place];
+        const word value = x[place];
         out[i * pitch + r] =
             T(F::template finish<A>(F::keeps ? word(e[place]) : value, value, word(dy[place]), numbers_of(known, r)));
       }
@@ -267,7 +266,7 @@ struct RowLoops {
     const ptrdiff_t steps = all.n / row_lanes, rest = all.n % row_lanes, last = steps * row_lanes;
     const ptrdiff_t length = last + row_lanes;  // of the exponentials of a row
     T rest_x[row_lanes], rest_dy[row_lanes], rest_out[row_lanes];
-    for (T& each : rest_x) each = F::from_output ? T(0) : sign * -T(__builtin_inf());
+    for (T& each : rest_x) each = F::from_output ? T(0) : -T(__builtin_inf());
     for (T& each : rest_dy) each = 0;
     const T* const with_rest = F::arrays == 1 ? rest_x : rest_dy;
     RowFacts<together> facts;
@@ -349,9 +348,9 @@ struct RowLoops {
   static constexpr double cost =
       0.3 + (F::has_exponentials || F::from_output ? 0.2 : 0) * (float64 ? 3 : A::wide ? 2 : 1);
 
-  static constexpr RowsKernel kernel(const char* name, Direction direction, Tier tier) {
+  static constexpr RowsKernel kernel(const char* name, Direction direction, Tier tier, int negated) {
     RowsKernel result = {name, direction, tier, float64 ? Type::float64 : Type::float32,
-                         F::arrays, F::keeps ? int(sizeof(E)) : 0, F::negated, float64 ? F::smaller : 1, cost,
+                         F::arrays, F::keeps ? int(sizeof(E)) : 0, negated, float64 ? F::smaller : 1, cost,
                          nullptr, sum_loop<1>, sum_loop<row_lanes>, output_loop<1>, output_loop<row_lanes>,
                          whole_loop<1>, whole_loop<rows_after_another>,
                          whole_together_loop<row_lanes>};
@@ -417,13 +416,17 @@ struct RowsWalker {
   }
   static T neutral(const RowsKernel& kernel, int operand) {
     const bool is_x = kernel.maximum != nullptr && operand == kernel.arrays - 1;
-    return !is_x ? T(0) : kernel.negated ? T(__builtin_inf()) : -T(__builtin_inf());
+    return is_x ? -T(__builtin_inf()) : T(0);
   }
 
+  __attribute__((noinline)) static void negate(T* x, ptrdiff_t n) {
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; ++i) x[i] = -x[i];
+  }
   // m elements as a contiguous array, filled up to whole steps with what changes neither maximum nor sum.
-  static const T* load_row(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t m, T filling) {
+  static const T* load_row(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t m, T filling, bool negated) {
     const ptrdiff_t whole = (m + row_lanes - 1) / row_lanes * row_lanes;
-    if (same<S, T> && stride == size && m == whole) return reinterpret_cast<const T*>(from);
+    if (same<S, T> && stride == size && m == whole && !negated) return reinterpret_cast<const T*>(from);
     if (stride == size) {
       if constexpr (same<S, T>)
         std::memcpy(buffer, from, size_t(m) * sizeof(T));
@@ -432,6 +435,7 @@ struct RowsWalker {
     } else {
       for (ptrdiff_t j = 0; j < m; ++j) buffer[j] = loaded(from + j * stride);
     }
+    if (negated) negate(buffer, m);
     for (ptrdiff_t j = m; j < whole; ++j) buffer[j] = filling;
     return buffer;
   }
@@ -446,7 +450,7 @@ struct RowsWalker {
     }
   }
   // m elements of each of up to row_lanes rows, side by side.
-  static void load_together(const Strided& at, int operand, ptrdiff_t begin, T* buffer, ptrdiff_t m) {
+  static void load_together(const Strided& at, int operand, ptrdiff_t begin, T* buffer, ptrdiff_t m, bool negated) {
     const ptrdiff_t outer = at.outer[operand], inner = at.inner[operand];
     const char* const from = at.data[operand] + begin * inner;
     if (at.rows == row_lanes && outer == size) {
@@ -460,6 +464,7 @@ struct RowsWalker {
         for (ptrdiff_t r = at.rows; r < row_lanes; ++r) buffer[j * row_lanes + r] = 0;
       }
     }
+    if (negated) negate(buffer, m * row_lanes);
   }
   static void store_together(const T* from, const Strided& at, int operand, ptrdiff_t begin, ptrdiff_t m) {
     const ptrdiff_t outer = at.outer[operand], inner = at.inner[operand];
@@ -498,9 +503,9 @@ struct RowsWalker {
         T* const buffer = tile.buffer(kernel, i);
         in[i] = buffer;
         if (together == 1)
-          in[i] = load_row(from, at.inner[i], buffer, m, neutral(kernel, i));
+          in[i] = load_row(from, at.inner[i], buffer, m, neutral(kernel, i), kernel.negates(i));
         else
-          load_together(at, i, begin, buffer, m);
+          load_together(at, i, begin, buffer, m, kernel.negates(i));
       }
       piece.dy = in[0];
       piece.x = in[kernel.arrays - 1];
@@ -552,7 +557,7 @@ struct RowsWalker {
   }
   static void whole_together(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
     const int x = kernel.arrays - 1, out = kernel.arrays;
-    for (int i = 0; i < kernel.arrays; ++i) load_together(at, i, 0, tile.buffer(kernel, i), n);
+    for (int i = 0; i < kernel.arrays; ++i) load_together(at, i, 0, tile.buffer(kernel, i), n, kernel.negates(i));
     const bool direct = direct_together(at, out);
     void* const result = direct ? static_cast<void*>(at.data[out]) : tile.buffer(kernel, x);
     kernel.whole_together({tile.buffer(kernel, 0), tile.buffer(kernel, x), tile.buffer(kernel, kernel.arrays), result, n,
@@ -562,7 +567,7 @@ struct RowsWalker {
 
   // Rows whose elements are T and lie side by side, or become so.
   static void whole_rows(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
-    bool direct = same<S, T>;
+    bool direct = same<S, T> && kernel.negated == 0;
     for (int i = 0; i <= kernel.arrays; ++i)
       direct = direct && at.inner[i] == size && (at.outer[i] % size == 0 || at.rows == 1);
     const int x = kernel.arrays - 1, out = kernel.arrays;
@@ -576,7 +581,7 @@ struct RowsWalker {
     for (ptrdiff_t k = 0; k < at.rows; ++k) {
       const T* in[most_operands - 1];
       for (int i = 0; i < kernel.arrays; ++i)
-        in[i] = load_row(at.data[i] + k * at.outer[i], at.inner[i], tile.buffer(kernel, i), n, 0);
+        in[i] = load_row(at.data[i] + k * at.outer[i], at.inner[i], tile.buffer(kernel, i), n, 0, kernel.negates(i));
       T* const result = tile.buffer(kernel, x);
       kernel.whole({in[0], in[x], result, 0, 0, 0, 1, n, e});
       store_row(result, at.data[out] + k * at.outer[out], at.inner[out], n);

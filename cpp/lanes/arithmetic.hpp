@@ -195,21 +195,20 @@ struct Single {  // float throughout: 2 to 2.5 ulp of float32
   using number = float;
   static constexpr bool fused = has_fma, wide = false, paired = false, deep = false;
 };
-struct Wide {  // double for a result that is rounded to float once
-  using word = double;
-  using number = double;
-  static constexpr bool fused = has_fma, wide = true, paired = false, deep = false;
-};
-#if defined(__FMA__) || defined(__aarch64__)
-using FusedSingle = Single;  // where float needs FMA to hold the bound
-#else
-using FusedSingle = Wide;
-#endif
-struct Portable {  // Wide without FMA: the same bits on every CPU
+struct Portable {  // double for a result that is rounded to float once, without FMA: the same bits on every CPU
   using word = double;
   using number = double;
   static constexpr bool fused = false, wide = true, paired = false, deep = false;
 };
+#if defined(__FMA__) || defined(__aarch64__)
+struct Wide : Portable {  // double for a result that is rounded to float once
+  static constexpr bool fused = true;
+};
+using FusedSingle = Single;  // where float needs FMA to hold the bound
+#else
+using Wide = Portable;
+using FusedSingle = Wide;
+#endif
 struct Double {  // double throughout: 2 to 2.5 ulp of float64
   using word = double;
   using number = double;

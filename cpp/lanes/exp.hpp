@@ -20,12 +20,10 @@ struct ExpConstants<Single> {
   static constexpr float ln2_hi = 0x1.62e4p-1f, ln2_lo = 0x1.7f7d1cf79abcap-20f;
 };
 template <>
-struct ExpConstants<Wide> {
+struct ExpConstants<Portable> {
   static constexpr double lowest = -700.0;  // 2^-1010, below 2^-149 also times the largest float squared
   static constexpr double ln2_hi = 0x1.62e42fefa39efp-1, ln2_lo = 0;
 };
-template <>
-struct ExpConstants<Portable> : ExpConstants<Wide> {};
 template <>
 struct ExpConstants<Double> {
   static constexpr double lowest = -1470.0;  // 2^-2121, below 2^-1074 also times the largest double
@@ -39,6 +37,8 @@ struct ExpConstants<DeepDouble> : ExpConstants<Double> {
 };
 template <>
 struct ExpConstants<DeepPaired> : ExpConstants<DeepDouble> {};
+template <class A>
+struct ExpConstants : ExpConstants<Portable> {};  // of Wide
 template <class A>
 NUMACT_LANE typename A::word exp_q(typename A::word r, typename A::word square) {
   if constexpr (A::wide) {

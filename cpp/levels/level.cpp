@@ -98,17 +98,18 @@ constexpr ElementwiseKernel elementwise_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_K
       parameter_gradient<F, Portable, Portable, float, double>(index_of_##F, Tier::precise),
 constexpr ParameterGradientKernel parameter_gradient_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_PARAMETER_KERNELS)};
 
-#define NUMACT_ROWS_DIRECTION(F, A32, name, direction)              \
-  RowLoops<F, A32>::kernel(name, direction, Tier::standard),        \
-      RowLoops<F, Double>::kernel(name, direction, Tier::standard), \
-      RowLoops<F, Portable>::kernel(name, direction, Tier::precise),
-#define NUMACT_ROWS_KERNELS(F, name, from_output32)                   \
-  NUMACT_ROWS_DIRECTION(F::Forward, Single, name, Direction::forward) \
-  NUMACT_ROWS_DIRECTION(F::Backward, Wide, name, Direction::backward) \
-  NUMACT_ROWS_DIRECTION(F::BackwardFromOutput, from_output32, name, Direction::backward_from_output)
-constexpr RowsKernel rows_kernels[] = {NUMACT_ROWS_KERNELS(Softmax, "softmax", Single)
-                                           NUMACT_ROWS_KERNELS(LogSoftmax, "log_softmax", Single)
-                                               NUMACT_ROWS_KERNELS(Softmin, "softmin", Single)};
+#define NUMACT_ROWS_DIRECTION(F, A32, name, direction, negated)              \
+  RowLoops<F, A32>::kernel(name, direction, Tier::standard, negated),        \
+      RowLoops<F, Double>::kernel(name, direction, Tier::standard, negated), \
+      RowLoops<F, Portable>::kernel(name, direction, Tier::precise, negated),
+// Which operands are negated, as bits, of forward, backward and backward from the output.
+#define NUMACT_ROWS_KERNELS(F, name, negated, negated_back, negated_from_output)    \
+  NUMACT_ROWS_DIRECTION(F::Forward, Single, name, Direction::forward, negated)      \
+  NUMACT_ROWS_DIRECTION(F::Backward, Wide, name, Direction::backward, negated_back) \
+  NUMACT_ROWS_DIRECTION(F::BackwardFromOutput, Single, name, Direction::backward_from_output, negated_from_output)
+constexpr RowsKernel rows_kernels[] = {NUMACT_ROWS_KERNELS(Softmax, "softmax", 0, 0, 0)
+                                           NUMACT_ROWS_KERNELS(LogSoftmax, "log_softmax", 0, 0, 0)
+                                               NUMACT_ROWS_KERNELS(Softmax, "softmin", 1, 3, 1)};
 
 template <class T, int n>
 constexpr int count(const T (&)[n]) {

@@ -85,7 +85,7 @@ struct RowsKernel {
   Type computed;
   int arrays;  // (dy and) x or y
   int exponential_size;
-  bool negated;
+  int negated;  // bit i: operand i
   double smaller_dy;  // for where its sum overflows; 1 if it cannot
   double cost;        // rough nanoseconds per element
   void (*maximum)(const RowsPiece&, void* lanes);
@@ -98,6 +98,7 @@ struct RowsKernel {
   void (*whole_short)(const ContiguousRows&);
   void (*whole_together)(const RowsPiece&);
 
+  bool negates(int operand) const { return (negated >> operand & 1) != 0; }
   RowStep first() const { return maximum != nullptr ? row_maximum : row_sum; }
 };
 // A kernel over rows of n elements of any layout. Operands (dy and) x or y, output; strides of the rows, then of the elements,
