@@ -65,20 +65,20 @@ struct ParameterGradientWalker {
     char* out;
     ptrdiff_t out_stride, n;
 
-    // n elements as whole rows of lanes; what is added at the end has no term.
+    // n elements as whole rows of lanes; what is added has a term of 0 for any parameter: x is 1, as 0 * inf is NaN.
     Tile(char* const* operands, const ptrdiff_t* strides, ptrdiff_t begin, ptrdiff_t n_given)
         : out(operands[3] + begin * strides[3]), out_stride(strides[3]), n(n_given) {
       dy = contiguous<S>(operands[0] + begin * strides[0], strides[0], dy_buffer, n, whole());
       x = contiguous<S>(operands[1] + begin * strides[1], strides[1], x_buffer, n, whole());
-      for (ptrdiff_t i = n; i < whole(); ++i) dy_buffer[i] = x_buffer[i] = 0;
+      for (ptrdiff_t i = n; i < whole(); ++i) dy_buffer[i] = 0, x_buffer[i] = 1;
       dx = target<S>(out, {out_stride, n}, dx_buffer, whole());
     }
     // The last n lanes from `lane` on.
     Tile(char* const* operands, const ptrdiff_t* strides, int lane, ptrdiff_t n_given)
         : Tile(operands, strides, ptrdiff_t(0), n_given) {
       for (ptrdiff_t i = n - 1; i >= 0; --i) dy_buffer[lane + i] = dy[i], x_buffer[lane + i] = x[i];
-      for (ptrdiff_t i = 0; i < lane; ++i) dy_buffer[i] = x_buffer[i] = 0;
-      for (ptrdiff_t i = lane + n; i < row_lanes; ++i) dy_buffer[i] = x_buffer[i] = 0;
+      for (ptrdiff_t i = 0; i < lane; ++i) dy_buffer[i] = 0, x_buffer[i] = 1;
+      for (ptrdiff_t i = lane + n; i < row_lanes; ++i) dy_buffer[i] = 0, x_buffer[i] = 1;
       dy = dy_buffer, x = x_buffer, dx = dx_buffer;
     }
     ptrdiff_t whole() const { return (n + row_lanes - 1) / row_lanes * row_lanes; }
