@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,20 +21,12 @@ from typing import Any
 from . import peers  # imports PyTorch before numact, so that it runs as it does alone
 from .report import Picture
 
+from numact.cli.bench import seconds  # isort: skip
+
 SECTIONS = (
     "cells", "rows", "gated", "gradients", "halves", "layouts", "sgd", "calls", "threads", "chain", "training",
     "package",
 )  # fmt: skip
-
-
-def positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text!r}")
-    return value
 
 
 def sections() -> dict[str, ModuleType]:
@@ -46,7 +37,7 @@ def add_section(parser: argparse.ArgumentParser, modules: Sequence[ModuleType]) 
     """The common options and those of the sections."""
     parser.add_argument(
         "--seconds",
-        type=positive,
+        type=seconds,
         default=0.1,
         metavar="S",
         help="time for a contender in a cell (default: %(default)s)",
@@ -58,8 +49,8 @@ def add_section(parser: argparse.ArgumentParser, modules: Sequence[ModuleType]) 
 
 def run(name: str, module: ModuleType, args: argparse.Namespace) -> None:
     """One section: prints its tables; with --output DIR also DIR/name.md, DIR/name_*.csv and DIR/name_*.png."""
-    seconds = module.duration(args)
-    about = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    needed = module.duration(args)
+    about = f"{needed / 60:.0f} minutes" if needed >= 90 else f"{needed:.0f} seconds"
     print(f"{name}: about {about}", file=sys.stderr, flush=True)
     texts = []
     for each in module.run(args):
