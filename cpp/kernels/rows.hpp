@@ -480,7 +480,7 @@ struct RowsWalker {
     }
   }
 
-  // One step over elements [begin, end) of one or row_lanes rows of which `facts` is known; what came of it.
+  // One step over elements [begin, end) of one or row_lanes rows of which `facts` is known; what came of it. The tile
   // holds them and their exponentials.
   template <int together>
   static RowFacts<together> step(const RowsKernel& kernel, RowStep which, const Strided& at, ptrdiff_t begin, ptrdiff_t end,
