@@ -394,3 +394,10 @@ def test_any_parameter_shape(data):
     dy, x, parameter = draw(np.random.default_rng(3), name, dtype, shape, parameter_shape)
     dy, x = (np.asarray(each, order=data.draw(st.sampled_from("CF"))) for each in (dy, x))
     check(built, name, dtype, dy, x, parameter, f"{name}_backward {shape} {parameter_shape}")
+
+
+@pytest.mark.parametrize("n", [1, 5, 16, 17, 600])
+def test_infinite_beta_at_every_length(n, dtype):
+    """swish is relu there: nothing but the elements themselves may enter the sum."""
+    _, dbeta = na.swish_backward(np.ones(n, dtype), np.full(n, 2, dtype), np.array([np.inf], dtype))
+    assert dbeta == 0

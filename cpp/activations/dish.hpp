@@ -16,40 +16,30 @@ namespace {
 struct Dish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const T a = absolute(x), square = sum_of<A>(a, a, T(1)), d = sum_of<A>(a, square_root(square), square);
+    const T a = absolute(x), square = exact_multiply_add<A>(a, a, T(1)), d = exact_multiply_add<A>(a, square_root(square), square);
     const bool is_far = a > (sizeof(T) == sizeof(float) ? T(0x1p14) : T(0x1p30));  // from here on s is a
     const T part = (is_far ? T(0.25) : x / 2) / (is_far ? x : d);
     return x > 0 ? x - part : part;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const T a = absolute(x), square = sum_of<A>(a, a, T(1)), s = square_root(square);
+    const T a = absolute(x), square = exact_multiply_add<A>(a, a, T(1)), s = square_root(square);
     // From here on p is -1/(4 a^2) (1 - 9/(4 a^2)).
     const bool is_far = a > (sizeof(T) == sizeof(float) ? T(0x1p8) : T(0x1p15));
     const T reciprocal = 1 / (is_far ? a : s), half_r = x / 2 * reciprocal;
-    const T twice = 2 * sum_of<A>(a, s, square);
-    T difference = sum_of<A>(-a, s, T(1)), d = twice * square;
+    const T twice = 2 * exact_multiply_add<A>(a, s, square);
+    T difference = exact_multiply_add<A>(-a, s, T(1)), d = twice * square;
     if constexpr (!A::wide) {
       // What rounding took from 1 + a^2 and from s counts twice and more in the quotient.
       const T square_low = product_error(a, a, square - 1), low = square_low - product_error(s, s, square);
       difference = madd(half_r, low, difference);
-      d = sum_of<A>(twice, square, twice * T(1.875) * square_low);
+      d = exact_multiply_add<A>(twice, square, twice * T(1.875) * square_low);
     }
     const T far = multiply_add<A>(reciprocal * reciprocal, T(0.5625), T(-0.25));
     const T left = dy * ((is_far ? far : difference) / (is_far ? a : d)) * (is_far ? reciprocal : T(1));
-    const T y = x > 0 ? dy - left : left;
+    const T y = x > 0 ? without(dy, left, x) : left;
     if constexpr (A::wide) return y;
     return a < T(0.25) ? dy * multiply_add<A>(half_r, multiply_add<A>(half_r * -4, half_r, T(2)), T(0.5)) : y;
-  }
-
- private:
-  // a b + c, rounded once or nearly so
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T sum_of(T a, T b, T c) {
-    if constexpr (A::fused || A::wide) return multiply_add<A>(a, b, c);
-    const T product = a * b;
-    const auto sum = two_sum(product, c);
-    return sum.hi + (sum.lo + product_error(a, b, product));
   }
 };
 

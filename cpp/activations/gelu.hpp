@@ -73,8 +73,8 @@ struct Gelu {
     Decay<A> decay(Reduced<A>(-deviate.half, 0, -deviate.half_rest));
     // 2 phi(a) = (1 + p) 2^n
     decay.p = multiply_add<A>(decay.p, T(twice_density_at_0), T(twice_density_at_0 - 1));
-    const T fraction = slope_fraction<A>(deviate) * T(0.5), left = decay.times(dy, fraction);
-    return x < 0 ? left : dy * (1 - decay.times(1, fraction));
+    const T left = decay.times(dy, slope_fraction<A>(deviate) * T(0.5));
+    return x < 0 ? left : without(dy, left, x);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static GeluParts<A> parts(T x) {

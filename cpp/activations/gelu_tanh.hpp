@@ -52,7 +52,7 @@ struct GeluTanh {
     const T square_rest = A::wide ? 0 : (product - (square - 1)) * multiply_add<A>(e, T(-0.75), T(1));
     const T slope = (sum + (e + multiply_add<A>(-2 * t.x, T(cubic) * t.square, sum_rest))) / square;
     const T left = decay.times(dy, slope, square_rest);
-    return x < 0 ? left : dy * (1 - decay.times(1, slope, square_rest));
+    return x < 0 ? left : without(dy, left, x);
   }
 };
 

@@ -56,7 +56,7 @@ struct Squareplus {
       const T q = (p.is_far ? p.half / (2 * P::small) : p.half) / (p.is_far ? p.a : p.product);
       left = dy * q * (p.is_far ? P::small / p.a : T(1));
     }
-    return x == 0 ? dy / 2 : x < 0 ? left : dy - left;
+    return x == 0 ? dy / 2 : x < 0 ? left : without(dy, left, x);
   }
 };
 

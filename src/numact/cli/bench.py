@@ -145,7 +145,10 @@ def _bench(args: argparse.Namespace) -> None:
         for name in dict.fromkeys(args.names or na.activations):
             for direction in directions(name):
                 for elements in args.size:
-                    times = measure(name, direction, elements, dtype, args.seconds)
+                    try:
+                        times = measure(name, direction, elements, dtype, args.seconds)
+                    except MemoryError:
+                        raise CommandError(f"{elements:,} elements of {args.dtype} do not fit into memory") from None
                     row = _Row(name, direction, elements, times["numact"], times["NumPy"])
                     rows.append(row)
                     label = name + ("" if direction == "forward" else f"_{direction}")
