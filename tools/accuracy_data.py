@@ -51,7 +51,7 @@ def bound(key: Key, error: float, complete: bool) -> float:
 
 
 def collect(paths: list[str]) -> tuple[dict[Key, tuple[float, str]], set[Key]]:
-    """The largest error of every name, dtype, tier and direction, over parameters, levels and files; which saw all inputs."""
+    """The largest error of every name, dtype, tier and direction over all files, and which saw all inputs."""
     found: dict[Key, tuple[float, str]] = {}
     complete: set[Key] = set()
     for path in paths:

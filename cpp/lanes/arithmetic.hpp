@@ -93,11 +93,11 @@ NUMACT_LANE float not_above(float x, float limit) {
 NUMACT_LANE double not_below(double x, double limit) { return x < limit ? limit : x; }
 NUMACT_LANE double not_above(double x, double limit) { return x > limit ? limit : x; }
 
-// dy - part for a part of dy that is less than dy, also of an infinite one. A NaN of x stays.
+// dy - part with the sign of dy, for a part that is less than dy; dy where that is infinite. A NaN of x stays.
 template <class T>
 NUMACT_LANE T without(T dy, T part, T x) {
   const T rest = dy - part;
-  return rest == rest ? rest : dy + x;
+  return with_sign_of(rest == rest ? rest : dy + x, dy);
 }
 
 // A value carried in two words, hi + lo, |lo| at most half an ulp of hi.
