@@ -65,9 +65,12 @@ def level_flags(level: str) -> list[str]:
     """The flags of CMakeLists.txt."""
     text = (ROOT / "CMakeLists.txt").read_text()
     flags = re.search(r"set\(kernel_flags (.*)\)", text)
+    smaller = re.search(r"PRIVATE (-O2 .*)\)", text)
     assert flags is not None
+    assert smaller is not None
     march = [] if level == "arm64" else [f"-march={level}"]
-    return [*flags.group(1).split(), *march, *(["-mprefer-vector-width=512"] if level == "x86-64-v4" else [])]
+    own = {"x86-64": smaller.group(1).split(), "x86-64-v4": ["-mprefer-vector-width=512"]}
+    return [*flags.group(1).split(), *march, *own.get(level, [])]
 
 
 @pytest.fixture(scope="module", params=LEVELS)

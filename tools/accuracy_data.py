@@ -44,7 +44,7 @@ def bound(key: Key, error: float, complete: bool) -> float:
     if tier == "precise":
         step = 0.5 if parametric else 0.05
         return min(0.75, round(math.ceil((error + 1e-4) / step) * step, 2))
-    if dtype == "float32" and error > 0.6 and not complete:  # a sample of roundings says little about the largest
+    if (dtype == "float32" or gated) and error > 0.6 and not complete:  # a sample says little about the largest
         return (3.5 if direction == "forward" else 5.0) if gated else (2.5 if direction == "forward" else 4.0)
     step = 0.5 if parametric else 0.05 if dtype == "float32" else 0.25
     return round(math.ceil((error + 1e-4) / step) * step, 2)

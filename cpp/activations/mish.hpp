@@ -37,7 +37,7 @@ struct Mish {
     const T a = limited<A>(x), quarter = a / 4;
     const Decay<A> decay(absolute(a));
     const T e = decay.value(), sum = multiply_add<A>(e, e / 2, e / 2);
-    const T slope = multiply_add<A>(e, multiply_add<A>(e, T(0.0625), T(0.25)), quarter + T(0.375));
+    const T slope = exact_multiply_add<A>(e, multiply_add<A>(e, T(0.0625), T(0.25)), quarter + T(0.375));
     const T part = x < 0 ? multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25), d = one + part;
     T constant = quarter + T(0.25), d_rest = 0;  // and what is left over of e and d
     if constexpr (!A::wide) {
@@ -46,7 +46,7 @@ struct Mish {
       constant = multiply_add<A>(e_rest, by_e, constant);
       d_rest = multiply_add<A>(e_rest, (1 + e) / 2, part - (d - one));
     }
-    const T left = multiply_add<A>(e, slope, constant), right = e * e * (d / 2 - quarter * (1 + e));
+    const T left = exact_multiply_add<A>(e, slope, constant), right = e * e * (d / 2 - quarter * (1 + e));
     const T square = multiply_add<A>(d, d, 2 * d * d_rest);
     T less = 0;  // for what its rounding left out
     if constexpr (!A::wide) less = multiply_add<A>(2 * d, d_rest, residual(d, d, -square)) / square;
