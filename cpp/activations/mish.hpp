@@ -36,9 +36,9 @@ struct Mish {
     // d is a quarter of the formula's, numerators a sixteenth: dy may be as large as the format allows.
     const T a = limited<A>(x), quarter = a / 4;
     const Decay<A> decay(absolute(a));
-    const T e = decay.value(), sum = multiply_add<A>(e, e / 2, e / 2);
+    const T e = decay.value(), sum = exact_multiply_add<A>(e, e / 2, e / 2);
     const T slope = exact_multiply_add<A>(e, multiply_add<A>(e, T(0.0625), T(0.25)), quarter + T(0.375));
-    const T part = x < 0 ? multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25), d = one + part;
+    const T part = x < 0 ? exact_multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25), d = one + part;
     T constant = quarter + T(0.25), d_rest = 0;  // and what is left over of e and d
     if constexpr (!A::wide) {
       const T e_rest = decay.rest_of_value(e);
