@@ -25,7 +25,7 @@ struct Elu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T alpha) {
     const auto e = exp_negative<A>(-absolute(x));
-    const T left = rounded(scaled_product<A>(dy, alpha, e.mantissa, e.power));
+    const T left = scaled_product<A>(dy, alpha, e.mantissa, e.power);
     return x > 0 ? dy : left;
   }
   // y + alpha = alpha exp(x); needs alpha >= 0.

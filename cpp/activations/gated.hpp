@@ -1,11 +1,8 @@
 // Gated linear units act(gate) * value: glu with sigmoid, reglu with relu, geglu with gelu, swiglu with silu (Dauphin et al.
 // 2017, Shazeer 2020). Gradients: dy value act'(gate) of the gate, dy act(gate) of the value. Nothing overflows or underflows
 // before the result does. Both gradients take the gate apart in the same way, so that one loop evaluates its exponential once.
-// float64 takes DeepPaired: exp(-|gate|) counts until two large factors cannot raise it.
-//
-// Largest errors found over 120,000 points of gate with value and dy of all exponents, in ulp: forward, gradient of the gate,
-// gradient of the value. float32, both tiers: glu 0.501, 0.501, 0.501; reglu 0.500 each; geglu 0.523, 0.550, 0.524; swiglu
-// 0.502, 0.502, 0.501. float64: glu 1.04, 1.55, 1.06; reglu 0.500 each; geglu 1.85, 2.58, 1.62; swiglu 1.51, 1.51, 1.53.
+// float64 gradients take DeepDouble: exp(-|gate|) counts until two large factors cannot raise it. Largest errors found:
+// docs/accuracy.md.
 #pragma once
 #include "gelu.hpp"
 #include "relu.hpp"
@@ -15,7 +12,16 @@
 namespace numact {
 namespace {
 
-struct Glu {
+// The gradient of the value is the forward of dy in its place.
+template <class F>
+struct Gated {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    return F::template forward<A>(gate, dy);
+  }
+};
+
+struct Glu : Gated<Glu> {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     const Decay<A> decay(absolute(gate));
@@ -28,13 +34,9 @@ struct Glu {
     const T small = numact::value(e);
     return scaled_product<A>(dy, value, e.mantissa / multiply_add<A>(small, small + 2, T(1)), e.power);
   }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return forward<A>(gate, dy);
-  }
 };
 
-struct Swiglu {
+struct Swiglu : Gated<Swiglu> {
   // gate and value meet first where that cannot overflow, else last, where it cannot underflow.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
@@ -52,30 +54,22 @@ struct Swiglu {
     return scaled_product<A>(dy, value, slope / multiply_add<A>(small, small + 2, T(1)),
                              select<A>(gate < 0, e.power, unit_power<A>()));
   }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return forward<A>(gate, dy);
-  }
 };
 
-struct Geglu {
+struct Geglu : Gated<Geglu> {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
-    const auto p = Gelu::parts<A>(gate);
-    return rounded(scaled_product<A>(p.factor, value, p.fraction(), p.power()));
+    const GeluParts<A> p(gate);
+    return scaled_product<A>(p.factor, value, p.fraction(), p.power());
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
-    const auto p = Gelu::parts<A>(gate);
-    return rounded(scaled_product<A>(dy, value, p.slope(), p.slope_power()));
-  }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return forward<A>(gate, dy);
+    const GeluParts<A> p(gate);
+    return scaled_product<A>(dy, value, p.slope(), p.slope_power());
   }
 };
 
-struct Reglu {
+struct Reglu : Gated<Reglu> {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     return Relu::forward<A>(gate) * value;
@@ -83,10 +77,6 @@ struct Reglu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
     return Relu::backward<A>(dy, gate) * value;
-  }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return forward<A>(gate, dy);
   }
 };
 

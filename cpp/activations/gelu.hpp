@@ -76,10 +76,6 @@ struct Gelu {
     const T left = decay.times(dy, slope_fraction<A>(deviate) * T(0.5));
     return x < 0 ? left : without(dy, left, x);
   }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static GeluParts<A> parts(T x) {
-    return GeluParts<A>(x);
-  }
 };
 
 }  // namespace

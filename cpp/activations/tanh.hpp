@@ -14,7 +14,7 @@ struct Tanh {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     const auto u = -expm1_negative<A>(-2 * absolute(x));
-    return with_sign_of(rounded(u / (T(2) - u)), x);
+    return with_sign_of(u / (T(2) - u), x);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {

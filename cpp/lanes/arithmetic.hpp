@@ -166,12 +166,6 @@ template <class T>
 NUMACT_LANE Pair<T> operator*(T a, Pair<T> b) {
   return Pair<T>{a, T(0)} * b;
 }
-// a * b + c for a Horner step: |lo| of the sum may be a few ulp of hi, which a product takes as well.
-NUMACT_LANE Pair<double> madd(Pair<double> a, Pair<double> b, Pair<double> c) {
-  const double product = a.hi * b.hi;
-  const auto sum = two_sum(c.hi, product);
-  return {sum.hi, sum.lo + (product_error(a.hi, b.hi, product) + (madd(a.hi, b.lo, a.lo * b.hi) + c.lo))};
-}
 // power * x for a power of two: exact.
 template <class T>
 NUMACT_LANE Pair<T> times_power(T power, Pair<T> x) {
@@ -183,11 +177,6 @@ NUMACT_LANE Pair<double> operator/(Pair<double> a, Pair<double> b) {
   const double reciprocal = 1 / b.hi, quotient = a.hi * reciprocal, product = quotient * b.hi;
   const double rest = (a.hi - product) - product_error(quotient, b.hi, product);
   return fast_two_sum(quotient, (rest + madd(-quotient, b.lo, a.lo)) * reciprocal);
-}
-NUMACT_LANE Pair<double> square_root(Pair<double> a) {  // a > 0
-  const double root = square_root(a.hi), product = root * root;
-  const double rest = ((a.hi - product) - product_error(root, root, product)) + a.lo;
-  return fast_two_sum(root, rest / (2 * root));
 }
 template <class T>
 NUMACT_LANE Pair<T> select(bool condition, Pair<T> yes, Pair<T> no) {
@@ -228,9 +217,6 @@ struct Paired {  // double with the low word kept where it counts
   using word = double;
   using number = Pair<double>;
   static constexpr bool fused = has_fma, wide = false, paired = true, deep = false;
-};
-struct DeepPaired : Paired {  // likewise
-  static constexpr bool deep = true;
 };
 
 template <class A>
@@ -307,16 +293,6 @@ NUMACT_LANE typename A::number exact_product(typename A::word a, typename A::wor
     return {product, absolute(error) < absolute(product) ? error : 0};
   } else {
     return product;
-  }
-}
-// A constant with more digits than a word has.
-template <class A>
-NUMACT_LANE constexpr typename A::number constant(long double x) {
-  using T = typename A::word;
-  if constexpr (A::paired) {
-    return {T(x), T(x - T(x))};
-  } else {
-    return T(x);
   }
 }
 NUMACT_LANE float rounded(float x) { return x; }

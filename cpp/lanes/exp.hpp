@@ -4,7 +4,7 @@
 // low bits are then n. ln 2 is one word where double serves a float result, else a leading word of few bits (so that n
 // times it is exact) and the rest.
 // expm1(r) = r + r^2 q(r); q by Remez on |r| <= 0.347, tools/fit_exp.py, error relative to expm1(r):
-//   Single degree 4, 2^-26.2; Wide and Portable degree 5, 2^-31.9; Paired degree 9, 2^-55.6.
+//   Single degree 4, 2^-26.2; Wide and Portable degree 5, 2^-31.9; Double and Paired degree 9, 2^-55.6.
 // The power 2^n is kept apart (Power), because f'(x) may underflow where dy * f'(x) does not.
 #pragma once
 #include "arithmetic.hpp"
@@ -35,8 +35,6 @@ template <>
 struct ExpConstants<DeepDouble> : ExpConstants<Double> {
   static constexpr double lowest = -2200.0;  // 2^-3174, below 2^-1074 also times the two largest doubles
 };
-template <>
-struct ExpConstants<DeepPaired> : ExpConstants<DeepDouble> {};
 template <class A>
 struct ExpConstants : ExpConstants<Portable> {};  // of Wide
 template <class A>
@@ -92,15 +90,6 @@ NUMACT_LANE Power<A> power_of_two(typename A::word n) {
   }
 }
 
-// a * b in one word. Where it is infinite the low words mean nothing; where it is zero they would lose its sign.
-NUMACT_LANE float rounded_product(float a, float b) { return a * b; }
-NUMACT_LANE double rounded_product(double a, double b) { return a * b; }
-NUMACT_LANE double rounded_product(Pair<double> a, Pair<double> b) {
-  const double product = a.hi * b.hi;
-  const double rest = product_error(a.hi, b.hi, product) + madd(a.hi, b.lo, a.lo * b.hi);
-  return with_sign_of(absolute(product) <= Format<double>::largest ? product + rest : product, product);
-}
-
 // a * b; where it is infinite the low word is 0, and a zero keeps its sign.
 template <class A>
 NUMACT_LANE typename A::number finite_product(typename A::word a, typename A::number b) {
@@ -114,17 +103,9 @@ NUMACT_LANE typename A::number finite_product(typename A::word a, typename A::nu
   }
 }
 
-// value * fraction * 2^n with one rounding that counts: neither overflow nor underflow in between.
-template <class A>
-NUMACT_LANE typename A::word scaled(typename A::word value, typename A::number fraction, Power<A> power) {
-  if constexpr (A::wide) {
-    return value * (fraction * power.rest);
-  } else {
-    return rounded_product(number<A>(value * power.part * power.part), times_power(power.rest, fraction));
-  }
-}
-// a * b * fraction * 2^n likewise: 2^n goes where it cannot hurt. It is shared between a large a and b, and all to the larger
-// where the smaller is below 1. The largest lend the smaller one 2^16, or a fraction above 1 would overflow.
+// a * b * fraction * 2^n with neither overflow nor underflow in between: 2^n goes where it cannot hurt. It is shared between
+// a large a and b, and all to the larger where the smaller is below 1. The largest lend the smaller one 2^16, or a fraction
+// above 1 would overflow.
 template <class A>
 NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::word b, typename A::number fraction,
                                             Power<A> power) {
@@ -167,7 +148,7 @@ struct Reduced {
 };
 
 // exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a deep arithmetic needs it; a below the lowest
-// counts as the lowest. A factor, except in two words, is multiplied into the mantissa.
+// counts as the lowest.
 template <class A>
 struct Exponential {
   typename A::number mantissa;
@@ -265,18 +246,9 @@ struct Decay {
 
 // expm1(a), -1 from -50 on; NaN may get lost.
 template <class A>
-NUMACT_LANE typename A::number expm1_negative(typename A::word a) {
-  using T = typename A::word;
-  const T limited = not_below(a, T(-50));
-  if constexpr (!A::paired) {
-    const Scaled<A> e(limited);
-    return multiply_add<A>(e.power, e.p, e.power - 1);
-  } else {
-    const Reduced<A> x(limited);
-    const T power = power_from_rounded<T>(x.n + (Format<T>::round_magic + Format<T>::exponent_bias));
-    return two_sum(power, T(-1)) +
-           times_power(power, fast_two_sum(x.r, x.square * exp_q<A>(x.r, x.square)));
-  }
+NUMACT_LANE typename A::word expm1_negative(typename A::word a) {
+  const Scaled<A> e(not_below(a, typename A::word(-50)));
+  return multiply_add<A>(e.power, e.p, e.power - 1);
 }
 
 // numerator / (1 + exp(-(t + t_lo))) for t from `leftmost` to `rightmost`, where the denominator becomes 1. It is scaled
