@@ -70,11 +70,10 @@ struct Gelu {
   NUMACT_LANE static T backward(T dy, T x) {
     constexpr long double twice_density_at_0 = 2 / root_of_2pi;
     const Deviate<A> deviate(at_most(absolute(x), T(for_float32<A> ? 20 : 54)));
-    Decay<A> decay(Reduced<A>(-deviate.half, 0, -deviate.half_rest));
+    auto decay = Decay<A>::within(deviate.half, deviate.half_rest);
     // 2 phi(a) = (1 + p) 2^n
     decay.p = multiply_add<A>(decay.p, T(twice_density_at_0), T(twice_density_at_0 - 1));
-    const T left = decay.times(dy, slope_fraction<A>(deviate) * T(0.5));
-    return x < 0 ? left : without(dy, left, x);
+    return decay.times_slope(dy, x, slope_fraction<A>(deviate) * T(0.5));
   }
 };
 

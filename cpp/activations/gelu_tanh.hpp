@@ -45,14 +45,10 @@ struct GeluTanh {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const Cubic<A> t(at_most(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
-    const Decay<A> decay(Reduced<A>(-t.value, 0, -t.rest));
-    // 1 - t and (1 + e)^2, and what their roundings left out
-    const T e = decay.value(), sum = 1 - t.value, sum_rest = A::wide ? 0 : 1 - (sum + t.value) - t.rest;
-    const T product = e * (e + 2), square = 1 + product;
-    const T square_rest = A::wide ? 0 : (product - (square - 1)) * multiply_add<A>(e, T(-0.75), T(1));
-    const T slope = (sum + (e + multiply_add<A>(-2 * t.x, T(cubic) * t.square, sum_rest))) / square;
-    const T left = decay.times(dy, slope, square_rest);
-    return x < 0 ? left : without(dy, left, x);
+    const auto decay = Decay<A>::within(t.value, t.rest);
+    const T e = decay.value(), low = e + multiply_add<A>(-2 * t.x, T(cubic) * t.square, -t.rest);
+    const auto square = decay.plus_one_squared(e);
+    return decay.times_slope(dy, x, ((1 - t.value) + low) / square.value, square.less);
   }
 };
 

@@ -34,8 +34,8 @@ struct Mish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     // d is a quarter of the formula's, numerators a sixteenth: dy may be as large as the format allows.
-    const T a = limited<A>(x), quarter = a / 4;
-    const Decay<A> decay(absolute(a));
+    const T a = at_most(absolute(x), Decay<A>::largest), quarter = with_sign_of(a, x) / 4;
+    const auto decay = Decay<A>::within(a);
     const T e = decay.value(), sum = exact_multiply_add<A>(e, e / 2, e / 2);
     const T slope = exact_multiply_add<A>(e, multiply_add<A>(e, T(0.0625), T(0.25)), quarter + T(0.375));
     const T part = x < 0 ? exact_multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25), d = one + part;
@@ -50,7 +50,7 @@ struct Mish {
     const T square = multiply_add<A>(d, d, 2 * d * d_rest);
     T less = 0;  // for what its rounding left out
     if constexpr (!A::wide) less = multiply_add<A>(2 * d, d_rest, residual(d, d, -square)) / square;
-    const T quotient = (x < 0 ? decay.times(dy, left, less) : right) / square;
+    const T quotient = (x < 0 ? decay.times_mantissa(dy, decay.mantissa_times(left, less)) : right) / square;
     return x < 0 ? quotient : dy * (1 - quotient);
   }
 };

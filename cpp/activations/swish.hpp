@@ -16,14 +16,13 @@
 namespace numact {
 namespace {
 
-// dy (x sigmoid(t))' for t + t_rest, with u + u_rest = x t'(x), finite.
+// dy (x sigmoid(t))', with a = |t| and e = exp(-a): e (1 + e - a) / (1 + e)^2 on the left, 1 less that on the right. a_rest: what a
+// leaves out.
 template <class A, class T = typename A::word>
-NUMACT_LANE T swish_backward(T dy, T t, T t_rest, T u, T u_rest) {
-  const Decay<A> decay(absolute(t), t < 0 ? -t_rest : t_rest);
-  const T sum = 1 + u;
-  const auto square = decay.plus_one_squared();
-  const T slope = (t < 0 ? decay.plus(sum, u_rest) : exact_multiply_add<A>(decay.value(), sum, T(1))) / square.value;
-  return t < 0 ? decay.times(dy, slope, square.less) : dy * slope;
+NUMACT_LANE T swish_backward(T dy, T t, T a, T a_rest, const Decay<A>& decay) {
+  const T e = decay.value();
+  const auto square = decay.plus_one_squared(e);
+  return decay.times_slope(dy, t, ((1 - a) + (e - a_rest)) / square.value, square.less);
 }
 
 struct Silu {
@@ -35,69 +34,59 @@ struct Silu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const T t = limited<A>(x);
-    return swish_backward<A>(dy, t, T(0), t, T(0));
+    const T a = at_most(absolute(x), Decay<A>::largest);
+    return swish_backward<A>(dy, x, a, T(0), Decay<A>::within(a));
   }
 };
 
-// t = 1.702 x in two words.
+// t = 1.702 x, the factor in two words.
 struct QuickGelu {
   static constexpr long double factor = 1.702L;
 
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T rest(T x, T t) {
-    return A::wide ? 0 : multiply_add<A>(x, T(factor - T(factor)), residual(x, T(factor), -t));
-  }
-  template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     using L = Logistic<A>;
-    const T near = not_below(x, T(L::leftmost / factor)), t = near * T(factor), y = L::quotient(near, t, rest<A>(near, t));
+    const T near = not_below(x, T(L::leftmost / factor));
+    const T y = L::quotient(near, Product<A>(T(factor), near), near * T(factor - T(factor)));
     return x <= L::rightmost ? y : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const T near = limited<A>(x), t = near * T(factor), t_rest = rest<A>(near, t);
-    return swish_backward<A>(dy, t, t_rest, t, t_rest);
+    const Product<A> a(T(factor), at_most(absolute(x), T(Decay<A>::largest / factor)));
+    const T rest = a.x * T(factor - T(factor));
+    return swish_backward<A>(dy, x, a.value, a.rest() + rest, Decay<A>::within(a, rest));
   }
 };
 
+// With u = x times the sign of beta, brought to where it counts: t = |beta| u.
 struct Swish {
-  // beta x and what its rounding left out where that counts. beta = 0 gives 0 at infinity too.
-  template <class A>
-  struct Product {
-    typename A::word t, rest;
-    NUMACT_LANE Product(typename A::word x_given, typename A::word beta) {
-      const auto x = beta == 0 ? finite<A>(x_given) : x_given;
-      t = beta * x, rest = 0;
-      if constexpr (!A::wide) {
-        const auto error = product_error(beta, x, t);
-        rest = absolute(t) < -ExpConstants<A>::lowest ? error : 0;
-      }
-    }
-  };
+  // t / |beta|, finite
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T bound(T t, T beta) {
+    return at_most(t / absolute(beta), Format<T>::largest);
+  }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T beta) {
-    const Product<A> p(x, beta);
-    const Decay<A> decay(absolute(p.t), p.t < 0 ? -p.rest : p.rest);
-    const T d = decay.plus(1);
-    const T left = with_sign_of(decay.times_finite(finite<A>(x), decay.rest_of_sum(d)), x);
-    return (p.t < 0 ? left : x) / d;
+    using L = Logistic<A>;
+    const T u = times_sign_of(x, beta), right = bound<A>(L::rightmost, beta);
+    const T near = at_least(at_most(u, right), -bound<A>(-L::leftmost_of_any, beta));
+    const T y = L::quotient_of_any(beta == 0 ? u : near, Product<A>(absolute(beta), near));
+    return times_sign_of(u > right ? u : y, beta);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T beta) {
-    const Product<A> p(x, beta);
-    const T u = limited<A>(p.t);
-    return swish_backward<A>(dy, p.t, p.rest, u, p.rest);
+    const Product<A> a(absolute(beta), at_most(absolute(x), bound<A>(Decay<A>::largest, beta)));
+    return swish_backward<A>(dy, times_sign_of(x, beta), a.value, a.rest(), Decay<A>::within(a));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static typename A::number parameter_term(T dy, T x, T beta) {
-    const Product<A> p(x, beta);
+    const Product<A> a(absolute(beta), at_most(absolute(x), bound<A>(Decay<A>::largest, beta)));
     const T bounded = finite<A>(x);
     if constexpr (A::wide) {
-      const Decay<A> decay(absolute(p.t));
-      return dy * bounded * bounded * decay.value() / decay.plus_one_squared().value;
+      const T e = Decay<A>::within(a).value();
+      return dy * bounded * bounded * e / multiply_add<A>(e, e + 2, T(1));
     } else {
-      const auto e = exp_negative<A>(-absolute(p.t), p.t < 0 ? p.rest : -p.rest);
+      const auto e = exp_negative<A>(-a.value, -a.rest());
       const auto d = T(1) + value(e);
       return finite_product<A>(bounded, scaled_product<A>(dy, bounded, e.mantissa / (d * d), e.power));
     }

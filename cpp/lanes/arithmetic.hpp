@@ -59,6 +59,13 @@ NUMACT_LANE float absolute(float x) { return __builtin_fabsf(x); }
 NUMACT_LANE double absolute(double x) { return __builtin_fabs(x); }
 NUMACT_LANE float with_sign_of(float x, float sign) { return __builtin_copysignf(x, sign); }
 NUMACT_LANE double with_sign_of(double x, double sign) { return __builtin_copysign(x, sign); }
+// x, or -x where `sign` is negative
+NUMACT_LANE float times_sign_of(float x, float sign) {
+  return bits<float>(bits<uint32_t>(x) ^ (bits<uint32_t>(sign) & 0x80000000u));
+}
+NUMACT_LANE double times_sign_of(double x, double sign) {
+  return bits<double>(bits<uint64_t>(x) ^ (bits<uint64_t>(sign) & 0x8000000000000000u));
+}
 NUMACT_LANE float square_root(float x) { return __builtin_sqrtf(x); }
 NUMACT_LANE double square_root(double x) { return __builtin_sqrt(x); }
 
@@ -74,10 +81,14 @@ NUMACT_LANE T reciprocal_of_power(T power) {
   return bits<T>(2 * bits<Bits>(T(1)) - bits<Bits>(power));
 }
 
-// min(x, limit) that hands NaN through.
+// min(x, limit) and max(x, limit) that hand NaN through.
 template <class T>
 NUMACT_LANE T at_most(T x, T limit) {
   return x > limit ? limit : x;
+}
+template <class T>
+NUMACT_LANE T at_least(T x, T limit) {
+  return x < limit ? limit : x;
 }
 
 // max(x, limit) for a limit below 0, min(x, limit) for one above; NaN may get lost. Of floats the bits are compared: one
@@ -92,6 +103,13 @@ NUMACT_LANE float not_above(float x, float limit) {
 }
 NUMACT_LANE double not_below(double x, double limit) { return x < limit ? limit : x; }
 NUMACT_LANE double not_above(double x, double limit) { return x > limit ? limit : x; }
+
+// max(x, limit) of positive numbers; NaN stays.
+NUMACT_LANE float larger_positive(float x, float limit) {
+  const auto a = bits<uint32_t>(x), b = bits<uint32_t>(limit);
+  return bits<float>(a > b ? a : b);
+}
+NUMACT_LANE double larger_positive(double x, double limit) { return x < limit ? limit : x; }
 
 // dy - part with the sign of dy, for a part that is less than dy; dy where that is infinite. A NaN of x stays.
 template <class T>

@@ -128,23 +128,57 @@ NUMACT_LANE typename A::word limited(typename A::word x) {
   return with_sign_of(at_most(absolute(x), -ExpConstants<A>::lowest), x);
 }
 
-// a + a_lo = n ln 2 + r; z holds n + offset in its low bits.
+// An argument factor * x, whose rounding an exponential would amplify.
+template <class A>
+struct Product {
+  using word = typename A::word;
+  word factor, x, value;
+
+  NUMACT_LANE Product(word factor_given, word x_given) : factor(factor_given), x(x_given), value(factor * x) {}
+  // What the rounding of value left out.
+  NUMACT_LANE word rest() const { return residual(factor, x, -value); }
+};
+template <class A>
+NUMACT_LANE Product<A> operator-(Product<A> a) {
+  return {-a.factor, a.x};
+}
+
+// a = n ln 2 + r; z holds n + offset in its low bits. a is a word, a word and its low word, or a Product and possibly a low word.
 template <class A>
 struct Reduced {
   using word = typename A::word;
   word z, n, r, square;
 
-  NUMACT_LANE explicit Reduced(word a, word offset = 0, [[maybe_unused]] word a_lo = 0) {
-    using C = ExpConstants<A>;
-    const word magic = Format<word>::round_magic + offset;
-    z = multiply_add<A>(a, word(0x1.71547652b82fep+0), magic);
-    n = z - magic;
+  template <class... Low>
+  NUMACT_LANE explicit Reduced(word a, word offset, Low... a_lo) {
+    round(a, offset);
     r = multiply_add<A>(n, -C::ln2_hi, a);
-    if constexpr (!A::wide) r += multiply_add<A>(n, -C::ln2_lo, a_lo);
-    square = r * r;
+    finish(a_lo...);
+  }
+  template <class... Low>
+  NUMACT_LANE explicit Reduced(Product<A> a, word offset, Low... a_lo) {
+    round(a.value, offset);
+    r = A::wide ? multiply_add<A>(n, -C::ln2_hi, a.value) : residual(a.factor, a.x, n * -C::ln2_hi);
+    finish(a_lo...);
   }
   // expm1(r)
   NUMACT_LANE word expm1() const { return multiply_add<A>(square, exp_q<A>(r, square), r); }
+
+ private:
+  using C = ExpConstants<A>;
+  NUMACT_LANE void round(word a, word offset) {
+    const word magic = Format<word>::round_magic + offset;
+    z = multiply_add<A>(a, word(0x1.71547652b82fep+0), magic);
+    n = z - magic;
+  }
+  NUMACT_LANE void finish() {
+    if constexpr (!A::wide) r = multiply_add<A>(n, -C::ln2_lo, r);
+    square = r * r;
+  }
+  NUMACT_LANE void finish([[maybe_unused]] word a_lo) {
+    if constexpr (!A::wide) r += multiply_add<A>(n, -C::ln2_lo, a_lo);
+    square = r * r;
+  }
 };
 
 // exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a deep arithmetic needs it; a below the lowest
@@ -182,66 +216,86 @@ NUMACT_LANE typename A::number value(Exponential<A> e) {
   }
 }
 
-// exp(a) = power (1 + p) / 2^shift, |p| < 0.42; n + shift stays in the range of exponents.
+// exp(a) = power (1 + p) / 2^shift, |p| < 0.42, a as Reduced takes it; n + shift stays in the range of exponents.
 template <class A>
 struct Scaled {
   using word = typename A::word;
   word p, power;
 
-  NUMACT_LANE explicit Scaled(word a, word shift = 0, word a_lo = 0)
-      : Scaled(Reduced<A>(a, Format<word>::exponent_bias + shift, a_lo)) {}
+  template <class Argument, class... Low>
+  NUMACT_LANE explicit Scaled(Argument a, word shift = 0, Low... a_lo)
+      : Scaled(Reduced<A>(a, Format<word>::exponent_bias + shift, a_lo...)) {}
 
  private:
   NUMACT_LANE explicit Scaled(Reduced<A> x) : p(x.expm1()), power(power_from_rounded<word>(x.z)) {}
 };
 
 // exp(-a) = (1 + p) 2^n, a >= 0, for products whose other factors may be as large as the format allows: 2^n is kept in parts.
+// For sums it is at once also in `unit`, where it is a normal number, else the smallest of these.
 template <class A>
 struct Decay {
   using word = typename A::word;
   static constexpr word largest = A::deep ? word(1470) : -ExpConstants<A>::lowest;
-  word p;
+  word p, unit;
   Power<A> power;
 
-  NUMACT_LANE Decay(word p_given, Power<A> power_given) : p(p_given), power(power_given) {}
-  NUMACT_LANE explicit Decay(word a, word a_lo = 0) : Decay(Reduced<A>(-at_most(a, largest), 0, -a_lo)) {}
-  NUMACT_LANE explicit Decay(Reduced<A> x) : p(x.expm1()), power(numact::power_of_two<A>(x.n)) {}  // a at most `largest`
+  NUMACT_LANE Decay(word p_given, const Decay& same_power) : p(p_given), unit(same_power.unit), power(same_power.power) {}
+  template <class... Low>
+  NUMACT_LANE explicit Decay(word a, Low... a_lo) : Decay(within(at_most(a, largest), a_lo...)) {}
+  // For a that is at most `largest`.
+  template <class Argument, class... Low>
+  NUMACT_LANE static Decay within(Argument a, Low... a_lo) {
+    return Decay(Reduced<A>(-a, Format<word>::exponent_bias, -a_lo...));
+  }
   // x times a power of two that exp(-a) makes up for, zeros and infinities with their sign.
   NUMACT_LANE word times_power(word x, word factor) const { return scaled(x) * (power.rest * factor) * (1 + p); }
   NUMACT_LANE word times(word x) const { return times_power(x, 1); }
-  // x y exp(-a); y is finite, at most 1 + a. less: what is taken off 1 + p. By halves: 1 + p may be above 1, and x the largest.
-  NUMACT_LANE word times(word x, word y, word less = 0) const {
+  // x y exp(-a); y is finite, at most 1 + a. By halves: 1 + p may be above 1, and x the largest.
+  NUMACT_LANE word times(word x, word y, word less) const {
     const word half = y / 2;
-    return scaled(x) * sum_of_product(p - less, half, half) * (2 * power.rest);
+    return scaled(x) * mantissa_times(half, less) * (2 * power.rest);
   }
+  // y exp(-a) without the power; less: what is taken off 1 + p
+  NUMACT_LANE word mantissa_times(word y, word less = 0) const { return sum_of_product(p - less, y, y); }
+  // x mantissa 2^n, for a product of the last two that is at most 1
+  NUMACT_LANE word times_mantissa(word x, word mantissa) const { return scaled(x) * (mantissa * power.rest); }
   // x exp(-a) with one rounding for a finite x.
   NUMACT_LANE word times_finite(word x, word less = 0) const {
     const word y = scaled(x) * power.rest;
     return multiply_add<A>(p - less, y, y);
   }
-  NUMACT_LANE word value() const { return times_finite(1); }
+  NUMACT_LANE word value() const { return multiply_add<A>(p, unit, unit); }
   // What its rounding left out of e = value().
-  NUMACT_LANE word rest_of_value(word e) const { return multiply_add<A>(p, power_of_two(), power_of_two() - e); }
+  NUMACT_LANE word rest_of_value(word e) const { return multiply_add<A>(p, unit, unit - e); }
   // x + rest + exp(-a) with one rounding where x and exp(-a) nearly cancel.
-  NUMACT_LANE word plus(word x, word rest = 0) const { return multiply_add<A>(p, power_of_two(), x + power_of_two() + rest); }
+  NUMACT_LANE word plus(word x, word rest = 0) const { return multiply_add<A>(p, unit, x + unit + rest); }
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
-  // (1 + exp(-a))^2, and what is to be taken off a numerator's 1 + p for its rounding.
+  // (1 + e)^2 for e = value(), and in double what its rounding makes of a quotient by it: part of that to be taken off.
   struct Square {
     word value, less;
   };
-  NUMACT_LANE Square plus_one_squared() const {
-    const word d = plus(1), rest = 2 * d * rest_of_sum(d), square = sum_of_product(d, d, rest);
-    return {square, A::wide ? 0 : (residual(d, d, -square) + rest) / square};
+  NUMACT_LANE static Square plus_one_squared(word e) {
+    if constexpr (A::wide || sizeof(word) == sizeof(float)) return {multiply_add<A>(e, e + 2, word(1)), 0};
+    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product;
+    return {square, (product - (square - 1)) * multiply_add<A>(e, word(-0.75), word(1))};
+  }
+  // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y (1 - less).
+  NUMACT_LANE word times_slope(word dy, word x, word y, word less = 0) const {
+    const word mantissa = mantissa_times(y, less);
+    return x < 0 ? times_mantissa(dy, mantissa) : dy * multiply_add<A>(-mantissa, unit, word(1));
   }
 
  private:
+  NUMACT_LANE explicit Decay(Reduced<A> x)
+      : p(x.expm1()),
+        unit(power_from_rounded<word>(A::wide ? x.z : larger_positive(x.z, Format<word>::round_magic + 1))),
+        power(A::wide ? Power<A>(1, unit) : power_of_two<A>(x.n)) {}
   // float holds its bounds with two roundings here.
   NUMACT_LANE static word sum_of_product(word a, word b, word c) {
     return sizeof(word) == sizeof(double) ? exact_multiply_add<A>(a, b, c) : multiply_add<A>(a, b, c);
   }
   NUMACT_LANE word scaled(word x) const { return A::wide ? x : x * power.part * power.part; }
-  NUMACT_LANE word power_of_two() const { return scaled(1) * power.rest; }
 };
 
 // expm1(a), -1 from -50 on; NaN may get lost.
@@ -251,20 +305,36 @@ NUMACT_LANE typename A::word expm1_negative(typename A::word a) {
   return multiply_add<A>(e.power, e.p, e.power - 1);
 }
 
-// numerator / (1 + exp(-(t + t_lo))) for t from `leftmost` to `rightmost`, where the denominator becomes 1. It is scaled
-// down, or exp would overflow where the quotient is subnormal.
+// numerator / (1 + exp(-t)), t as Reduced takes it.
 template <class A>
 struct Logistic {
   using word = typename A::word;
   static constexpr bool is_float = A::wide || sizeof(word) == sizeof(float);
   static constexpr word shift = A::wide ? 0 : is_float ? -64 : -512;
   static constexpr word unit = A::wide ? 1 : is_float ? word(0x1p-64) : word(0x1p-512);
+  // Left of the first the quotient is 0 for numerators up to t, from the second on the denominator is 1.
   static constexpr word leftmost = is_float ? -112 : -760, rightmost = is_float ? 20 : 40;
 
-  NUMACT_LANE static word quotient(word numerator, word t, word t_lo = 0) {
-    const Scaled<A> e(-t, shift, -t_lo);
+  // For t from `leftmost` to `rightmost` and such numerators. The denominator is scaled down, or exp would overflow where the
+  // quotient is subnormal.
+  template <class Argument, class... Low>
+  NUMACT_LANE static word quotient(word numerator, Argument t, Low... t_lo) {
+    const Scaled<A> e(-t, shift, -t_lo...);
     const word scaled = numerator / (e.power + multiply_add<A>(e.p, e.power, unit));
     return A::wide ? scaled : scaled * unit;
+  }
+
+  // Left of this the quotient is 0 for all numerators.
+  static constexpr word leftmost_of_any = A::wide ? -700 : is_float ? word(-198.9) : -1457;
+
+  // For t from `leftmost_of_any` to `rightmost` and any numerator. Where exp would overflow, 1 does not count: numerator and
+  // denominator are scaled down in steps, each small enough for the numerators that do not vanish.
+  NUMACT_LANE static word quotient_of_any(word numerator, Product<A> t) {
+    constexpr word step = is_float ? 80 : 540, down = is_float ? word(0x1p-80) : word(0x1p-540);
+    const bool once = !A::wide && t.value < (is_float ? -83 : -700), twice = !A::wide && t.value < (is_float ? -139 : -1074);
+    const Scaled<A> e(-t, (once ? -step : 0) + (twice ? -step : 0));
+    const word scaled = numerator * (once ? down : 1) * (twice ? down : 1);
+    return scaled / (e.power + multiply_add<A>(e.p, e.power, word(1)));
   }
 };
 

@@ -58,7 +58,7 @@ NUMACT_LANE Decay<A> log1p(const Decay<A>& decay) {
                       0x1.0a96e79cfe390p-3, 0x1.926cb5fdbe942p-8);
   }
   const T g = e * multiply_add<A>(-e, n / d, T(0.5));
-  return {(decay.p - g) / (1 + g), decay.power};
+  return {(decay.p - g) / (1 + g), decay};
 }
 
 // 1 + a = 2^k (1 + f): k ln 2 + log1p(f), a sum without cancellation. k from the exponent of 1 + a.
