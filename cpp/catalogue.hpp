@@ -41,7 +41,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                        \
   X(SoftShrink, "soft_shrink", Single, Single, Wide, Wide, 0.1, 1,                                                     \
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                        \
-  X(Elu, "elu", Single, Wide, Double, DeepDouble, 0.4, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})          \
+  X(Elu, "elu", Single, Single, Double, Double, 0.4, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})          \
   X(Selu, "selu", Single, Single, Double, Double, 0.4, 0, {})                                                          \
   X(Celu, "celu", FusedSingle, Single, Double, Double, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})   \
   X(Sigmoid, "sigmoid", Single, Single, Double, Double, 0.4, 0, {})                                                    \

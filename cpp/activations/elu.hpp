@@ -24,8 +24,20 @@ struct Elu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T alpha) {
-    const auto e = exp_negative<A>(-absolute(x));
-    const T left = scaled_product<A>(dy, alpha, e.mantissa, e.power);
+    const T a = absolute(x);
+    T left;
+    if constexpr (A::wide) {
+      left = dy * (alpha * Decay<A>(a).value());
+    } else {
+      // The power of two in alpha joins that of exp(-a), so that nothing overflows or underflows before the result does; one bit
+      // of it stays with the mantissa, or its first two parts might go too far.
+      constexpr T least = sizeof(T) == sizeof(float) ? -378 : -3066;
+      const T size = at_most(absolute(alpha), Format<T>::largest), down = reciprocal_of_power(power_part(size));
+      const Reduced<A> exp(-at_most(a, T(-1.5) * ExpConstants<A>::lowest), 0);
+      const T factor = 2 * (alpha * down), mantissa = multiply_add<A>(exp.expm1(), factor, factor);
+      const auto power = power_of_two<A>(at_least(exp.n + (exponent_part(size) - 1), least));
+      left = dy * power.part * power.part * (power.rest * mantissa);
+    }
     return x > 0 ? dy : left;
   }
   // y + alpha = alpha exp(x); needs alpha >= 0.

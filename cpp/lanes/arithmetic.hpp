@@ -76,6 +76,12 @@ NUMACT_LANE T power_part(T x) {
   return bits<T>(bits<Bits>(x) >> Format<T>::mantissa_bits << Format<T>::mantissa_bits);
 }
 template <class T>
+NUMACT_LANE T exponent_part(T x) {  // n
+  using Bits = typename Format<T>::bits;
+  constexpr T magic = Format<T>::round_magic;
+  return bits<T>(bits<Bits>(magic) + (bits<Bits>(x) >> Format<T>::mantissa_bits)) - (magic + Format<T>::exponent_bias);
+}
+template <class T>
 NUMACT_LANE T reciprocal_of_power(T power) {
   using Bits = typename Format<T>::bits;
   return bits<T>(2 * bits<Bits>(T(1)) - bits<Bits>(power));

@@ -65,12 +65,9 @@ NUMACT_LANE Decay<A> log1p(const Decay<A>& decay) {
 template <class A>
 NUMACT_LANE typename A::number log1p(typename A::number a) {
   using T = typename A::word;
-  using Bits = typename Format<T>::bits;
   using C = ExpConstants<A>;
-  constexpr T magic = Format<T>::round_magic;
   const T sum = rounded(T(1) + a), down = reciprocal_of_power(power_part(sum));
-  const T k = bits<T>(bits<Bits>(magic) + (bits<Bits>(sum) >> Format<T>::mantissa_bits)) -
-              (magic + Format<T>::exponent_bias);
+  const T k = exponent_part(sum);
   const auto f = (down - 1) + times_power(down, a);
   const auto s = f / log1p_divisor<A>(f);
   const auto rest = with_log1p_series<A>(s, rounded(s));
