@@ -53,15 +53,15 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                          \
   X(TanhShrink, "tanh_shrink", Single, Single, Double, Double, 1.0, 0, {})                                             \
   X(Softsign, "softsign", Single, Single, Double, Double, 0.15, 0, {})                                                 \
-  X(Softplus, "softplus", Wide, Single, Double, Double, 1.2, 1,                                                        \
+  X(Softplus, "softplus", FusedSingle, Single, Double, Double, 1.2, 1,                                                        \
     {{"beta", 1.0, Domain::positive, Domain::positive}})                                                               \
   X(Squareplus, "squareplus", Single, Single, Double, Double, 0.7, 1,                                                  \
     {{"b", 4.0, Domain::nonnegative, Domain::nonnegative}})                                                            \
   X(Gelu, "gelu", FusedSingle, Single, Double, Double, 1.0, 0, {})                                                     \
-  X(GeluTanh, "gelu_tanh", FusedSingle, Single, Double, Double, 0.8, 0, {})                                              \
+  X(GeluTanh, "gelu_tanh", FusedSingle, FusedSingle, Double, Double, 0.8, 0, {})                                              \
   X(QuickGelu, "quick_gelu", Single, FusedSingle, Double, Double, 0.5, 0, {})                                                 \
-  X(Silu, "silu", Single, Single, Double, Double, 0.4, 0, {})                                                     \
-  X(Swish, "swish", Single, Single, Double, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                   \
+  X(Silu, "silu", Single, FusedSingle, Double, Double, 0.4, 0, {})                                                     \
+  X(Swish, "swish", Single, Wide, Double, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                   \
   X(HardSwish, "hard_swish", Single, Single, Wide, Wide, 0.12, 0, {})                                                  \
   X(Mish, "mish", Single, Wide, Double, Double, 1.1, 0, {})                                                            \
   X(Dish, "dish", Single, FusedSingle, Double, Double, 0.8, 0, {})

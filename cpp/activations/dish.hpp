@@ -33,18 +33,24 @@ struct Dish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     const DishParts<A> p(absolute(x));
-    const T half = p.w / 2, leading = p.is_far ? with_sign_of(half / 2, x) : x * half;
-    const T part = multiply_add<A>(leading, p.rest, leading);
+    const T half = multiply_add<A>(p.w, p.rest, p.w) / 2, part = p.is_far ? with_sign_of(half / 2, x) : x * half;
     return x > 0 ? x - part : part;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const DishParts<A> part(absolute(x));
-    const T w = part.w, by_w = multiply_add<A>(w, multiply_add<A>(w, T(-1.5), T(3)), T(-0.5));
     constexpr long double root = 0.3819660112501051517954131656343619L, other_root = 2.6180339887498948482045868343656381L;
-    const T factor = T(-0.5) * w * (w - T(other_root));
-    T p = multiply_add<A>(w - T(root), factor, multiply_add<A>(T(T(root) - root), factor, part.rest * w * by_w));
-    if constexpr (!A::wide) {
+    const DishParts<A> part(absolute(x));
+    const T w = part.w, factor = T(-0.5) * w * (w - T(other_root));
+    T p;
+    if constexpr (A::wide) {
+      p = (w - T(root)) * factor;
+    } else {
+      // The root's rest and w's in one correction; the sum itself where it cancels little, and near 0, saves roundings.
+      const T by_w = multiply_add<A>(w, multiply_add<A>(w, T(-1.5), T(3)), T(-0.5));
+      const T rest = multiply_add<A>(T(T(root) - root), factor, part.rest * w * by_w);
+      const T sum = multiply_add<A>(w, multiply_add<A>(w, T(-0.5), T(1.5)), T(-0.5));
+      const bool is_small = w < T(0.19);
+      p = multiply_add<A>(is_small ? w : w - T(root), is_small ? sum : factor, rest);
       const T r = multiply_add<A>(-w, part.rest, 1 - w), near = multiply_add<A>(r, multiply_add<A>(r / 2, r, T(-1)), T(0.5));
       p = r < T(0.25) ? near : p;
     }

@@ -30,9 +30,9 @@ struct Glu : Gated<Glu> {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
-    const Exponential<A> e = exp_negative<A>(-absolute(gate));
-    const T small = numact::value(e);
-    return scaled_product<A>(dy, value, e.mantissa / multiply_add<A>(small, small + 2, T(1)), e.power);
+    const Decay<A> decay(absolute(gate));
+    const T e = decay.value();
+    return scaled_product<A>(dy, value, decay.mantissa() / multiply_add<A>(e, e + 2, T(1)), decay.power);
   }
 };
 
@@ -48,11 +48,11 @@ struct Swiglu : Gated<Swiglu> {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
-    const Exponential<A> e = exp_negative<A>(-absolute(gate));
-    const T small = numact::value(e), sum = 1 + limited<A>(gate);
-    const T slope = gate < 0 ? e.mantissa * (sum + small) : multiply_add<A>(small, sum, T(1));
-    return scaled_product<A>(dy, value, slope / multiply_add<A>(small, small + 2, T(1)),
-                             select<A>(gate < 0, e.power, unit_power<A>()));
+    const Decay<A> decay(absolute(gate));
+    const T e = decay.value(), sum = 1 + limited<A>(gate);
+    const T slope = gate < 0 ? decay.mantissa() * (sum + e) : multiply_add<A>(e, sum, T(1));
+    return scaled_product<A>(dy, value, slope / multiply_add<A>(e, e + 2, T(1)),
+                             select<A>(gate < 0, decay.power, unit_power<A>()));
   }
 };
 

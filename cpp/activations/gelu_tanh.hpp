@@ -46,9 +46,8 @@ struct GeluTanh {
   NUMACT_LANE static T backward(T dy, T x) {
     const Cubic<A> t(at_most(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
     const auto decay = Decay<A>::within(t.value, t.rest);
-    const T e = decay.value(), low = e + multiply_add<A>(-2 * t.x, T(cubic) * t.square, -t.rest);
-    const auto square = decay.plus_one_squared(e);
-    return decay.times_slope(dy, x, ((1 - t.value) + low) / square.value, square.less);
+    const T e = decay.value(), sum = 1 - t.value, sum_rest = A::wide ? 0 : 1 - (sum + t.value) - t.rest;
+    return decay.times_slope(dy, x, e, sum, e + multiply_add<A>(-2 * t.x, T(cubic) * t.square, sum_rest));
   }
 };
 

@@ -21,8 +21,7 @@ namespace {
 template <class A, class T = typename A::word>
 NUMACT_LANE T swish_backward(T dy, T t, T a, T a_rest, const Decay<A>& decay) {
   const T e = decay.value();
-  const auto square = decay.plus_one_squared(e);
-  return decay.times_slope(dy, t, ((1 - a) + (e - a_rest)) / square.value, square.less);
+  return decay.times_slope(dy, t, e, 1 - a, e - a_rest);
 }
 
 struct Silu {
@@ -58,29 +57,40 @@ struct QuickGelu {
   }
 };
 
-// With u = x times the sign of beta, brought to where it counts: t = |beta| u.
+// t = b u with b = |beta|, u = x times the sign of beta, both finite and u no larger than counts.
 struct Swish {
-  // t / |beta|, finite
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T bound(T t, T beta) {
-    return at_most(t / absolute(beta), Format<T>::largest);
+  NUMACT_LANE static T size(T beta) {
+    return at_most(absolute(beta), Format<T>::largest);
+  }
+  // u where b u is t
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T bound(T t, T b) {
+    return at_most(t / b, Format<T>::largest);
+  }
+  // |t|, as far as exp(-|t|) counts
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Product<A> argument(T x, T beta) {
+    const T b = size<A>(beta);
+    return {b, at_most(absolute(x), bound<A>(Decay<A>::largest, b))};
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T beta) {
     using L = Logistic<A>;
-    const T u = times_sign_of(x, beta), right = bound<A>(L::rightmost, beta);
-    const T near = at_least(at_most(u, right), -bound<A>(-L::leftmost_of_any, beta));
-    const T y = L::quotient_of_any(beta == 0 ? u : near, Product<A>(absolute(beta), near));
+    const T b = size<A>(beta), u = times_sign_of(x, beta), right = bound<A>(L::rightmost, b);
+    const T near = at_least(at_most(u, right), -bound<A>(-L::leftmost_of_any, b));
+    const T infinite = b == 0 ? T(-__builtin_inf()) : T(-0.0);  // the numerator at minus infinity
+    const T y = L::quotient_of_any(u < -Format<T>::largest ? infinite : near, Product<A>(b, near));
     return times_sign_of(u > right ? u : y, beta);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T beta) {
-    const Product<A> a(absolute(beta), at_most(absolute(x), bound<A>(Decay<A>::largest, beta)));
+    const auto a = argument<A>(x, beta);
     return swish_backward<A>(dy, times_sign_of(x, beta), a.value, a.rest(), Decay<A>::within(a));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static typename A::number parameter_term(T dy, T x, T beta) {
-    const Product<A> a(absolute(beta), at_most(absolute(x), bound<A>(Decay<A>::largest, beta)));
+    const auto a = argument<A>(x, beta);
     const T bounded = finite<A>(x);
     if constexpr (A::wide) {
       const T e = Decay<A>::within(a).value();

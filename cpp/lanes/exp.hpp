@@ -150,7 +150,7 @@ struct Reduced {
   word z, n, r, square;
 
   template <class... Low>
-  NUMACT_LANE explicit Reduced(word a, word offset, Low... a_lo) {
+  NUMACT_LANE explicit Reduced(word a, word offset = 0, Low... a_lo) {
     round(a, offset);
     r = multiply_add<A>(n, -C::ln2_hi, a);
     finish(a_lo...);
@@ -235,11 +235,11 @@ struct Scaled {
 template <class A>
 struct Decay {
   using word = typename A::word;
-  static constexpr word largest = A::deep ? word(1470) : -ExpConstants<A>::lowest;
-  word p, unit;
+  static constexpr word largest = -ExpConstants<A>::lowest;
+  word p, unit, down;  // down: what the parts cannot hold of 2^n, where a deep arithmetic needs it
   Power<A> power;
 
-  NUMACT_LANE Decay(word p_given, const Decay& same_power) : p(p_given), unit(same_power.unit), power(same_power.power) {}
+  NUMACT_LANE Decay(word p_given, const Decay& same) : p(p_given), unit(same.unit), down(same.down), power(same.power) {}
   template <class... Low>
   NUMACT_LANE explicit Decay(word a, Low... a_lo) : Decay(within(at_most(a, largest), a_lo...)) {}
   // For a that is at most `largest`.
@@ -264,6 +264,7 @@ struct Decay {
     const word y = scaled(x) * power.rest;
     return multiply_add<A>(p - less, y, y);
   }
+  NUMACT_LANE word mantissa() const { return A::deep ? down * (1 + p) : 1 + p; }
   NUMACT_LANE word value() const { return multiply_add<A>(p, unit, unit); }
   // What its rounding left out of e = value().
   NUMACT_LANE word rest_of_value(word e) const { return multiply_add<A>(p, unit, unit - e); }
@@ -271,26 +272,27 @@ struct Decay {
   NUMACT_LANE word plus(word x, word rest = 0) const { return multiply_add<A>(p, unit, x + unit + rest); }
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
-  // (1 + e)^2 for e = value(), and in double what its rounding makes of a quotient by it: part of that to be taken off.
-  struct Square {
-    word value, less;
-  };
-  NUMACT_LANE static Square plus_one_squared(word e) {
-    if constexpr (A::wide || sizeof(word) == sizeof(float)) return {multiply_add<A>(e, e + 2, word(1)), 0};
-    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product;
-    return {square, (product - (square - 1)) * multiply_add<A>(e, word(-0.75), word(1))};
-  }
-  // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y (1 - less).
-  NUMACT_LANE word times_slope(word dy, word x, word y, word less = 0) const {
-    const word mantissa = mantissa_times(y, less);
-    return x < 0 ? times_mantissa(dy, mantissa) : dy * multiply_add<A>(-mantissa, unit, word(1));
+  // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
+  NUMACT_LANE word times_slope(word dy, word x, word y) const { return times_slope_mantissa(dy, x, mantissa_times(y)); }
+  // or from f'(-a) exp(a) = (a + b) / (1 + e)^2, e = value(). What roundings leave out of sum and square is put back, by an
+  // estimate of 1 / (1 + e)^2.
+  NUMACT_LANE word times_slope(word dy, word x, word e, word a, word b) const {
+    if constexpr (A::wide) return times_slope(dy, x, (a + b) / multiply_add<A>(e, e + 2, word(1)));
+    const Pair<word> sum = two_sum(a, b);
+    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product, y = sum.hi / square;
+    const word estimate = multiply_add<A>(e, word(-0.75), word(1)), less = (product - (square - 1)) * estimate;
+    return times_slope_mantissa(dy, x, y + multiply_add<A>(p - less, y, sum.lo * estimate));
   }
 
  private:
+  NUMACT_LANE word times_slope_mantissa(word dy, word x, word mantissa) const {
+    return x < 0 ? times_mantissa(dy, mantissa) : dy * multiply_add<A>(-mantissa, unit, word(1));
+  }
   NUMACT_LANE explicit Decay(Reduced<A> x)
       : p(x.expm1()),
         unit(power_from_rounded<word>(A::wide ? x.z : larger_positive(x.z, Format<word>::round_magic + 1))),
-        power(A::wide ? Power<A>(1, unit) : power_of_two<A>(x.n)) {}
+        down(A::deep && x.n < -3000 ? word(0x1p-120) : word(1)),
+        power(A::wide ? Power<A>(1, unit) : power_of_two<A>(A::deep && x.n < -3000 ? x.n + 120 : x.n)) {}
   // float holds its bounds with two roundings here.
   NUMACT_LANE static word sum_of_product(word a, word b, word c) {
     return sizeof(word) == sizeof(double) ? exact_multiply_add<A>(a, b, c) : multiply_add<A>(a, b, c);
