@@ -21,19 +21,33 @@ update the parameters.
 True
 """
 
-from numact.nn._batches import batches
+from numact.nn._callbacks import Callback, History, Run
+from numact.nn._data import Standardize, Whiten, batches, split
+from numact.nn._fit import DivergedError, fit
 from numact.nn._layers import Activate, Dense, Layer, Maxout, Parameter, PReLU, Sequential, Swish
 from numact.nn._loss import softmax_cross_entropy
+from numact.nn._schedules import ConstantSchedule, CosineSchedule, StepSchedule
 
 __all__ = [
     "Activate",
+    "Callback",
+    "ConstantSchedule",
+    "CosineSchedule",
     "Dense",
+    "DivergedError",
+    "History",
     "Layer",
     "Maxout",
     "PReLU",
     "Parameter",
+    "Run",
     "Sequential",
+    "Standardize",
+    "StepSchedule",
     "Swish",
+    "Whiten",
     "batches",
+    "fit",
     "softmax_cross_entropy",
+    "split",
 ]

@@ -68,6 +68,10 @@ class Layer(ABC):
         """What this layer learns."""
         return []
 
+    @property
+    def state(self) -> dict[str, Array]:
+        return {p.name: p.value for p in self.parameters}
+
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:  # noqa: B027
         """Draw the weights that have no value yet, in a way that suits the ``activation`` that follows."""
 
