@@ -24,6 +24,7 @@ True
 from numact.nn._callbacks import Callback, History, Run
 from numact.nn._data import Standardize, Whiten, batches, split
 from numact.nn._fit import DivergedError, fit
+from numact.nn._io import load, save
 from numact.nn._layers import Activate, Dense, Layer, Maxout, Parameter, PReLU, Sequential, Swish
 from numact.nn._loss import softmax_cross_entropy
 from numact.nn._schedules import ConstantSchedule, CosineSchedule, StepSchedule
@@ -48,6 +49,8 @@ __all__ = [
     "Whiten",
     "batches",
     "fit",
+    "load",
+    "save",
     "softmax_cross_entropy",
     "split",
 ]
