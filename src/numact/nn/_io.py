@@ -182,11 +182,11 @@ def load(
     for name, value in values.items():
         _check_like(f"{path}: tensor {name!r}", value, present[name].shape, present[name].dtype)
 
-    bits = None if rng is None else _generator_state(path, bits, rng)
+    generator_state = None if rng is None else _generator_state(path, bits, rng)
     if optimizer is not None:
         optimizer.load_state_dict(_optimizer_state(path, state, arrays, optimizer))  # all or nothing
     if rng is not None:
-        rng.bit_generator.state = bits
+        rng.bit_generator.state = generator_state
     for name, value in values.items():
         present[name][...] = value
     return history
