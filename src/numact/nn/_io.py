@@ -44,8 +44,9 @@ def save(
     path : str or path-like
         File to write, under exactly this name.
     model : Layer
-        Its ``state`` is saved: parameters, frozen or not, and what else its layers keep, such as the running statistics
-        of `BatchNorm`; not its structure, which is code.
+        Its ``state`` is saved, which is all parameters, frozen or not, and what else its layers keep, such as the
+        running statistics of `BatchNorm`; and its ``generators``, such as those of `Dropout`. Not its structure: that
+        is code.
     optimizer : SGD, optional
     rng : numpy.random.Generator, optional
         The generator of the batches.
@@ -79,6 +80,7 @@ def save(
     """
     arrays = {f"model/{name}": value for name, value in model.state.items()}
     record: dict[str, Any] = {"format": _FORMAT, "optimizer": None, "rng": None, "history": None}
+    record["generators"] = {name: _listed(each.bit_generator.state) for name, each in model.generators.items()}
     if optimizer is not None:
         state = optimizer.state_dict()
         for kind in ("velocities", "masters"):
@@ -143,7 +145,7 @@ def load(
     ----------
     path : str or path-like
     model : Layer
-        One of the same structure as was saved; its arrays are overwritten in place.
+        One of the same structure as was saved; its arrays are overwritten in place, its generators set.
     optimizer : SGD, optional
         One for the same parameters; takes options and velocities. The file may hold one that is not asked for.
     rng : numpy.random.Generator, optional
@@ -166,7 +168,8 @@ def load(
         record = json.loads(arrays.pop(_RECORD).tobytes())
         if record["format"] != _FORMAT:
             raise ValueError(f"{path} has the format {record['format']!r}, this version reads {_FORMAT!r}")
-        tensors, state, bits, course = (record[key] for key in ("tensors", "optimizer", "rng", "history"))
+        tensors, state, course = (record[key] for key in ("tensors", "optimizer", "history"))
+        random_states: dict[str, Any] = {**record["generators"], **({} if rng is None else {"rng": record["rng"]})}
         history = None if course is None else History(**course)
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError(f"{path} is no file that nn.save wrote") from None
@@ -182,11 +185,14 @@ def load(
     for name, value in values.items():
         _check_like(f"{path}: tensor {name!r}", value, present[name].shape, present[name].dtype)
 
-    generator_state = None if rng is None else _generator_state(path, bits, rng)
+    generators = {**model.generators, **({} if rng is None else {"rng": rng})}
+    if different := generators.keys() ^ random_states.keys():
+        raise ValueError(f"{path} and the model differ in the generators {sorted(different)} of layers")
+    random_states = {name: _random_state(path, name, random_states[name], each) for name, each in generators.items()}
     if optimizer is not None:
         optimizer.load_state_dict(_optimizer_state(path, state, arrays, optimizer))  # all or nothing
-    if rng is not None:
-        rng.bit_generator.state = generator_state
+    for name, each in generators.items():
+        each.bit_generator.state = random_states[name]
     for name, value in values.items():
         present[name][...] = value
     return history
@@ -232,16 +238,16 @@ def _optimizer_state(path: Any, state: Any, arrays: dict[str, Array], optimizer:
     return checked
 
 
-def _generator_state(path: Any, state: Any, rng: np.random.Generator) -> Any:
+def _random_state(path: Any, which: str, state: Any, rng: np.random.Generator) -> Any:
     """The state that ``rng`` shall have, tried on a copy."""
-    if state is None:
-        raise ValueError(f"{path} holds no generator: save it by nn.save(..., rng=rng)")
     trial = copy.deepcopy(rng.bit_generator)
     name = trial.state["bit_generator"]
-    if state.get("bit_generator") != name:
-        raise ValueError(f"{path} holds the generator {state.get('bit_generator')}, this one is {name}")
+    if state is None:
+        raise ValueError(f"{path} holds no generator: save it by nn.save(..., rng=rng)")
     try:
+        if state["bit_generator"] != name:
+            raise ValueError(f"its kind is {state['bit_generator']}, not {name}")
         trial.state = state
     except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise ValueError(f"{path} holds a state that {name} does not take: {error}") from None
+        raise ValueError(f"{path}: the state of the generator {which!r} does not fit: {error}") from None
     return trial.state

@@ -72,6 +72,10 @@ class Layer(ABC):
     def state(self) -> dict[str, Array]:
         return {p.name: p.value for p in self.parameters}
 
+    @property
+    def generators(self) -> dict[str, np.random.Generator]:
+        return {}
+
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:  # noqa: B027
         """Draw the weights that have no value yet, in a way that suits the ``activation`` that follows."""
 
