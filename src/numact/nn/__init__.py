@@ -21,13 +21,20 @@ update the parameters.
 True
 """
 
+from numact.nn._activations import Activate, Gated, PReLU, Swish
 from numact.nn._batches import batches
-from numact.nn._layers import Activate, Dense, Layer, Maxout, Parameter, PReLU, Sequential, Swish
+from numact.nn._dense import Dense, Maxout
+from numact.nn._layer import Layer, Parameter
 from numact.nn._loss import softmax_cross_entropy
+from numact.nn._regularisation import BatchNorm, Dropout
+from numact.nn._sequential import Sequential
 
 __all__ = [
     "Activate",
+    "BatchNorm",
     "Dense",
+    "Dropout",
+    "Gated",
     "Layer",
     "Maxout",
     "PReLU",
