@@ -563,7 +563,7 @@ def test_split():
 
     _, (part,) = nn.split(rows, fraction=0.3, stratify=LABELS, rng=np.random.default_rng(0))
     for label in range(3):
-        assert np.sum(LABELS[part] == label) == round(0.3 * np.sum(LABELS == label))
+        assert np.sum(LABELS[part] == label) == round(0.3 * np.sum(label == LABELS))
     _, (part,) = nn.split(rows, fraction=0.5, stratify=["a", "b"] * 51 + ["c"])
     assert len(part) == 26 + 26 - 1 or len(part) == 50
     with pytest.raises(ValueError, match=r"fraction=0.1 of 3 rows leaves 3 and sets 0 aside"):

@@ -17,9 +17,8 @@ True
 from __future__ import annotations
 
 import math
-import numbers
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -175,7 +174,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
     def _start(self, inputs: int, outputs: int) -> None:
         """A new network."""
         hidden = self.hidden_layer_sizes
-        widths = [inputs, *([hidden] if isinstance(hidden, numbers.Integral) else hidden), outputs]
+        widths = [inputs, *(hidden if isinstance(hidden, Iterable) else (hidden,)), outputs]
         self._rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.model_ = nn.mlp(
             widths,
@@ -205,7 +204,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         )
 
     def _rows_per_step(self, rows: int) -> int:
-        return min(200 if self.batch_size == "auto" else self.batch_size, rows)
+        return min(200 if isinstance(self.batch_size, str) else self.batch_size, rows)
 
     def _train(self, x: Array, y: Array, sample_weight: Any, loss: str, **options: Any) -> nn.History:
         """Some epochs, and what is known after any."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import numact as na
-from numact.nn._layers import Layer
+from numact.nn._layer import Layer
 
 Array = NDArray[Any]
 

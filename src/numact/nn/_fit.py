@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ import numact as na
 from numact.nn._callbacks import Callback, History, Run, overriding
 from numact.nn._checks import generator, positive_int
 from numact.nn._data import batches, split
-from numact.nn._layers import Layer, Sequential
+from numact.nn._layer import Layer
 from numact.nn._samples import Objective, Samples, objective_of, size_of, weighted
 from numact.nn._schedules import ConstantSchedule, Schedule, schedule_of
+from numact.nn._sequential import Sequential
 
 Array = NDArray[Any]
 
@@ -107,16 +109,15 @@ def _bar(progress: bool | None, epochs: int, done: int) -> Iterator[Any]:
 
 
 def _forward(run: Run, outputs: Sequence[Callable[..., None]]) -> Array:
-    if not outputs or not isinstance(run.model, Sequential):
-        output = run.model.forward(run.x, training=True)
-        for call in outputs:
-            call(run, "", run.model, output)
-        return output
+    """The output of the model; layer by layer, which gives the same bits, if somebody looks at their outputs."""
+    if not outputs:
+        return run.model.forward(run.x, training=True)
     y = run.x
-    for i, layer in enumerate(run.model.layers):
+    leaves = run.model._leaves("") if isinstance(run.model, Sequential) else [("", run.model)]
+    for name, layer in leaves:
         y = layer.forward(y, training=True)
         for call in outputs:
-            call(run, str(i), layer, y)
+            call(run, name, layer, y)
     return y
 
 
@@ -144,6 +145,8 @@ def _epoch(
     on_output, on_step = overriding(callbacks, "on_output"), overriding(callbacks, "on_step")
     model, optimizer = run.model, run.optimizer
     gradients = [p.grad for p in model.parameters]
+    # A model need not have the gradient of its input.
+    backward = partial(model.backward, input_gradient=False) if isinstance(model, Sequential) else model.backward
     rates = np.asarray(lr)
     constant = schedule == ConstantSchedule()
     total = right = 0.0
@@ -159,7 +162,7 @@ def _epoch(
             raise DivergedError(f"the loss became {run.loss}", run)
         right += objective.right(output, run.y, *weight or (None,))
         total += run.loss * size_of(run.y, weight)
-        model.backward(gradient)
+        backward(gradient)
         for call in on_step:
             call(run)
         if not optimizer.step(gradients):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import numact as na
 from numact.nn._callbacks import History
-from numact.nn._layers import Layer
+from numact.nn._layer import Layer
 
 Array = NDArray[Any]
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from numact.nn import _loss
 from numact.nn._checks import known
 from numact.nn._data import batches, check_finite, rows_of
-from numact.nn._layers import Layer
+from numact.nn._layer import Layer
 
 Array = NDArray[Any]
 
