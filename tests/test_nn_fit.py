@@ -93,7 +93,7 @@ def test_loss_of_ones_own():
         return float(np.sum(np.abs(difference) * scale)), (np.sign(difference) * scale).astype(np.float32)
 
     model = network(2)
-    history = nn.fit(model, X, TARGETS, loss=absolute, lr=0.1, epochs=20, sample_weight=np.ones(len(X)))
+    history = nn.fit(model, X, TARGETS, loss=absolute, lr=0.1, epochs=60, sample_weight=np.ones(len(X)))
     assert history.loss[-1] < history.loss[0] / 2
     assert history.metric_name is None
     assert all(map(math.isnan, history.metric))
@@ -417,8 +417,7 @@ def test_divergence_names_epoch_and_step():
     assert all(np.isfinite(value).all() for value in weights(model).values())
 
 
-@pytest.mark.parametrize("error", [RuntimeError, nn.DivergedError])
-def test_what_a_callback_raises_ends_the_training(error):
+def test_what_a_callback_raises_ends_the_training():
     ended = []
 
     class Fails(nn.Callback):
@@ -565,7 +564,7 @@ def test_split():
     for label in range(3):
         assert np.sum(LABELS[part] == label) == round(0.3 * np.sum(label == LABELS))
     _, (part,) = nn.split(rows, fraction=0.5, stratify=["a", "b"] * 51 + ["c"])
-    assert len(part) == 26 + 26 - 1 or len(part) == 50
+    assert len(part) == 26 + 26 + 0
     with pytest.raises(ValueError, match=r"fraction=0.1 of 3 rows leaves 3 and sets 0 aside"):
         nn.split(rows[:3], fraction=0.1)
     with pytest.raises(ValueError, match=r"in their classes leaves"):

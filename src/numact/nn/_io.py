@@ -84,10 +84,9 @@ def save(
     if optimizer is not None:
         state = optimizer.state_dict()
         for kind in ("velocities", "masters"):
-            each = state.pop(kind)
-            arrays |= {f"optimizer/{kind}/{i}": array for i, array in enumerate(each) if array is not None}
-            state[kind] = len(each)
-        record["optimizer"] = state
+            each = enumerate(state.pop(kind))
+            arrays |= {f"optimizer/{kind}/{i}": array for i, array in each if array is not None}
+        record["optimizer"] = {**state, "arrays": len(optimizer.params)}
     if rng is not None:
         record["rng"] = _listed(rng.bit_generator.state)
     if history is not None:
@@ -169,6 +168,7 @@ def load(
         if record["format"] != _FORMAT:
             raise ValueError(f"{path} has the format {record['format']!r}, this version reads {_FORMAT!r}")
         tensors, state, course = (record[key] for key in ("tensors", "optimizer", "history"))
+        state = None if state is None else dict(state)
         random_states: dict[str, Any] = {**record["generators"], **({} if rng is None else {"rng": record["rng"]})}
         history = None if course is None else History(**course)
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
@@ -221,21 +221,22 @@ def _check_like(what: str, value: Array, shape: tuple[int, ...], dtype: np.dtype
         raise ValueError(f"{what} must have shape {shape} and dtype {dtype}, has {value.shape} and {value.dtype}")
 
 
-def _optimizer_state(path: Any, state: Any, arrays: dict[str, Array], optimizer: na.SGD) -> dict[str, Any]:
+def _optimizer_state(
+    path: Any, state: dict[str, Any] | None, arrays: dict[str, Array], optimizer: na.SGD
+) -> dict[str, Any]:
     """What ``optimizer.load_state_dict`` takes, its tensors checked."""
     if state is None:
         raise ValueError(f"{path} holds no optimizer: save it by nn.save(..., optimizer=optimizer)")
     present = optimizer.params
+    if (count := state.pop("arrays", None)) != len(present):
+        raise ValueError(f"{path} holds the optimizer of {count} arrays, this one has {len(present)}")
     for kind in ("velocities", "masters"):
-        if state[kind] != len(present):
-            raise ValueError(f"{path} holds the optimizer of {state[kind]} arrays, this one has {len(present)}")
-        state[kind] = [arrays.get(f"optimizer/{kind}/{i}") for i in range(len(present))]
+        state[kind] = [arrays.get(f"optimizer/{kind}/{i}") for i in range(count)]
         for i, (param, value) in enumerate(zip(present, state[kind], strict=True)):
             if value is not None:
                 dtype = np.dtype(np.float32) if param.dtype.itemsize == 2 else param.dtype
                 _check_like(f"{path}: tensor 'optimizer/{kind}/{i}'", value, param.shape, dtype)
-    checked: dict[str, Any] = state
-    return checked
+    return state
 
 
 def _random_state(path: Any, which: str, state: Any, rng: np.random.Generator) -> Any:
