@@ -298,15 +298,3 @@ def test_replaces_what_a_link_points_to(tmp_path):
     plain = tmp_path / "plain"
     plain.touch()
     assert stat.S_IMODE((tmp_path / "to" / "file").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
-
-
-def test_an_optimizer_is_copied_with_its_model():
-    import copy
-    import pickle
-
-    training = Training().train(1)
-    for other in (copy.deepcopy(training), pickle.loads(pickle.dumps(training))):
-        assert other.everything() == training.everything()
-        assert all(a is b.value for a, b in zip(other.optimizer.params, other.model.parameters, strict=True))
-        other.train(3)
-        assert other.everything() != training.everything()

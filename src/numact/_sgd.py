@@ -231,8 +231,7 @@ class SGD:
 
     where the first step of an array sets :math:`v = g`, and :math:`c = \min(1, \mathrm{max\_norm} / (n + 10^{-6}))`
     with the norm :math:`n` of all gradients together (1 without `max_norm`), as ``torch.optim.SGD`` and
-    ``torch.nn.utils.clip_grad_norm_`` do. Results do not depend on the number of threads. An optimizer that is pickled
-    or copied together with what holds the arrays belongs to those of the copy.
+    ``torch.nn.utils.clip_grad_norm_`` do. Results do not depend on the number of threads.
 
     Parameters
     ----------
@@ -422,16 +421,6 @@ class SGD:
         self._native = _native_sgd(self._params, velocities, masters, options)
         self._options = options
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._params, self.state_dict())
-
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
         return f"SGD(<{len(self._params)} arrays>, {options})"
-
-
-def _restored(params: tuple[_Array, ...], state: dict[str, Any]) -> SGD:
-    """What a pickle of an optimizer calls; arrays pickled with it are the same objects again."""
-    optimizer = SGD(params, 0.0)
-    optimizer.load_state_dict(state)
-    return optimizer

@@ -80,8 +80,9 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         The part set aside.
     n_iter_no_change : int, default 10
         The training ends after more than so many epochs in which the loss has not fallen by more than ``tol``.
-    dtype : str or dtype, default "float32"
-        Floating-point type of the network: "float64" takes about twice the time.
+    dtype : str or dtype, optional
+        Floating-point type of the network, by default float32 for data of float32 and float64 for all others. "float32"
+        takes about half the time of "float64".
 """
 
 _ATTRIBUTES = """loss_ : float
@@ -142,7 +143,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        dtype: Any = "float32",
+        dtype: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -167,14 +168,27 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.n_iter_no_change = n_iter_no_change
         self.dtype = dtype
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The optimizer holds arrays of the model: it is made anew from its state when it is needed.
+        state = {**super().__getstate__()}
+        if isinstance(optimizer := state.get("_optimizer"), na.SGD):
+            state["_optimizer"] = optimizer.state_dict()
+        return state
+
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         """The data as arrays; `first` takes note of their columns, else they must fit those."""
         raise NotImplementedError
 
-    def _start(self, inputs: int, outputs: int) -> None:
+    def _dtypes(self) -> Any:
+        """What data may be without conversion."""
+        if hasattr(self, "model_"):
+            return self.model_.parameters[0].value.dtype
+        return [np.float64, np.float32] if self.dtype is None else self.dtype
+
+    def _start(self, x: Array, outputs: int) -> None:
         """A new network."""
         hidden = self.hidden_layer_sizes
-        widths = [inputs, *(hidden if isinstance(hidden, Iterable) else (hidden,)), outputs]
+        widths = [x.shape[1], *(hidden if isinstance(hidden, Iterable) else (hidden,)), outputs]
         self._rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.model_ = nn.mlp(
             widths,
@@ -182,18 +196,18 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             self.activation_parameters,
             batch_norm=self.batch_norm,
             dropout=self.dropout,
-            dtype=self.dtype,
+            dtype=x.dtype,
             rng=self._rng,
         )
         self.n_layers_, self.n_outputs_ = len(widths), outputs
+        self._optimizer: na.SGD | dict[str, Any] | None = None  # the state of one in a pickle
         self.loss_curve_: list[float] = []
         self.n_iter_ = self.t_ = 0
 
-    def _prepare(self, rows: int) -> None:
-        """A new optimizer."""
+    def _new_optimizer(self, rows: int) -> na.SGD:
         values = [p.value for p in self.model_.parameters]
         decay = self.alpha / self._rows_per_step(rows)
-        self._optimizer = na.SGD(
+        return na.SGD(
             values,
             lr=self.learning_rate_init,
             momentum=self.momentum,
@@ -206,7 +220,9 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
     def _rows_per_step(self, rows: int) -> int:
         return min(200 if isinstance(self.batch_size, str) else self.batch_size, rows)
 
-    def _train(self, x: Array, y: Array, sample_weight: Any, loss: str, **options: Any) -> nn.History:
+    def _train(
+        self, optimizer: na.SGD, x: Array, y: Array, sample_weight: Any, loss: str, **options: Any
+    ) -> nn.History:
         """Some epochs, and what is known after any."""
         try:
             history = nn.fit(
@@ -214,7 +230,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
                 x,
                 y,
                 loss=loss,
-                optimizer=self._optimizer,
+                optimizer=optimizer,
                 batch_size=self._rows_per_step(len(x)),
                 shuffle=self.shuffle,
                 sample_weight=sample_weight,
@@ -234,7 +250,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
     def _fit(self, x: Array, y: Array, sample_weight: Any, loss: str, outputs: int) -> None:
         """Train on checked data until it has converged."""
         if not (self.warm_start and hasattr(self, "model_")):
-            self._start(x.shape[1], outputs)
+            self._start(x, outputs)
         self.n_iter_ = 0
         validation = None
         if self.early_stopping:
@@ -244,8 +260,9 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
                 *arrays, fraction=self.validation_fraction, stratify=stratify, rng=self._rng
             )
             sample_weight = rest[0] if rest else None
-        self._prepare(len(x))
+        self._optimizer = self._new_optimizer(len(x))
         history = self._train(
+            self._optimizer,
             x,
             y,
             sample_weight,
@@ -274,14 +291,16 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if not hasattr(self, "model_"):
-            self._start(x.shape[1], outputs)
-        if not hasattr(self, "_optimizer"):
-            self._prepare(len(x))
-        self._train(x, y, sample_weight, loss, epochs=1)
+            self._start(x, outputs)
+        if not isinstance(self._optimizer, na.SGD):
+            state, self._optimizer = self._optimizer, self._new_optimizer(len(x))
+            if state is not None:
+                self._optimizer.load_state_dict(state)
+        self._train(self._optimizer, x, y, sample_weight, loss, epochs=1)
 
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self, "model_")
-        x = validate_data(self, X, dtype=self.dtype, reset=False)
+        x = validate_data(self, X, dtype=self._dtypes(), reset=False)
         rows = 1024  # enough for the matrix product, little for the caches
         return np.concatenate([self.model_.forward(x[i : i + rows]) for i in range(0, len(x), rows)])
 
@@ -319,7 +338,7 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
     classes_: Array
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
-        x, y = validate_data(self, X, y, dtype=self.dtype, reset=first)
+        x, y = validate_data(self, X, y, dtype=self._dtypes(), reset=first)
         check_classification_targets(y)
         return x, y
 
@@ -444,7 +463,7 @@ class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
     """
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
-        x, y = validate_data(self, X, y, dtype=self.dtype, multi_output=True, y_numeric=True, reset=first)
+        x, y = validate_data(self, X, y, dtype=self._dtypes(), multi_output=True, y_numeric=True, reset=first)
         if not first and (1 if y.ndim == 1 else y.shape[1]) != self.n_outputs_:
             raise ValueError(f"y must have {self.n_outputs_} columns as before, got shape {y.shape}")
         return x, y.reshape(len(y), -1)

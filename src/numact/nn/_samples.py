@@ -127,8 +127,10 @@ class Samples:
         if weight.ndim != 1:
             raise ValueError(f"{name} must have shape (rows,), got {weight.shape}")
         check_finite(name, weight)
-        if not weight.min() >= 0 or not weight.max() > 0:
-            raise ValueError(f"{name} must be at least 0, and above 0 for a row, got {weight.min()} to {weight.max()}")
+        if weight.min() < 0:
+            raise ValueError(f"{name} must be at least 0, got {weight.min()}")
+        if weight.max() == 0:
+            raise ValueError(f"{name} is zero for every row: one must count at least")
         if weight.min() == 0:
             counts = weight > 0
             self.x, self.y, weight = self.x[counts], self.y[counts], weight[counts]
