@@ -25,7 +25,7 @@ from numact.nn._activations import Activate, Gated, PReLU, Swish
 from numact.nn._batches import batches
 from numact.nn._dense import Dense, Maxout
 from numact.nn._layer import Layer, Parameter
-from numact.nn._loss import softmax_cross_entropy
+from numact.nn._loss import binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy
 from numact.nn._regularisation import BatchNorm, Dropout
 from numact.nn._sequential import Sequential
 
@@ -42,5 +42,7 @@ __all__ = [
     "Sequential",
     "Swish",
     "batches",
+    "binary_cross_entropy_with_logits",
+    "mean_squared_error",
     "softmax_cross_entropy",
 ]
