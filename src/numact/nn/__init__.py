@@ -28,7 +28,7 @@ from numact.nn._dense import Dense, Maxout
 from numact.nn._fit import DivergedError, fit
 from numact.nn._io import load, save
 from numact.nn._layer import Layer, Parameter
-from numact.nn._loss import softmax_cross_entropy
+from numact.nn._loss import binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy
 from numact.nn._mlp import mlp
 from numact.nn._regularisation import BatchNorm, Dropout
 from numact.nn._schedules import ConstantSchedule, CosineSchedule, StepSchedule
@@ -56,8 +56,10 @@ __all__ = [
     "Swish",
     "Whiten",
     "batches",
+    "binary_cross_entropy_with_logits",
     "fit",
     "load",
+    "mean_squared_error",
     "mlp",
     "save",
     "softmax_cross_entropy",

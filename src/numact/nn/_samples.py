@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numact.nn import _loss
 from numact.nn._checks import known
 from numact.nn._data import batches, check_finite, rows_of
 from numact.nn._layer import Layer
+from numact.nn._loss import binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy
 
 Array = NDArray[Any]
 
@@ -73,13 +73,12 @@ class Objective:
 
 
 _LOSSES = {
-    name: Objective(name, getattr(_loss, name), metric)
-    for name, metric in (
-        ("softmax_cross_entropy", "accuracy"),
-        ("binary_cross_entropy_with_logits", "accuracy"),
-        ("mean_squared_error", "r2"),
+    function.__name__: Objective(function.__name__, function, metric)
+    for function, metric in (
+        (softmax_cross_entropy, "accuracy"),
+        (binary_cross_entropy_with_logits, "accuracy"),
+        (mean_squared_error, "r2"),
     )
-    if hasattr(_loss, name)
 }
 
 
