@@ -367,8 +367,9 @@ def test_batches_in_order_are_views():
     ],
 )
 def test_batches_refuse_at_the_call(arguments, error, message):
+    options = {"y": np.zeros(5), "batch_size": 2} | arguments
     with pytest.raises(error, match=message):
-        nn.batches(**{"x": np.zeros((5, 2)), "y": np.zeros(5), "batch_size": 2} | arguments)
+        nn.batches(np.zeros((5, 2)), options.pop("y"), **options)
 
 
 # --- messages of the layers ---

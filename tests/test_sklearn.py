@@ -17,8 +17,6 @@ EXPECTED_FAILURES = {
 }
 
 
-@parametrize_with_checks(
-    [MLPClassifier(), MLPRegressor()], expected_failed_checks=lambda estimator: EXPECTED_FAILURES
-)
+@parametrize_with_checks([MLPClassifier(), MLPRegressor()], expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
 def test_estimator_checks(estimator, check):
     check(estimator)

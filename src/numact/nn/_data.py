@@ -14,15 +14,12 @@ Array = NDArray[Any]
 
 
 def rows_of(arrays: dict[str, ArrayLike]) -> list[Array]:
-    """The arrays, which must have the same length along the first axis, at least 1."""
+    """The arrays, which must have the same length along the first axis."""
     each = {name: np.asarray(array) for name, array in arrays.items()}
     shapes = {name: array.shape for name, array in each.items()}
     if any(shape == () for shape in shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
         told = " and ".join(map(str, shapes.values()))
         raise ValueError(f"{' and '.join(shapes)} must have the same length along the first axis, got shapes {told}")
-    for name, shape in shapes.items():
-        if shape[0] == 0:
-            raise ValueError(f"{name} has no rows, its shape is {shape}: at least one is needed")
     return list(each.values())
 
 
@@ -50,7 +47,7 @@ def batches(
     Parameters
     ----------
     *arrays : array_like
-        Inputs, labels and what else belongs to them, of equal length along the first axis, at least 1.
+        Inputs, labels and what else belongs to them, of equal length along the first axis.
     batch_size : int
         Samples per batch. The last batch holds what is left and may be smaller.
     rng : numpy.random.Generator, optional
@@ -69,7 +66,7 @@ def batches(
     Raises
     ------
     ValueError
-        If the lengths differ or are 0; at the call, not at the first batch.
+        If the lengths differ; at the call, not at the first batch.
 
     Examples
     --------

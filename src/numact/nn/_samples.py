@@ -102,6 +102,8 @@ class Samples:
         names = [f"{prefix}x", f"{prefix}y", f"{prefix}sample_weight"]
         given = [x, y] if weight is None else [x, y, weight]
         self.x, self.y, *rest = rows_of(dict(zip(names, given, strict=False)))
+        if len(self.x) == 0:
+            raise ValueError(f"{names[0]} has no rows, its shape is {self.x.shape}: at least one is needed")
         self.weight: Array | None = None
         if rest:
             self._weigh(names[2], rest[0])
