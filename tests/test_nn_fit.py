@@ -422,6 +422,23 @@ def test_divergence_names_epoch_and_step():
     assert all(np.isfinite(value).all() for value in weights(model).values())
 
 
+def test_divergence_leaves_running_statistics():
+    class Poison(nn.Callback):
+        def on_step(self, run):
+            if run.step == 3:
+                run.model.state["0.weight"][...] = math.inf
+
+        def on_epoch_end(self, run):
+            self.before = {name: weights(run.model)[name] for name in ("1.running_mean", "1.running_variance")}
+
+    model = nn.mlp([4, 8, 3], batch_norm=True, rng=np.random.default_rng(0))
+    poison = Poison()
+    with pytest.raises(nn.DivergedError, match="the loss became nan in epoch 4, step 4"):
+        nn.fit(model, X, LABELS, batch_size=103, callbacks=[poison])
+    for name, value in poison.before.items():
+        assert np.array_equal(model.state[name], value)
+
+
 def test_what_a_callback_raises_ends_the_training():
     ended = []
 

@@ -101,7 +101,7 @@ def _batches(
         if reuse:
             filled = [buffer[: len(chosen)] for buffer in buffers]
             for array, out in zip(data, filled, strict=True):
-                np.take(array, chosen, axis=0, out=out, mode="clip")  # "raise" would go through a copy
+                array.take(chosen, axis=0, out=out, mode="clip")  # "raise" would go through a copy
             yield tuple(filled)
         else:
             yield tuple(array[chosen] for array in data)

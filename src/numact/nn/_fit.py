@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -121,6 +121,13 @@ def _forward(run: Run, outputs: Sequence[Callable[..., None]]) -> Array:
     return y
 
 
+def _diverged(what: str, run: Run, statistics: list[tuple[Array, Array]]) -> NoReturn:
+    """End the training; running statistics, which forward has changed, become those before the step again."""
+    for value, before in statistics:
+        np.copyto(value, before)
+    raise DivergedError(what, run)
+
+
 def _check_options(options: dict[str, Any]) -> None:
     """Refuse names that neither `fit` nor the optimizer knows."""
     known_names = [name for name in inspect.signature(na.SGD).parameters if name != "params"]
@@ -149,6 +156,9 @@ def _epoch(
     backward = partial(model.backward, input_gradient=False) if isinstance(model, Sequential) else model.backward
     rates = np.asarray(lr)
     constant = schedule == ConstantSchedule()
+    memory: dict[str, Array] | None = None
+    learned = {id(p.value) for p in model.parameters}
+    statistics = [(value, value.copy()) for value in model.state.values() if id(value) not in learned]
     total = right = 0.0
     started = time.perf_counter()
     for i, (run.x, run.y, *weight) in enumerate(batches(*samples.arrays(), reuse=True, **order)):
@@ -156,17 +166,22 @@ def _epoch(
         if not constant:
             factor = schedule(run.epoch - 1 + (i + 0.5) / run.steps_per_epoch, run.epochs)
             optimizer.lr = (rates * factor).tolist()
+        for value, before in statistics:
+            np.copyto(before, value)
         run.output = output = _forward(run, on_output)
-        run.loss, gradient = objective.function(output, run.y, **weighted(weight))
+        if memory is None:  # the first batch is the largest
+            memory = objective.buffer(output)
+        out = {name: array[: len(output)] for name, array in memory.items()}
+        run.loss, gradient = objective.function(output, run.y, **weighted(weight), **out)
         if not math.isfinite(run.loss):
-            raise DivergedError(f"the loss became {run.loss}", run)
+            _diverged(f"the loss became {run.loss}", run, statistics)
         right += objective.right(output, run.y, *weight or (None,))
         total += run.loss * size_of(run.y, weight)
         backward(gradient)
         for call in on_step:
             call(run)
         if not optimizer.step(gradients):
-            raise DivergedError("gradients are not finite", run)
+            _diverged("gradients are not finite", run, statistics)
         if bar is not None:
             bar.update(1 / run.steps_per_epoch)
     seconds = time.perf_counter() - started

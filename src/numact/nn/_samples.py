@@ -67,9 +67,14 @@ class Objective:
         if self.name == "softmax_cross_entropy":
             right = output.argmax(axis=1) == y
         else:
-            right = (output > 0) == (y > 0.5)
-            right = right.reshape(len(y), -1).mean(axis=1)
-        return float(right.sum() if weight is None else right @ weight)
+            right = ((output > 0) == (y > 0.5)).reshape(len(y), -1)
+        if weight is None:
+            return float(np.count_nonzero(right) * len(y) / right.size)
+        return float((right if right.ndim == 1 else right.mean(axis=1)) @ weight)
+
+    def buffer(self, output: Array) -> dict[str, Array]:
+        """Memory for the gradient by an output, for functions that take it."""
+        return {} if self.metric is None else {"out": np.empty_like(output)}
 
 
 _LOSSES = {
