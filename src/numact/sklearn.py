@@ -31,6 +31,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import numact as na
 from numact import nn
+from numact.nn._checks import positive_int
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
@@ -92,7 +93,8 @@ _ATTRIBUTES = """loss_ : float
     loss_curve_ : list of float
         ``loss_`` of each epoch.
     validation_scores_ : list of float or None
-        {score} of the validation data after each epoch, with early stopping.
+        Accuracy (of a regressor: coefficient of determination) on the validation data after each epoch, with early
+        stopping.
     best_validation_score_ : float or None
         The largest of them.
     model_ : numact.nn.Sequential
@@ -218,7 +220,11 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         )
 
     def _rows_per_step(self, rows: int) -> int:
-        return min(200 if isinstance(self.batch_size, str) else self.batch_size, rows)
+        if isinstance(self.batch_size, str):
+            if self.batch_size != "auto":
+                raise ValueError(f"batch_size must be 'auto' or an integer, got {self.batch_size!r}")
+            return min(200, rows)
+        return min(positive_int("batch_size", self.batch_size), rows)
 
     def _train(
         self, optimizer: na.SGD, x: Array, y: Array, sample_weight: Any, loss: str, **options: Any

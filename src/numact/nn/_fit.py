@@ -157,7 +157,7 @@ def _epoch(
     rates = np.asarray(lr)
     constant = schedule == ConstantSchedule()
     memory: dict[str, Array] | None = None
-    learned = {id(p.value) for p in model.parameters}
+    learned = {id(p.value) for p in model.all_parameters}
     statistics = [(value, value.copy()) for value in model.state.values() if id(value) not in learned]
     total = right = 0.0
     started = time.perf_counter()
