@@ -21,7 +21,7 @@ import numact as na  # isort: skip
 from numact import nn
 
 # Widths of the layers and samples in a batch.
-NETWORKS = (((784, 256, 128, 10), 128), ((64, 32, 10), 32))
+NETWORKS = (((64, 32, 10), 32), ((784, 256, 128, 10), 128), ((784, 1024, 1024, 10), 256))
 ACTIVATIONS = ("relu", "tanh", "gelu")
 LR, MOMENTUM = 0.01, 0.9
 MOST_OVER_PRODUCTS = 1.3
@@ -78,14 +78,14 @@ def by_numact(weights: Sequence[Any], name: str, x: Any, labels: Any) -> Call:
 
     def step() -> float:
         loss, dlogits = nn.softmax_cross_entropy(model.forward(x, training=True), labels)
-        model.backward(dlogits)
+        model.backward(dlogits, input_gradient=False)
         optimizer.step([p.grad for p in model.parameters])
         return loss
 
     return step
 
 
-def by_torch(weights: Sequence[Any], name: str, x: Any, labels: Any) -> Call:
+def by_torch(weights: Sequence[Any], name: str, x: Any, labels: Any, fused: bool) -> Call:
     act = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "gelu": torch.nn.GELU}[name]
     with torch.enable_grad():
         layers: list[Any] = []
@@ -95,7 +95,7 @@ def by_torch(weights: Sequence[Any], name: str, x: Any, labels: Any) -> Call:
             layer.bias.data.zero_()
             layers += [layer, act()]
         model = torch.nn.Sequential(*layers[:-1])
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, fused=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, fused=fused)
     loss_of = torch.nn.CrossEntropyLoss()
     tx, targets = torch.from_numpy(x), torch.from_numpy(labels)
 
@@ -149,7 +149,8 @@ def training_step(name: str, widths: tuple[int, ...], batch: int) -> Case:
     if name in PLAIN:
         peers["NumPy"] = partial(Plain(weights, name).step, x, labels)
     if torch is not None:
-        peers["PyTorch"] = by_torch(weights, name, x, labels)
+        peers["PyTorch"] = by_torch(weights, name, x, labels, fused=False)
+        peers["PyTorch fused"] = by_torch(weights, name, x, labels, fused=True)
     limits = {"products": products(weights, x)}
     if name in PLAIN and (fit := by_sklearn(widths, name, x, labels)) is not None:
         limits["scikit-learn"] = fit
@@ -162,7 +163,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def duration(args: argparse.Namespace) -> float:
-    return estimate(len(NETWORKS) * len(ACTIVATIONS), 5, args)
+    return estimate(len(NETWORKS) * len(ACTIVATIONS), 6, args)
 
 
 def run(args: argparse.Namespace) -> Iterator[Table]:

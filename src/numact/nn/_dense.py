@@ -93,48 +93,52 @@ class Dense(OwnMemoryLayer):
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
         inputs, units = self._shape
-        if x.shape[-1:] != (inputs,):
-            raise ValueError(f"{self!r} takes an input of shape (..., {inputs}), got {x.shape}")
-        if x.dtype != self._dtype:
-            if not np.can_cast(x.dtype, self._dtype, "same_kind"):
-                raise TypeError(f"{self!r} takes real numbers, got an input of dtype {x.dtype}")
-            converted = result_array(self._x, x.shape, self._dtype, training)
-            np.copyto(converted, x, casting="same_kind")
-            x = converted
-        if training:
-            self._kept = (x,)
+        # As a rule all is well; the checks and conversions of everything else take as long as a small product.
+        if x.ndim != 2 or x.shape[1] != inputs or x.dtype != self._dtype:
+            x = self._accepted(x, training)
         # One product for all leading axes: np.matmul would do one per leading index.
         rows = x if x.ndim == 2 else x.reshape(-1, inputs)
         y = result_array(self._y, (len(rows), units), self._dtype, training)
-        np.matmul(rows, self.weight.value, y)
+        np.matmul(rows, (self._weight or self.weight).value, y)
         if self.bias is not None:
             np.add(y, self.bias.value, y)
+        if training:
+            self._kept = (x,)
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], units), True
 
+    def _accepted(self, x: Array, training: bool) -> Array:
+        """The input in the layer's dtype, refused unless it has its columns."""
+        inputs = self._shape[0]
+        if not np.can_cast(x.dtype, self._dtype, "same_kind"):
+            raise TypeError(f"{self!r} takes real numbers, got an input of dtype {x.dtype}")
+        if x.shape[-1:] != (inputs,):
+            raise ValueError(f"{self!r} takes an input of shape (..., {inputs}), got {x.shape}")
+        if x.dtype != self._dtype:
+            given, x = x, result_array(self._x, x.shape, self._dtype, training)
+            np.copyto(x, given, casting="same_kind")
+        return x
+
     def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
-        x = self._saved()[0]
+        rows = x = self._saved()[0]
         inputs, units = self._shape
-        self._check_gradient(dy, (*x.shape[:-1], units))
-        if dy.dtype != self._dtype:
-            converted = self._dy.take(dy.shape, self._dtype)
-            np.copyto(converted, dy, casting="same_kind")
-            dy = converted
-        if x.ndim == 2:
-            rows, dy_rows = x, dy
-        else:
-            rows, dy_rows = x.reshape(-1, inputs), dy.reshape(-1, units)
-        weight = self.weight
+        if x.ndim != 2 or dy.shape != (len(x), units) or dy.dtype != self._dtype:
+            self._check_gradient(dy, (*x.shape[:-1], units))
+            if dy.dtype != self._dtype:
+                given, dy = dy, self._dy.take(dy.shape, self._dtype)
+                np.copyto(dy, given, casting="same_kind")
+            rows, dy = x.reshape(-1, inputs), dy.reshape(-1, units)
+        weight = self._weight or self.weight
         if not self.frozen:
-            np.matmul(rows.T, dy_rows, weight.grad)
+            np.matmul(rows.T, dy, weight.grad)
             if self.bias is not None:
                 # Sums of the columns, twice as fast as np.sum.
-                if len(self._ones) < len(rows):
+                if len(self._ones) != len(rows):
                     self._ones = np.ones(len(rows), self._dtype)
-                np.matmul(self._ones[: len(rows)], dy_rows, self.bias.grad)
+                np.matmul(self._ones, dy, self.bias.grad)
         if not needed:
             return None, False
         dx = self._dx.take(rows.shape, self._dtype)
-        np.matmul(dy_rows, weight.value.T, dx)
+        np.matmul(dy, weight.value.T, dx)
         return dx if x.ndim == 2 else dx.reshape(x.shape), True
 
 

@@ -65,28 +65,27 @@ def softmax_cross_entropy(
     if labels.shape != (rows,):
         hint = "; for one-hot rows pass labels.argmax(axis=1)" if labels.shape == logits.shape else ""
         raise ValueError(f"labels must have shape {(rows,)}, one class number per row, got {labels.shape}{hint}")
-    unsigned = labels.astype(np.int64, copy=False).view(np.uint64)  # a negative label is larger than any class
+    signed = labels.astype(np.int64, copy=False)
+    unsigned = signed.view(np.uint64)  # where a negative label is larger than any class
     row = int(unsigned.argmax())
     if unsigned[row] >= classes:
         raise ValueError(
             f"labels must lie in 0..{classes - 1}, the number of columns of the logits; label {row} is {labels[row]}"
         )
-    mean = _Mean(sample_weight, rows, 1)
+    share = _shares(sample_weight, rows)
     logits, dlogits = _gradient_array(logits, out)
     right = np.arange(0, rows * classes, classes)
-    right += labels.astype(np.int64, copy=False)
+    right += signed
     flat = dlogits.reshape(-1)
-
-    # A network that diverged gives NaN here, which is answer enough.
+    na.log_softmax(logits, out=dlogits)
+    log_probability = flat[right]
+    losses = log_probability.astype(np.float64)
+    na.softmax(logits, out=dlogits)
+    # p - 1 of the right class, which does not cancel when the network is sure: elu is exp(x) - 1 where x is below 0.
+    flat[right] = na.elu(log_probability, out=log_probability)
     with np.errstate(all="ignore"):
-        na.log_softmax(logits, out=dlogits)
-        log_probability = flat.take(right)
-        loss = -mean.of_rows(log_probability)
-        na.softmax(logits, out=dlogits)
-        # p - 1 of the right class, which does not cancel when the network is sure.
-        flat[right] = np.expm1(log_probability)
-        mean.scale(dlogits)
-    return loss, dlogits
+        _scale(dlogits, share, 1)
+        return -_mean(losses, share, 1), dlogits
 
 
 def binary_cross_entropy_with_logits(
@@ -134,12 +133,12 @@ def binary_cross_entropy_with_logits(
     if not (targets.min() >= 0 and targets.max() <= 1):
         raise ValueError("targets must lie between 0 and 1, got others, or NaN")
     rows = len(logits)
-    mean = _Mean(sample_weight, rows, logits.size // rows)
+    columns, share = logits.size // rows, _shares(sample_weight, rows)
     logits, dlogits = _gradient_array(logits, out)
     losses = np.empty(rows)
-    others, work = (np.empty((min(rows, _rows_at_once(logits)), mean.columns), logits.dtype) for _ in range(2))
+    others, work = (np.empty((min(rows, _rows_at_once(logits)), columns), logits.dtype) for _ in range(2))
     with np.errstate(all="ignore"):
-        for block, (z, t, dz) in _blocks(mean.columns, logits, targets, dlogits):
+        for block, (z, t, dz) in _blocks(columns, logits, targets, dlogits):
             other, product = others[: len(z)], work[: len(z)]
             np.subtract(1, t, out=other, casting="same_kind", dtype=other.dtype)
             na.softplus(z, out=product)  # -log(1 - p), and from -z -log(p)
@@ -155,8 +154,8 @@ def binary_cross_entropy_with_logits(
             na.sigmoid(z, out=dz)
             dz *= other
             dz -= product
-        mean.scale(dlogits)
-        return mean.of_rows(losses), dlogits
+        _scale(dlogits, share, columns)
+        return _mean(losses, share, columns), dlogits
 
 
 def mean_squared_error(
@@ -198,57 +197,54 @@ def mean_squared_error(
     prediction = _predictions("the prediction", prediction, "(rows, ...)")
     targets = _targets(targets, prediction.shape)
     rows = len(prediction)
-    mean = _Mean(sample_weight, rows, prediction.size // rows)
+    columns, share = prediction.size // rows, _shares(sample_weight, rows)
     prediction, gradient = _gradient_array(prediction, out)
     losses = np.empty(rows)
     with np.errstate(all="ignore"):
         np.subtract(prediction, targets, out=gradient, casting="same_kind")
-        for block, (difference,) in _blocks(mean.columns, gradient):
+        for block, (difference,) in _blocks(columns, gradient):
             # In float64, where the square of a float32 does not overflow.
             wide = difference.astype(np.float64)
             np.multiply(wide, wide, out=wide)
             np.add.reduce(wide, 1, out=losses[block])
         gradient *= 2
-        mean.scale(gradient)
-        return mean.of_rows(losses), gradient
+        _scale(gradient, share, columns)
+        return _mean(losses, share, columns), gradient
 
 
-class _Mean:
-    """The mean over all elements, or that of the rows' means by their weights."""
+def _shares(sample_weight: ArrayLike | None, rows: int) -> Array | None:
+    """The weights divided by their sum; None where all rows count alike."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight)
+    if not np.can_cast(weight.dtype, np.float64, "same_kind"):
+        raise TypeError(f"sample_weight must be real numbers, got dtype {weight.dtype}")
+    if weight.shape != (rows,):
+        raise ValueError(f"sample_weight must have shape {(rows,)}, one number per row, got {weight.shape}")
+    if not (weight.min() >= 0 and weight.max() < math.inf):
+        raise ValueError("sample_weight must be finite and at least 0")
+    share = weight.astype(np.float64)
+    top = share.max()
+    if top > 0:
+        share /= top  # so that the sum of large weights does not overflow
+        share /= share.sum()
+    return share
 
-    def __init__(self, sample_weight: ArrayLike | None, rows: int, columns: int) -> None:
-        self.columns = columns
-        self._rows = rows
-        self._share: Array | None = None
-        if sample_weight is None:
-            return
-        weight = np.asarray(sample_weight)
-        if not np.can_cast(weight.dtype, np.float64, "same_kind"):
-            raise TypeError(f"sample_weight must be real numbers, got dtype {weight.dtype}")
-        if weight.shape != (rows,):
-            raise ValueError(f"sample_weight must have shape {(rows,)}, one number per row, got {weight.shape}")
-        if not (weight.min() >= 0 and weight.max() < math.inf):
-            raise ValueError("sample_weight must be finite and at least 0")
-        share = weight.astype(np.float64)
-        top = share.max()
-        if top > 0:
-            share /= top  # the sum of large weights does not overflow
-            share /= share.sum()
-        self._share = share
 
-    def of_rows(self, sums: Array) -> float:
-        """The mean, from the sum over each row."""
-        if self._share is None:
-            return float(np.add.reduce(sums, dtype=np.float64)) / (self._rows * self.columns)
-        return float(self._share @ sums) / self.columns
+def _mean(sums: Array, share: Array | None, columns: int) -> float:
+    """The mean over all elements, from the sum over each row."""
+    if share is None:
+        return float(np.add.reduce(sums)) / (len(sums) * columns)
+    return float(share @ sums) / columns
 
-    def scale(self, gradient: Array) -> None:
-        """The gradient of the mean, from that of the sum, in place."""
-        if self._share is None:
-            np.divide(gradient, self._rows * self.columns, gradient)
-        else:
-            share = (self._share / self.columns).astype(gradient.dtype)
-            gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
+
+def _scale(gradient: Array, share: Array | None, columns: int) -> None:
+    """Turn the gradient of the sum over all elements into that of their mean."""
+    if share is None:
+        # As an array of that dtype it needs no conversion, which takes longer than dividing a small array.
+        np.divide(gradient, np.array(len(gradient) * columns, gradient.dtype), gradient)
+    else:
+        np.multiply(gradient, (share / columns).reshape(-1, *(1,) * (gradient.ndim - 1)), gradient, casting="same_kind")
 
 
 def _predictions(name: str, values: ArrayLike, shape: str, dimensions: int | None = None) -> Array:
