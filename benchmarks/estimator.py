@@ -66,7 +66,8 @@ def fitted(task: Task, activation: str, dtype: Any, seed: int, own: bool) -> tup
     options: dict[str, Any] = {"hidden_layer_sizes": task.hidden, "batch_size": task.batch, "max_iter": task.epochs}
     options |= SETTINGS | {"random_state": seed}
     if own:
-        estimator = getattr(numact.sklearn, task.kind)(activation=activation, max_norm=None, **options)
+        options |= {"max_norm": None, "initial_weight": "xavier_uniform"}  # as theirs
+        estimator = getattr(numact.sklearn, task.kind)(activation=activation, **options)
     else:
         theirs = getattr(sklearn.neural_network, task.kind)
         estimator = theirs(activation=ACTIVATIONS[activation], solver="sgd", **options)

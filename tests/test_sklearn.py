@@ -280,6 +280,7 @@ def test_verbose(capsys):
         ({"max_iter": 0}, ValueError, "epochs must be at least 1"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"batch_size": "all"}, ValueError, "batch_size must be 'auto' or an integer, got 'all'"),
+        ({"initial_weight": "glorot"}, ValueError, "unknown initialiser 'glorot'"),
         ({"dropout": 1.0}, ValueError, r"rate must be in \[0, 1\)"),
         ({"dtype": "float16"}, TypeError, "dtype must be np.float32 or np.float64, got float16"),
         ({"early_stopping": True, "validation_fraction": 2}, ValueError, "fraction must lie between 0 and 1"),

@@ -47,6 +47,9 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         Whether to normalise what each activation takes over the batch.
     dropout : float, default 0.0
         The part of the units of each hidden layer that each training step leaves out.
+    initial_weight : str, optional
+        The distribution that the weights are drawn from, such as "xavier_uniform", which is scikit-learn's; by default
+        that which suits the activation.
     alpha : float, default 0.0001
         Strength of the L2 penalty on the weights of the layers, which is divided by the batch size.
     batch_size : int or "auto", default "auto"
@@ -129,6 +132,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         activation_parameters: Mapping[str, Any] | None = None,
         batch_norm: bool = False,
         dropout: float = 0.0,
+        initial_weight: str | None = None,
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str | Callable[[float, int], float] = "constant",
@@ -152,6 +156,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.activation_parameters = activation_parameters
         self.batch_norm = batch_norm
         self.dropout = dropout
+        self.initial_weight = initial_weight
         self.alpha = alpha
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -198,6 +203,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             self.activation_parameters,
             batch_norm=self.batch_norm,
             dropout=self.dropout,
+            initial_weight=self.initial_weight,
             dtype=x.dtype,
             rng=self._rng,
         )

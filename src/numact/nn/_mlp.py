@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 import numact as na
+from numact.nn import _initialisers
 from numact.nn._activations import Activate, Gated, PReLU, Swish
 from numact.nn._checks import known
 from numact.nn._dense import Dense, Maxout
@@ -28,6 +29,7 @@ def mlp(
     *,
     batch_norm: bool = False,
     dropout: float = 0.0,
+    initial_weight: str | None = None,
     dtype: DTypeLike = np.float32,
     rng: np.random.Generator | None = None,
 ) -> Sequential:
@@ -47,6 +49,9 @@ def mlp(
         Whether to normalise what each activation takes; for maxout, what it returns.
     dropout : float, optional
         The part of the units of each hidden layer that each training step leaves out.
+    initial_weight : str, optional
+        The distribution that all weights are drawn from, such as "xavier_uniform", by default that which suits the
+        activation: see `Dense`.
     dtype : dtype, optional
         np.float32 or np.float64.
     rng : numpy.random.Generator, optional
@@ -72,20 +77,23 @@ def mlp(
     known("activation", activation, [*na.activations, "identity"])
     parameters = dict(activation_parameters or {})
     kind = na.activations[activation].kind if activation in na.activations else ""
+    options: dict[str, Any] = {"dtype": dtype}
+    if initial_weight is not None:
+        options["initial_weight"] = known("initialiser", initial_weight, _initialisers.NAMES)
     layers: list[Layer] = []
     columns = widths[0]
     for _, units in pairwise(widths[:-1]):
         if activation == "maxout":
-            layers.append(Maxout(columns, units, dtype=dtype, **parameters))
+            layers.append(Maxout(columns, units, **options, **parameters))
         else:
-            layers.append(Dense(columns, 2 * units if kind == "gated" else units, dtype=dtype))
+            layers.append(Dense(columns, 2 * units if kind == "gated" else units, **options))
         if batch_norm:
             layers.append(BatchNorm(2 * units if kind == "gated" else units, dtype=dtype))
         layers += _activation(activation, kind, units, parameters, dtype)
         if dropout:
             layers.append(Dropout(dropout))
         columns = 2 * units if activation == "crelu" else units
-    return Sequential(*layers, Dense(columns, widths[-1], dtype=dtype), rng=rng)
+    return Sequential(*layers, Dense(columns, widths[-1], **options), rng=rng)
 
 
 def _activation(name: str, kind: str, units: int, parameters: dict[str, Any], dtype: DTypeLike) -> list[Layer]:
