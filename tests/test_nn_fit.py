@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -97,6 +98,32 @@ def test_loss_of_ones_own():
     assert history.loss[-1] < history.loss[0] / 2
     assert history.metric_name is None
     assert all(map(math.isnan, history.metric))
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy_with_logits", "mean_squared_error"])
+def test_steps_allocate_nothing_of_the_size_of_the_data(loss):
+    """After the first epoch, of which the layers keep their memory."""
+    rows, columns = 1000, 256
+    x = RNG.normal(size=(2 * rows, columns)).astype(np.float32)
+    y = RNG.integers(0, 2, 2 * rows) if loss == "softmax_cross_entropy" else np.zeros((2 * rows, columns), np.float32)
+    peaks = []
+
+    class Peaks(nn.Callback):
+        def on_step(self, run):
+            if run.epoch > 1 and run.step % 2 == 0:
+                peaks.append(tracemalloc.get_traced_memory()[1] - self.before)
+            tracemalloc.reset_peak()
+            self.before, _ = tracemalloc.get_traced_memory()
+
+    model = nn.mlp([columns, columns, columns], rng=np.random.default_rng(0))
+    tracemalloc.start()
+    try:
+        nn.fit(model, x, y, loss=loss, batch_size=rows, epochs=3, callbacks=[Peaks()])
+    finally:
+        tracemalloc.stop()
+    assert len(peaks) == 2
+    # Two arrays of bool for the accuracy of many outputs, blocks of some losses: not one of floats.
+    assert max(peaks) < 0.6 * rows * columns * 4
 
 
 def test_frozen_layers_stay():

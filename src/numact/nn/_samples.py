@@ -67,7 +67,8 @@ class Objective:
         if self.name == "softmax_cross_entropy":
             right = output.argmax(axis=1) == y
         else:
-            right = ((output > 0) == (y > 0.5)).reshape(len(y), -1)
+            right = output > 0
+            right = np.equal(right, y > 0.5, out=right).reshape(len(y), -1)
         if weight is None:
             return float(np.count_nonzero(right) * len(y) / right.size)
         return float((right if right.ndim == 1 else right.mean(axis=1)) @ weight)
