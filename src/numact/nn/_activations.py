@@ -72,6 +72,12 @@ class Activate(OwnMemoryLayer):
             return False
         return True
 
+    def _broadcasts_to(self, shape: tuple[int, ...]) -> bool:
+        try:
+            return np.broadcast_shapes(shape, *map(np.shape, self._values)) == shape
+        except ValueError:
+            return False
+
     def __repr__(self) -> str:
         return f"Activate({', '.join([repr(self.activation), *(f'{k}={v}' for k, v in self._parameters.items())])})"
 
@@ -84,7 +90,7 @@ class Activate(OwnMemoryLayer):
             spare = False
         else:
             shape = x.shape
-            if not self._scalar and np.broadcast_shapes(shape, *map(np.shape, self._values)) != shape:
+            if not self._scalar and not self._broadcasts_to(shape):
                 raise ValueError(f"{self!r} takes an input that its parameters broadcast to, got shape {shape}")
         in_place = spare and (self._from_output or not training)
         y = x if in_place else result_array(self._y, shape, x.dtype, training)

@@ -62,7 +62,7 @@ class Buffer:
     def take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """The memory as an array, with whatever it holds; those taken before share it."""
         array = self._array
-        if array.shape != shape or array.dtype is not dtype and array.dtype != dtype:
+        if array.shape != shape or array.dtype != dtype:
             size = math.prod(shape) * dtype.itemsize
             if self._memory.size < size:
                 self._memory = np.empty(size, np.uint8)
