@@ -437,6 +437,7 @@ def test_divergence_names_epoch_and_step():
         nn.fit(model, X, LABELS, batch_size=26, callbacks=[poison])
     assert same(weights(model), poison.before)
     assert (caught.value.epoch, caught.value.step, len(caught.value.history)) == (2, 6, 1)
+    assert caught.value.history.stopped == "diverged"
 
     losses = iter([1.0, 2.0, math.nan])
     model, poison = network(), Poison()

@@ -125,6 +125,15 @@ def test_float32_is_kept():
         assert classifier.score(x, SPECIES) > 0.9
 
 
+def test_fit_starts_anew():
+    """With data of another dtype, other columns and classes."""
+    classifier = short(MLPClassifier, max_iter=2)
+    classifier.fit(IRIS.astype(np.float32), SPECIES)
+    classifier.fit(IRIS[:, :3], TWO)
+    assert classifier.predict_proba(IRIS[:, :3]).dtype == np.float64
+    assert classifier.predict(IRIS[:, :3]).dtype == bool
+
+
 def test_binary_is_one_sigmoid():
     y = np.where(TWO, "yes", "no")
     classifier = short(MLPClassifier).fit(IRIS, y)
@@ -210,7 +219,7 @@ def test_partial_fit():
     with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
         MLPRegressor(early_stopping=True).partial_fit(IRIS, TARGETS)
     regressor = short(MLPRegressor).partial_fit(IRIS, TARGETS)
-    with pytest.raises(ValueError, match=r"y must have 2 columns as before, got shape \(150,\)"):
+    with pytest.raises(ValueError, match="y must have 2 targets as before, got 1"):
         regressor.partial_fit(IRIS, TARGETS[:, 0])
 
 

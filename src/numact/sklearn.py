@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from numact.nn._checks import positive_int
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
 Array = NDArray[Any]
+Self = TypeVar("Self", bound="_Perceptron")
 
 _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer.
@@ -123,6 +124,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor share."""
 
     model_: nn.Sequential
+    _optimizer: na.SGD | dict[str, Any] | None  # its state after unpickling
 
     def __init__(
         self,
@@ -186,11 +188,111 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         """The data as arrays; `first` takes note of their columns, else they must fit those."""
         raise NotImplementedError
 
-    def _dtypes(self) -> Any:
+    def _note(self, y: Array, again: bool) -> None:
+        """Take note of what ``fit`` must know of the targets before it starts, or goes on `again`."""
+
+    def _encoded(self, y: Array) -> tuple[Array, str, int]:
+        """The targets as the loss takes them, the loss, and how many outputs it needs."""
+        raise NotImplementedError
+
+    def _dtypes(self, first: bool) -> Any:
         """What data may be without conversion."""
-        if hasattr(self, "model_"):
+        if not first:
             return self.model_.parameters[0].value.dtype
         return [np.float64, np.float32] if self.dtype is None else self.dtype
+
+    def fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, features)
+        y : array_like
+            Classes of shape (rows,), of any type; for a regressor numbers of shape (rows,) or (rows, targets).
+        sample_weight : array_like, shape (rows,), optional
+            Weights of the rows in the loss.
+
+        Returns
+        -------
+        self
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` ends the training.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters are not valid, or the training diverges.
+        """
+        again = self.warm_start and hasattr(self, "model_")
+        x, y = self._checked(X, y, not again)
+        self._note(y, again)
+        y, loss, outputs = self._encoded(y)
+        if not again:
+            self._start(x, outputs)
+        self.n_iter_ = 0
+        validation = None
+        if self.early_stopping:
+            arrays = (x, y) if sample_weight is None else (x, y, sample_weight)
+            stratify = None if loss == "mean_squared_error" else y.ravel()
+            (x, y, *rest), validation = nn.split(
+                *arrays, fraction=self.validation_fraction, stratify=stratify, rng=self._rng
+            )
+            sample_weight = rest[0] if rest else None
+        self._optimizer = self._new_optimizer(len(x))
+        history = self._train(
+            self._optimizer,
+            x,
+            y,
+            sample_weight,
+            loss,
+            epochs=self.max_iter,
+            validation=validation,
+            schedule=self.learning_rate,
+            patience=self.n_iter_no_change + 1,  # scikit-learn goes on for so many
+            min_delta=self.tol,
+            restore_best=self.early_stopping,
+        )
+        self.validation_scores_ = history.validation_metric if validation else None
+        self.best_validation_score_ = max(history.validation_metric, default=math.nan) if validation else None
+        self.best_loss_ = None if validation else min(history.loss, default=math.inf)
+        if history.stopped == "interrupt":
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+        elif history.stopped == "epochs":
+            warnings.warn(
+                f"max_iter={self.max_iter} epochs reached, and the training has not converged yet",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def partial_fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one epoch over the data, at a constant learning rate.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        first = not hasattr(self, "model_")
+        x, y = self._checked(X, y, first)
+        y, loss, outputs = self._encoded(y)
+        if first:
+            self._start(x, outputs)
+        if not isinstance(self._optimizer, na.SGD):
+            state, self._optimizer = self._optimizer, self._new_optimizer(len(x))
+            if state is not None:
+                self._optimizer.load_state_dict(state)
+        self._train(self._optimizer, x, y, sample_weight, loss, epochs=1)
+        return self
 
     def _start(self, x: Array, outputs: int) -> None:
         """A new network."""
@@ -208,7 +310,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             rng=self._rng,
         )
         self.n_layers_, self.n_outputs_ = len(widths), outputs
-        self._optimizer: na.SGD | dict[str, Any] | None = None  # the state of one in a pickle
+        self._optimizer = None
         self.loss_curve_: list[float] = []
         self.n_iter_ = self.t_ = 0
 
@@ -259,60 +361,9 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.n_iter_ += len(history)
         return history
 
-    def _fit(self, x: Array, y: Array, sample_weight: Any, loss: str, outputs: int) -> None:
-        """Train on checked data until it has converged."""
-        if not (self.warm_start and hasattr(self, "model_")):
-            self._start(x, outputs)
-        self.n_iter_ = 0
-        validation = None
-        if self.early_stopping:
-            arrays = (x, y) if sample_weight is None else (x, y, sample_weight)
-            stratify = None if loss == "mean_squared_error" else y.ravel()
-            (x, y, *rest), validation = nn.split(
-                *arrays, fraction=self.validation_fraction, stratify=stratify, rng=self._rng
-            )
-            sample_weight = rest[0] if rest else None
-        self._optimizer = self._new_optimizer(len(x))
-        history = self._train(
-            self._optimizer,
-            x,
-            y,
-            sample_weight,
-            loss,
-            epochs=self.max_iter,
-            validation=validation,
-            schedule=self.learning_rate,
-            patience=self.n_iter_no_change + 1,  # scikit-learn goes on for so many
-            min_delta=self.tol,
-            restore_best=self.early_stopping,
-        )
-        self.validation_scores_ = history.validation_metric if validation else None
-        self.best_validation_score_ = max(history.validation_metric, default=math.nan) if validation else None
-        self.best_loss_ = None if validation else min(history.loss, default=math.inf)
-        if history.stopped == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=3)
-        elif history.stopped == "epochs":
-            warnings.warn(
-                f"max_iter={self.max_iter} epochs reached, and the training has not converged yet",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-    def _partial_fit(self, x: Array, y: Array, sample_weight: Any, loss: str, outputs: int) -> None:
-        """One epoch over checked data."""
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        if not hasattr(self, "model_"):
-            self._start(x, outputs)
-        if not isinstance(self._optimizer, na.SGD):
-            state, self._optimizer = self._optimizer, self._new_optimizer(len(x))
-            if state is not None:
-                self._optimizer.load_state_dict(state)
-        self._train(self._optimizer, x, y, sample_weight, loss, epochs=1)
-
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self, "model_")
-        x = validate_data(self, X, dtype=self._dtypes(), reset=False)
+        x = validate_data(self, X, dtype=self._dtypes(False), reset=False)
         rows = 1024  # enough for the matrix product, little for the caches
         return np.concatenate([self.model_.forward(x[i : i + rows]) for i in range(0, len(x), rows)])
 
@@ -350,59 +401,25 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
     classes_: Array
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
-        x, y = validate_data(self, X, y, dtype=self._dtypes(), reset=first)
+        x, y = validate_data(self, X, y, dtype=self._dtypes(first), reset=first)
         check_classification_targets(y)
         return x, y
 
-    def _loss(self) -> tuple[str, int]:
-        """The loss for the classes, and the outputs it takes."""
-        if len(self.classes_) == 2:
-            return "binary_cross_entropy_with_logits", 1
-        return "softmax_cross_entropy", len(self.classes_)
+    def _note(self, y: Array, again: bool) -> None:
+        classes = np.unique(y)
+        if again and not np.array_equal(classes, self.classes_):
+            raise ValueError(f"warm_start needs the classes {self.classes_.tolist()} again, got {classes.tolist()}")
+        self.classes_ = classes
 
-    def _encoded(self, y: Array) -> Array:
-        """The labels as the loss takes them."""
+    def _encoded(self, y: Array) -> tuple[Array, str, int]:
         if unknown := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
             raise ValueError(f"y has the classes {sorted(unknown)}, which are not among {self.classes_.tolist()}")
         labels = np.searchsorted(self.classes_, y)
-        return labels[:, np.newaxis] if len(self.classes_) == 2 else labels
+        if len(self.classes_) == 2:
+            return labels[:, np.newaxis], "binary_cross_entropy_with_logits", 1
+        return labels, "softmax_cross_entropy", len(self.classes_)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPClassifier:
-        """Fit the network to data.
-
-        Parameters
-        ----------
-        X : array_like, shape (rows, features)
-        y : array_like, shape (rows,)
-            Classes, of any type.
-        sample_weight : array_like, shape (rows,), optional
-            Weights of the rows in the loss.
-
-        Returns
-        -------
-        self
-
-        Warns
-        -----
-        ConvergenceWarning
-            If ``max_iter`` ends the training.
-
-        Raises
-        ------
-        ValueError
-            If data or parameters are not valid, or the training diverges.
-        """
-        again = self.warm_start and hasattr(self, "model_")
-        x, y = self._checked(X, y, not again)
-        classes = np.unique(y)
-        if not again:
-            self.classes_ = classes
-        elif not np.array_equal(classes, self.classes_):
-            raise ValueError(f"warm_start needs the classes {self.classes_.tolist()} again, got {classes.tolist()}")
-        self._fit(x, self._encoded(y), sample_weight, *self._loss())
-        return self
-
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
+    def partial_fit(self: Self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch over the data, at a constant learning rate.
 
         Parameters
@@ -416,16 +433,14 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
         -------
         self
         """
-        first = not hasattr(self, "model_")
-        x, y = self._checked(X, y, first)
-        if first:
-            if classes is None:
-                raise ValueError("the first call of partial_fit needs classes: all that any call will have")
-            self.classes_ = np.unique(classes)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes were {self.classes_.tolist()} in the first call, got {list(classes)}")
-        self._partial_fit(x, self._encoded(y), sample_weight, *self._loss())
-        return self
+        if classes is not None:
+            given = np.unique(classes)
+            if hasattr(self, "model_") and not np.array_equal(given, self.classes_):
+                raise ValueError(f"classes were {self.classes_.tolist()} in the first call, got {given.tolist()}")
+            self.classes_ = given
+        elif not hasattr(self, "model_"):
+            raise ValueError("the first call of partial_fit needs classes: all that any call will have")
+        return super().partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each row of ``X``."""
@@ -475,59 +490,19 @@ class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
     """
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
-        x, y = validate_data(self, X, y, dtype=self._dtypes(), multi_output=True, y_numeric=True, reset=first)
-        if not first and (1 if y.ndim == 1 else y.shape[1]) != self.n_outputs_:
-            raise ValueError(f"y must have {self.n_outputs_} columns as before, got shape {y.shape}")
-        return x, y.reshape(len(y), -1)
+        x, y = validate_data(self, X, y, dtype=self._dtypes(first), multi_output=True, y_numeric=True, reset=first)
+        y = y.reshape(len(y), -1)
+        if not first and y.shape[1] != self.n_outputs_:
+            raise ValueError(f"y must have {self.n_outputs_} targets as before, got {y.shape[1]}")
+        return x, y
+
+    def _encoded(self, y: Array) -> tuple[Array, str, int]:
+        return y, "mean_squared_error", y.shape[1]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """Fit the network to data.
-
-        Parameters
-        ----------
-        X : array_like, shape (rows, features)
-        y : array_like, shape (rows,) or (rows, targets)
-        sample_weight : array_like, shape (rows,), optional
-            Weights of the rows in the loss.
-
-        Returns
-        -------
-        self
-
-        Warns
-        -----
-        ConvergenceWarning
-            If ``max_iter`` ends the training.
-
-        Raises
-        ------
-        ValueError
-            If data or parameters are not valid, or the training diverges.
-        """
-        x, y = self._checked(X, y, not (self.warm_start and hasattr(self, "model_")))
-        self._fit(x, y, sample_weight, "mean_squared_error", y.shape[1])
-        return self
-
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """Train for one epoch over the data, at a constant learning rate.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`.
-
-        Returns
-        -------
-        self
-        """
-        x, y = self._checked(X, y, not hasattr(self, "model_"))
-        self._partial_fit(x, y, sample_weight, "mean_squared_error", y.shape[1])
-        return self
 
     def predict(self, X: Any) -> Array:
         """The targets of each row of ``X``, of shape (rows,) if there is one."""

@@ -40,7 +40,8 @@ class History:
     best_epoch : int or None
         The epoch, counted from 1, whose validation loss (training loss without validation) was least.
     stopped : str
-        Why the training ended: "epochs", "patience", "interrupt", or what a callback gave to `Run.stop`.
+        Why the training ended: "epochs", "patience", "interrupt", "diverged", or what a callback gave to
+        `Run.stop`.
 
     Examples
     --------

@@ -125,6 +125,7 @@ def _diverged(what: str, run: Run, statistics: list[tuple[Array, Array]]) -> NoR
     """End the training; running statistics, which forward has changed, become those before the step again."""
     for value, before in statistics:
         np.copyto(value, before)
+    run.history.stopped = "diverged"
     raise DivergedError(what, run)
 
 
