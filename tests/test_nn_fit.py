@@ -184,7 +184,7 @@ def test_optimizer_of_ones_own():
     model = network()
     optimizer = na.SGD([p.value for p in model.parameters], lr=[0.1, 0.2, 0.1, 0.2])
     history = nn.fit(model, X, LABELS, optimizer=optimizer, epochs=2, schedule=lambda epoch, epochs: 0.5)
-    np.testing.assert_allclose(history.lr, [[0.05, 0.1, 0.05, 0.1]] * 2)
+    assert history.lr == [[0.05, 0.1, 0.05, 0.1]] * 2
     assert optimizer.lr == (0.1, 0.2, 0.1, 0.2)
     with pytest.raises(ValueError, match="other arrays than the model learns"):
         nn.fit(network(), X, LABELS, optimizer=optimizer)
@@ -525,6 +525,7 @@ REFUSED = [
     ((X, changed(LABELS, 3, -1)), {}, ValueError, "label 3 is -1"),
     ((X, LABELS.astype(float)), {}, TypeError, "y must be integers, one class number per row, got dtype float64"),
     ((X, np.eye(3, dtype=int)[LABELS]), {}, ValueError, r"for one-hot rows pass y\.argmax\(axis=1\)"),
+    ((X, LABELS[:, np.newaxis]), {}, ValueError, r"y must have shape \(rows,\), .*, got \(103, 1\)$"),
     ((X, LABELS), {"loss": "softmax_crossentropy"}, ValueError, "did you mean 'softmax_cross_entropy'"),
     ((X, LABELS), {"loss": 3}, TypeError, "loss must be named by a string, got 3"),
     ((X, LABELS), {"schedule": "cosin"}, ValueError, "unknown schedule 'cosin'; did you mean 'cosine'"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import re
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -299,6 +302,17 @@ def test_refused(parameters, error, message):
     for cls, y in ((MLPClassifier, SPECIES), (MLPRegressor, TARGETS)):
         with pytest.raises(error, match=message):
             cls(**parameters).fit(IRIS, y)
+
+
+def test_without_scikit_learn():
+    """Nothing but the module itself needs it, and it says so."""
+    code = (
+        "import sys, numact.nn; assert not {'sklearn', 'tqdm'} & set(sys.modules); sys.modules['sklearn.base'] = None\n"
+        "try: import numact.sklearn\n"
+        "except ImportError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"numact.sklearn needs scikit-learn 1.6 or newer \(.*\); .*'numact\[sklearn\]'\n", run.stdout)
 
 
 # Among other tools of scikit-learn

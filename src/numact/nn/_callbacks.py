@@ -71,13 +71,9 @@ class History:
         return len(self.loss)
 
     @property
-    def watched(self) -> list[float]:
-        """What early stopping goes by: the validation loss, or the training loss of epochs without validation."""
-        return [t if math.isnan(v) else v for t, v in zip(self.loss, self.validation_loss, strict=True)]
-
-    @property
     def best_epoch(self) -> int | None:
-        return int(np.argmin(self.watched)) + 1 if self.loss else None
+        watched = [t if math.isnan(v) else v for t, v in zip(self.loss, self.validation_loss, strict=True)]
+        return watched.index(min(watched)) + 1 if watched else None
 
     def as_dict(self) -> dict[str, list[Any]]:
         """The lists by name, with "epoch" from 1: what ``pandas.DataFrame`` takes."""

@@ -190,7 +190,7 @@ def _epoch(
     history = run.history
     history.loss.append(loss)
     history.metric.append(samples.metric(loss, right))
-    history.lr.append(optimizer.lr)
+    history.lr.append(optimizer.lr if isinstance(optimizer.lr, float) else list(optimizer.lr))
     history.seconds.append(seconds)
     history.samples_per_second.append(len(samples.x) / seconds)
     history.steps = run.step
@@ -347,7 +347,7 @@ def fit(
                 found = (math.nan, math.nan) if held_out is None else held_out.evaluate(model)
                 history.validation_loss.append(found[0])
                 history.validation_metric.append(found[1])
-                watched = history.watched[-1]
+                watched = history.loss[-1] if held_out is None else found[0]
                 if best.take(watched) and not run.stopping:
                     run.stop("patience")
                 if bar is not None:

@@ -49,10 +49,12 @@ class Objective:
     def _labels(self, name: str, y: Array, output: Array) -> Array:
         if y.dtype.kind not in "iu":
             raise TypeError(f"{name} must be integers, one class number per row, got dtype {y.dtype}")
-        if y.ndim != 1 or output.ndim != 2:
-            hint = f"; for one-hot rows pass {name}.argmax(axis=1)" if y.ndim == 2 else ""
-            raise ValueError(f"{name} must have shape (rows,), one class number per row, got {y.shape}{hint}")
+        if output.ndim != 2:
+            raise ValueError(f"{self.name} needs a model with outputs of shape (rows, classes), got {output.shape}")
         classes = output.shape[1]
+        if y.ndim != 1:
+            hint = f"; for one-hot rows pass {name}.argmax(axis=1)" if y.shape[1:] == (classes,) else ""
+            raise ValueError(f"{name} must have shape (rows,), one class number per row, got {y.shape}{hint}")
         if y.min() < 0 or y.max() >= classes:
             row = int(((y < 0) | (y >= classes)).argmax())
             raise ValueError(
