@@ -413,6 +413,33 @@ def test_interrupt_returns_the_history():
     assert history.loss == expected.loss
 
 
+def test_interrupt_while_the_history_is_written():
+    class Late(list):
+        def append(self, value):
+            super().append(value)
+            if len(self) == 3:
+                raise KeyboardInterrupt
+
+    history = nn.History(metric=Late())
+    assert nn.fit(network(), X, LABELS, epochs=9, history=history) is history
+    assert {len(column) for column in history.as_dict().values()} == {2}
+
+
+def test_interrupt_during_validation():
+    """The history has whole epochs only."""
+    calls = []
+
+    def loss(output, y):
+        calls.append(len(y))
+        if calls.count(40) == 3:  # once in each epoch
+            raise KeyboardInterrupt
+        return nn.softmax_cross_entropy(output, y)
+
+    history = nn.fit(network(), X, LABELS, loss=loss, validation=(X[:40], LABELS[:40]), batch_size=50, epochs=9)
+    assert (len(history), history.steps, history.stopped) == (2, 6, "interrupt")
+    assert {len(column) for column in history.as_dict().values()} == {2}
+
+
 def test_interrupt_leaves_the_best_weights():
     model = network()
     history = nn.fit(

@@ -75,6 +75,19 @@ class History:
         watched = [t if math.isnan(v) else v for t, v in zip(self.loss, self.validation_loss, strict=True)]
         return watched.index(min(watched)) + 1 if watched else None
 
+    def append(self, steps: int, **epoch: Any) -> None:
+        """Add an epoch, with an element for each list, after which there were ``steps`` steps."""
+        for name, value in epoch.items():
+            getattr(self, name).append(value)
+        self.steps = steps
+
+    def cut(self) -> None:
+        """Leave whole epochs, after Ctrl-C in `append`."""
+        lists = [value for value in vars(self).values() if isinstance(value, list)]
+        epochs = min(map(len, lists))
+        for each in lists:
+            del each[epochs:]
+
     def as_dict(self) -> dict[str, list[Any]]:
         """The lists by name, with "epoch" from 1: what ``pandas.DataFrame`` takes."""
         lists = {each.name: getattr(self, each.name) for each in fields(self)}

@@ -148,8 +148,8 @@ def _epoch(
     order: dict[str, Any],
     callbacks: list[Callback],
     bar: Any,
-) -> None:
-    """All steps of an epoch, and what the history says of them."""
+) -> dict[str, Any]:
+    """All steps of an epoch, and what the history shall say of them."""
     on_output, on_step = overriding(callbacks, "on_output"), overriding(callbacks, "on_step")
     model, optimizer = run.model, run.optimizer
     gradients = [p.grad for p in model.parameters]
@@ -186,15 +186,14 @@ def _epoch(
         if bar is not None:
             bar.update(1 / run.steps_per_epoch)
     seconds = time.perf_counter() - started
-    loss = total / samples.total
-    history = run.history
-    history.loss.append(loss)
-    history.metric.append(samples.metric(loss, right))
-    history.lr.append(optimizer.lr if isinstance(optimizer.lr, float) else list(optimizer.lr))
-    history.seconds.append(seconds)
-    history.samples_per_second.append(len(samples.x) / seconds)
-    history.steps = run.step
-    optimizer.lr = lr
+    last, optimizer.lr = optimizer.lr, lr
+    return {
+        "loss": total / samples.total,
+        "metric": samples.metric(total / samples.total, right),
+        "lr": last if isinstance(last, float) else list(last),
+        "seconds": seconds,
+        "samples_per_second": len(samples.x) / seconds,
+    }
 
 
 def fit(
@@ -222,7 +221,8 @@ def fit(
     """Train a model by mini-batch gradient descent.
 
     Each step takes a batch, goes forward to the loss, backward to the gradients, and updates the parameters. Ctrl-C
-    ends the training as its last epoch would: the history is returned.
+    ends the training: the history of the epochs that are done is returned, and the model stays as the last step left it
+    or, with ``restore_best``, as it was best.
 
     Parameters
     ----------
@@ -343,11 +343,13 @@ def fit(
                 call(run)
             while run.epoch < epochs and not run.stopping:
                 run.epoch += 1
-                _epoch(run, samples, objective, schedule, lr, order, callbacks, bar)
-                found = (math.nan, math.nan) if held_out is None else held_out.evaluate(model)
-                history.validation_loss.append(found[0])
-                history.validation_metric.append(found[1])
-                watched = history.loss[-1] if held_out is None else found[0]
+                course = _epoch(run, samples, objective, schedule, lr, order, callbacks, bar)
+                watched = course["loss"]
+                course |= {"validation_loss": math.nan, "validation_metric": math.nan}
+                if held_out is not None:
+                    watched, course["validation_metric"] = held_out.evaluate(model)
+                    course["validation_loss"] = watched
+                history.append(run.step, **course)
                 if best.take(watched) and not run.stopping:
                     run.stop("patience")
                 if bar is not None:
@@ -357,6 +359,7 @@ def fit(
         history.stopped = run.stopping or "epochs"
         best.restore()
     except KeyboardInterrupt:
+        history.cut()
         history.stopped = "interrupt"
         best.restore()
     finally:

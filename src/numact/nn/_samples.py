@@ -60,7 +60,7 @@ class Objective:
             raise ValueError(
                 f"{name} must lie in 0..{classes - 1}, the model has {classes} outputs; label {row} is {y[row]}"
             )
-        return y
+        return y.astype(np.intp, copy=False)
 
     def right(self, output: Array, y: Array, weight: Array | None) -> float:
         """The part of the labels that is right, summed over the rows; 0 where another metric goes by the loss."""
@@ -123,9 +123,7 @@ class Samples:
                 self.x = self.x.astype(dtype, copy=False)
             check_finite(names[0], self.x)
         self.y = objective.targets(names[1], self.y, model.forward(self.x[:1]), dtype)
-        if self.weight is not None:
-            self.weight = self.weight.astype(dtype, copy=False)
-        self.total = float(len(self.x) if self.weight is None else self.weight.sum(dtype=np.float64))
+        self.total = float(len(self.x) if self.weight is None else self.weight.sum())
         self.variance = self._variance() if objective.metric == "r2" else math.nan
         self._objective = objective
 
@@ -143,7 +141,7 @@ class Samples:
         if weight.min() == 0:
             counts = weight > 0
             self.x, self.y, weight = self.x[counts], self.y[counts], weight[counts]
-        self.weight = weight
+        self.weight = weight.astype(np.float64, copy=False)
 
     def _variance(self) -> float:
         """What the mean squared error of the mean target is."""
