@@ -129,13 +129,15 @@ def _diverged(what: str, run: Run, statistics: list[tuple[Array, Array]]) -> NoR
     raise DivergedError(what, run)
 
 
+_SGD_OPTIONS = [name for name in inspect.signature(na.SGD).parameters if name != "params"]
+
+
 def _check_options(options: dict[str, Any]) -> None:
     """Refuse names that neither `fit` nor the optimizer knows."""
-    known_names = [name for name in inspect.signature(na.SGD).parameters if name != "params"]
     for name in options:
-        if name not in known_names:
-            close = difflib.get_close_matches(name, [*known_names, *inspect.signature(fit).parameters])
-            hint = f"did you mean {' or '.join(close)}?" if close else f"numact.SGD takes {', '.join(known_names)}"
+        if name not in _SGD_OPTIONS:
+            close = difflib.get_close_matches(name, [*_SGD_OPTIONS, *inspect.signature(fit).parameters])
+            hint = f"did you mean {' or '.join(close)}?" if close else f"numact.SGD takes {', '.join(_SGD_OPTIONS)}"
             raise TypeError(f"fit has no parameter {name!r}; {hint}")
 
 
