@@ -126,6 +126,20 @@ def test_steps_allocate_nothing_of_the_size_of_the_data(loss):
     assert max(peaks) < 0.6 * rows * columns * 4
 
 
+def test_a_single_layer_is_a_model():
+    names = []
+
+    class Names(nn.Callback):
+        def on_output(self, run, name, layer, y):
+            assert layer is run.model
+            names.append(name)
+
+    layer = nn.Dense(4, 3, rng=np.random.default_rng(0))
+    history = nn.fit(layer, X, LABELS, epochs=5, lr=0.1, callbacks=[Names()])
+    assert history.loss[-1] < history.loss[0]
+    assert set(names) == {""}
+
+
 def test_frozen_layers_stay():
     model = network()
     model.freeze(-1)
