@@ -76,7 +76,7 @@ def test_gradients_of_all_layers_share_two_arrays():
     layers = [layer for _ in range(depth) for layer in (nn.Dense(columns, columns), nn.Activate("relu"))]
     model = nn.Sequential(*layers[:8], nn.Sequential(*layers[8:]), rng=np.random.default_rng(0))
     x, dy = batch(rows, columns), np.ones((rows, columns), np.float32)
-    model.parameters  # draws the weights
+    assert len(model.parameters) == 2 * depth  # draws the weights
     tracemalloc.start()
     try:
         model.forward(x, training=True)

@@ -234,4 +234,3 @@ def floating(layer: Layer, x: Array) -> Array:
 def result_array(buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any], training: bool) -> Array:
     """An array for a result of forward: the layer's own in training, else a new one."""
     return buffer.take(shape, dtype) if training else np.empty(shape, dtype)
-
