@@ -75,11 +75,12 @@ def by_numact(weights: Sequence[Any], name: str, x: Any, labels: Any) -> Call:
         layers += [nn.Dense(*weight.shape, initial_weight=weight), nn.Activate(name)]
     model = nn.Sequential(*layers[:-1])
     optimizer = na.SGD([p.value for p in model.parameters], lr=LR, momentum=MOMENTUM)
+    grads = [p.grad for p in model.parameters]
 
     def step() -> float:
         loss, dlogits = nn.softmax_cross_entropy(model.forward(x, training=True), labels)
         model.backward(dlogits, input_gradient=False)
-        optimizer.step([p.grad for p in model.parameters])
+        optimizer.step(grads)
         return loss
 
     return step

@@ -71,6 +71,23 @@ def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
     assert peak < 2 * rows * columns
 
 
+def test_gradients_of_all_layers_share_two_arrays():
+    depth, rows, columns = 8, 20_000, 64
+    layers = [layer for _ in range(depth) for layer in (nn.Dense(columns, columns), nn.Activate("relu"))]
+    model = nn.Sequential(*layers[:8], nn.Sequential(*layers[8:]), rng=np.random.default_rng(0))
+    x, dy = batch(rows, columns), np.ones((rows, columns), np.float32)
+    assert len(model.parameters) == 2 * depth  # draws the weights
+    tracemalloc.start()
+    try:
+        model.forward(x, training=True)
+        model.backward(dy)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert model.saved_bytes == (1 + depth) * x.nbytes
+    assert depth + 2 <= peak / x.nbytes < depth + 2.5
+
+
 def test_activations_work_in_place_and_arrays_count_once():
     x = batch()
     in_place, kept = small(nn.Activate("tanh")), small(nn.Activate("gelu"))

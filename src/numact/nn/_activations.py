@@ -44,6 +44,7 @@ class Activate(OwnMemoryLayer):
     activation: str
 
     def __init__(self, name: str, **parameters: Any) -> None:
+        super().__init__()
         self.activation = known("activation", name, na.activations)
         if name in _OWN_LAYER:
             raise ValueError(f"{name} is no function of its input alone: use the layer {_OWN_LAYER[name]}")
@@ -60,7 +61,7 @@ class Activate(OwnMemoryLayer):
         self._scalar = all(np.ndim(value) == 0 for value in self._values)
         record.forward([[0.0]], *self._values)  # refuses values outside their domain now, not in training
         self._from_output = self._scalar and self._tells_gradient()
-        self._y, self._dx = Buffer(), Buffer()
+        self._y = Buffer()
 
     def _tells_gradient(self) -> bool:
         """Whether the gradient can be had from the output with these parameters."""
@@ -110,7 +111,7 @@ class Activate(OwnMemoryLayer):
             self._check_gradient(dy, shape)
         if not needed:
             return None, False
-        dx = dy if spare and dy.dtype == kept.dtype else self._dx.take(shape, np.result_type(dy, kept))
+        dx = dy if spare and dy.dtype == kept.dtype else self._gradients.take(shape, np.result_type(dy, kept), dy)
         if self._from_output:
             assert self._record.backward_from_output is not None
             self._record.backward_from_output(dy, kept, *self._values, out=dx)
@@ -143,9 +144,10 @@ class Gated(OwnMemoryLayer):
     activation: str
 
     def __init__(self, name: str) -> None:
+        super().__init__()
         self.activation = known("gated activation", name, _GATED)
         self._record = na.activations[name]
-        self._y, self._dx = Buffer(), Buffer()
+        self._y = Buffer()
 
     def __repr__(self) -> str:
         return f"Gated({self.activation!r})"
@@ -167,7 +169,7 @@ class Gated(OwnMemoryLayer):
         self._check_gradient(dy, (*x.shape[:-1], half))
         if not needed:
             return None, False
-        dx = self._dx.take(x.shape, np.result_type(dy, x))
+        dx = self._gradients.take(x.shape, np.result_type(dy, x), dy)
         self._record.backward(dy, x[..., :half], x[..., half:], out=(dx[..., :half], dx[..., half:]))
         return dx, True
 
@@ -178,10 +180,11 @@ class _LearnedActivation(OwnMemoryLayer):
     activation: str
 
     def __init__(self, name: str, shape: int | tuple[int, ...], initial: ArrayLike, dtype: DTypeLike) -> None:
+        super().__init__()
         shape = shape if isinstance(shape, tuple) else (shape,)
         shape = tuple(positive_int("shape", n) for n in shape)
         self._parameter = parameter(name, initial, shape, float_dtype(dtype))
-        self._y, self._dx = Buffer(), Buffer()
+        self._y = Buffer()
 
     def __repr__(self) -> str:
         shape = self._parameter.value.shape
@@ -205,7 +208,7 @@ class _LearnedActivation(OwnMemoryLayer):
     def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
         (x,) = self._saved()
         self._check_gradient(dy, x.shape)
-        dx = dy if spare and dy.dtype == x.dtype else self._dx.take(x.shape, np.result_type(dy, x))
+        dx = dy if spare and dy.dtype == x.dtype else self._gradients.take(x.shape, np.result_type(dy, x), dy)
         value = self._parameter.value
         if self.frozen:
             backward_by_input(self.activation)(dy, x, value, out=dx)

@@ -58,6 +58,7 @@ class Dense(OwnMemoryLayer):
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | None = None,
     ) -> None:
+        super().__init__()
         self._shape = (positive_int("inputs", inputs), positive_int("units", units))
         self._dtype = float_dtype(dtype)
         self._rng = None if rng is None else generator(rng)
@@ -68,7 +69,7 @@ class Dense(OwnMemoryLayer):
         elif initial_weight is not None:
             self._weight = parameter("weight", initial_weight, self._shape, self._dtype)
         self.bias = parameter("bias", initial_bias, self._shape[1:], self._dtype) if bias else None
-        self._x, self._y, self._dy, self._dx = Buffer(), Buffer(), Buffer(), Buffer()
+        self._x, self._y, self._dy = Buffer(), Buffer(), Buffer()
         self._ones = np.ones(0, self._dtype)
 
     def __repr__(self) -> str:
@@ -137,7 +138,7 @@ class Dense(OwnMemoryLayer):
                 np.matmul(self._ones, dy, self.bias.grad)
         if not needed:
             return None, False
-        dx = self._dx.take(rows.shape, self._dtype)
+        dx = self._gradients.take(rows.shape, self._dtype, dy)
         np.matmul(dy, weight.value.T, dx)
         return dx if x.ndim == 2 else dx.reshape(x.shape), True
 

@@ -69,6 +69,22 @@ class Buffer:
             self._array = array = self._memory[:size].view(dtype).reshape(shape)
         return array
 
+    def holds(self, array: Array) -> bool:
+        """Whether an array was taken from here, or is a view of one that was."""
+        return array.base is self._memory
+
+
+class GradientMemory:
+    """Memory for the gradients on the way back, of which no more than two are needed at a time."""
+
+    def __init__(self) -> None:
+        self._buffers = (Buffer(), Buffer())
+
+    def take(self, shape: tuple[int, ...], dtype: np.dtype[Any], dy: Array) -> Array:
+        """An array beside `dy`, which it does not share memory with."""
+        first, second = self._buffers
+        return (second if first.holds(dy) else first).take(shape, dtype)
+
 
 class Layer(ABC):
     """Base of all layers; derive from it for one of your own.
@@ -170,6 +186,13 @@ class Layer(ABC):
 class OwnMemoryLayer(Layer):
     """Base of the layers here, which work in memory of their own or in place."""
 
+    def __init__(self) -> None:
+        self._gradients = GradientMemory()
+
+    def _share(self, gradients: GradientMemory) -> None:
+        """Use the memory that all layers of a Sequential share."""
+        self._gradients = gradients
+
     def forward(self, x: ArrayLike, training: bool = False) -> Array:
         x = np.asarray(x)
         y = self._forward(x, False, training)[0]
@@ -211,4 +234,3 @@ def floating(layer: Layer, x: Array) -> Array:
 def result_array(buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any], training: bool) -> Array:
     """An array for a result of forward: the layer's own in training, else a new one."""
     return buffer.take(shape, dtype) if training else np.empty(shape, dtype)
-

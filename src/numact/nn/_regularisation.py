@@ -72,6 +72,7 @@ class BatchNorm(OwnMemoryLayer):
     def __init__(
         self, features: int, *, momentum: float = 0.9, eps: float = 1e-5, dtype: DTypeLike = np.float32
     ) -> None:
+        super().__init__()
         shape = (positive_int("features", features),)
         self._momentum = _real_in("momentum", momentum, 0, 1, closed=True)
         self._eps = _real_in("eps", eps, 0, math.inf, closed=False)
@@ -82,7 +83,7 @@ class BatchNorm(OwnMemoryLayer):
         self.bias = parameter("bias", 0, shape, self._dtype)
         self.running_mean = np.zeros(shape, self._dtype)
         self.running_variance = np.ones(shape, self._dtype)
-        self._normalised, self._y, self._dx = Buffer(), Buffer(), Buffer()
+        self._normalised, self._y = Buffer(), Buffer()
         self._shape: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
@@ -140,13 +141,13 @@ class BatchNorm(OwnMemoryLayer):
         kept = self._saved()
         self._check_gradient(dy, self._shape)
         if len(kept) == 1:  # was frozen
-            dx = dy if spare and dy.dtype == self._dtype else self._dx.take(dy.shape, self._dtype)
+            dx = dy if spare and dy.dtype == self._dtype else self._gradients.take(dy.shape, self._dtype, dy)
             np.multiply(dy, kept[0], out=dx, casting="same_kind")
             return dx, True
         normalised, inverse = kept
         n = len(normalised)
         rows = dy.reshape(normalised.shape)
-        dx = self._dx.take(normalised.shape, self._dtype)
+        dx = self._gradients.take(normalised.shape, self._dtype, dy)
         np.multiply(rows, normalised, out=dx, casting="same_kind")
         dweight, dbias = np.add.reduce(dx, 0), np.add.reduce(rows, 0, self._dtype)
         if not self.frozen:
@@ -192,9 +193,10 @@ class Dropout(OwnMemoryLayer):
     _transparent = True
 
     def __init__(self, rate: float, *, rng: np.random.Generator | None = None) -> None:
+        super().__init__()
         self._rate = _real_in("rate", rate, 0, 1, closed=False)
         self._rng = None if rng is None else generator(rng)
-        self._mask, self._y, self._dx = Buffer(), Buffer(), Buffer()
+        self._mask, self._y = Buffer(), Buffer()
 
     def __repr__(self) -> str:
         return f"Dropout({self._rate:g})"
@@ -228,6 +230,6 @@ class Dropout(OwnMemoryLayer):
         self._check_gradient(dy, mask.shape)
         if not needed:
             return None, False
-        dx = dy if spare else self._dx.take(dy.shape, dy.dtype)
+        dx = dy if spare else self._gradients.take(dy.shape, dy.dtype, dy)
         np.multiply(dy, mask, out=dx, casting="same_kind")
         return dx, True

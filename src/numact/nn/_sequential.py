@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeVar, overload
+from typing import Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from numact.nn._checks import generator, positive_int
-from numact.nn._layer import Array, Layer, OwnMemoryLayer, Parameter
+from numact.nn._layer import Array, GradientMemory, Layer, OwnMemoryLayer, Parameter
 
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ class Sequential(OwnMemoryLayer):
     def __init__(self, *layers: Layer, rng: np.random.Generator | None = None) -> None:
         if not layers:
             raise ValueError("Sequential needs at least one layer")
+        super().__init__()
         self._renamed: dict[Parameter, Parameter] = {}
         self._initialised = False
         self._set_layers(layers)
@@ -74,8 +75,15 @@ class Sequential(OwnMemoryLayer):
                 # It would keep the input, and the gradient, of its last use only.
                 raise ValueError(f"the same object {layer!r} is given twice; create one layer for each place")
         self.layers = layers
+        self._share(self._gradients)
         self._transparent = all(layer._transparent for layer in layers)
         self.activation = self._activation_at(0, None)
+
+    def _share(self, gradients: GradientMemory) -> None:
+        super()._share(gradients)
+        for layer in self.layers:
+            if isinstance(layer, OwnMemoryLayer):
+                layer._share(gradients)
 
     def _activation_at(self, index: int, following: str | None) -> str | None:
         """The activation that the weights of a layer before that index prepare for."""
@@ -137,14 +145,14 @@ class Sequential(OwnMemoryLayer):
     @property
     def all_parameters(self) -> list[Parameter]:
         self._ensure_initialised()
-        return self._named(layer.all_parameters for layer in self.layers)
+        return self._named([layer.all_parameters for layer in self.layers])
 
     @property
     def parameters(self) -> list[Parameter]:
         self._ensure_initialised()
-        return self._named(layer.parameters for layer in self.layers)
+        return self._named([layer.parameters for layer in self.layers])
 
-    def _named(self, parameters: Any) -> list[Parameter]:
+    def _named(self, parameters: list[list[Parameter]]) -> list[Parameter]:
         """Those of each layer, with its position in front of the name."""
         renamed, result = self._renamed, []
         for i, of_layer in enumerate(parameters):
@@ -232,7 +240,8 @@ class Sequential(OwnMemoryLayer):
     def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
         first = 0
         if not needed:
-            first = next((i for i, layer in enumerate(self.layers) if layer.parameters), len(self.layers))
+            while first < len(self.layers) and not self.layers[first].parameters:
+                first += 1
         gradient: Array | None = dy
         i = len(self.layers)
         try:
