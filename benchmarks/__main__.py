@@ -25,7 +25,7 @@ from numact.cli.bench import seconds  # isort: skip
 
 SECTIONS = (
     "cells", "rows", "gated", "gradients", "halves", "layouts", "sgd", "calls", "threads", "chain", "training",
-    "package",
+    "estimator", "package",
 )  # fmt: skip
 
 

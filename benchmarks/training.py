@@ -21,7 +21,7 @@ import numact as na  # isort: skip
 from numact import nn
 
 # Widths of the layers and samples in a batch.
-NETWORKS = (((784, 256, 128, 10), 128), ((64, 32, 10), 32))
+NETWORKS = (((64, 32, 10), 32), ((784, 256, 128, 10), 128), ((784, 1024, 1024, 10), 256))
 ACTIVATIONS = ("relu", "tanh", "gelu")
 LR, MOMENTUM = 0.01, 0.9
 MOST_OVER_PRODUCTS = 1.3
@@ -75,17 +75,18 @@ def by_numact(weights: Sequence[Any], name: str, x: Any, labels: Any) -> Call:
         layers += [nn.Dense(*weight.shape, initial_weight=weight), nn.Activate(name)]
     model = nn.Sequential(*layers[:-1])
     optimizer = na.SGD([p.value for p in model.parameters], lr=LR, momentum=MOMENTUM)
+    grads = [p.grad for p in model.parameters]
 
     def step() -> float:
         loss, dlogits = nn.softmax_cross_entropy(model.forward(x, training=True), labels)
-        model.backward(dlogits)
-        optimizer.step([p.grad for p in model.parameters])
+        model.backward(dlogits, input_gradient=False)
+        optimizer.step(grads)
         return loss
 
     return step
 
 
-def by_torch(weights: Sequence[Any], name: str, x: Any, labels: Any) -> Call:
+def by_torch(weights: Sequence[Any], name: str, x: Any, labels: Any, fused: bool) -> Call:
     act = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "gelu": torch.nn.GELU}[name]
     with torch.enable_grad():
         layers: list[Any] = []
@@ -95,7 +96,7 @@ def by_torch(weights: Sequence[Any], name: str, x: Any, labels: Any) -> Call:
             layer.bias.data.zero_()
             layers += [layer, act()]
         model = torch.nn.Sequential(*layers[:-1])
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, fused=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, fused=fused)
     loss_of = torch.nn.CrossEntropyLoss()
     tx, targets = torch.from_numpy(x), torch.from_numpy(labels)
 
@@ -149,7 +150,8 @@ def training_step(name: str, widths: tuple[int, ...], batch: int) -> Case:
     if name in PLAIN:
         peers["NumPy"] = partial(Plain(weights, name).step, x, labels)
     if torch is not None:
-        peers["PyTorch"] = by_torch(weights, name, x, labels)
+        peers["PyTorch"] = by_torch(weights, name, x, labels, fused=False)
+        peers["PyTorch fused"] = by_torch(weights, name, x, labels, fused=True)
     limits = {"products": products(weights, x)}
     if name in PLAIN and (fit := by_sklearn(widths, name, x, labels)) is not None:
         limits["scikit-learn"] = fit
@@ -162,7 +164,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def duration(args: argparse.Namespace) -> float:
-    return estimate(len(NETWORKS) * len(ACTIVATIONS), 5, args)
+    return estimate(len(NETWORKS) * len(ACTIVATIONS), 6, args)
 
 
 def run(args: argparse.Namespace) -> Iterator[Table]:

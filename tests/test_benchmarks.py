@@ -72,6 +72,16 @@ def test_cells(tmp_path):
     assert again.stdout == result.stdout
 
 
+def test_estimator(tmp_path):
+    pytest.importorskip("sklearn")
+    result = benchmarks("estimator", "--quick", "--seeds", "1", "-o", tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows = table(tmp_path / "estimator_all.csv")
+    assert [row["activation"] for row in rows[::2]] == ["relu", "tanh", "sigmoid", *2 * ["relu", "tanh"]]
+    for row in rows:
+        assert float(row["lead"]) == pytest.approx(float(row["scikit-learn s"]) / float(row["s"]))
+
+
 def test_unknown_names_are_refused():
     for option, value in (("--functions", "relo"), ("--dtypes", "int8"), ("--sizes", "1k"), ("--peers", "Excel")):
         result = benchmarks("cells", option, value)

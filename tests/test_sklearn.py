@@ -1,0 +1,337 @@
+"""numact.sklearn: scikit-learn's own checks of an estimator, and what they do not look at."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+import sklearn.neural_network
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import numact as na
+from numact import nn
+from numact.sklearn import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+IRIS, SPECIES = load_iris(return_X_y=True)
+IRIS = scale(IRIS)
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+TWO = SPECIES != 0
+TARGETS = np.stack([IRIS[:, 3], IRIS[:, 2] - IRIS[:, 1]], axis=1)
+
+# Checks that cannot hold, with the reason.
+EXPECTED_FAILURES = {
+    "check_sample_weight_equivalence_on_dense_data": "a row given twice makes other batches than one of weight 2",
+}
+
+
+@parametrize_with_checks([MLPClassifier(), MLPRegressor()], expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
+def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+def short(cls, **parameters):
+    options = {"learning_rate_init": 0.1, "batch_size": 32, "max_iter": 30, "tol": 0, "random_state": 0}
+    return cls(**{"hidden_layer_sizes": 16} | options | parameters)
+
+
+def weights(estimator):
+    return np.concatenate([value.ravel() for value in estimator.model_.state.values()])
+
+
+# Activations and options
+
+
+@pytest.mark.parametrize("name", [*(name for name in na.activations if name != "rrelu"), "identity"])
+def test_every_activation(name):
+    classifier = short(MLPClassifier, activation=name, batch_norm=name in ("softmin", "log_softmax", "softmax"))
+    assert classifier.fit(IRIS, SPECIES).score(IRIS, SPECIES) > 0.9
+    assert short(MLPRegressor, activation=name, max_iter=5).fit(IRIS, TARGETS).predict(IRIS).shape == (150, 2)
+
+
+@pytest.mark.parametrize(
+    ("activation", "parameters", "expected"),
+    [
+        ("leaky_relu", {"negative_slope": 0.3}, "Activate('leaky_relu', negative_slope=0.3)"),
+        ("maxout", {"pieces": 3}, "Maxout(4, 16, pieces=3)"),
+        ("prelu", {"weight": 0.1}, "PReLU(16)"),
+        ("swish", {"beta": 2.0}, "Swish(16)"),
+    ],
+)
+def test_parameters_of_the_activation(activation, parameters, expected):
+    options = {"activation": activation, "activation_parameters": parameters}
+    estimator = short(MLPClassifier, max_iter=1, **options)
+    estimator.fit(IRIS, SPECIES)
+    assert expected in repr(estimator.model_)
+    plain = short(MLPClassifier, max_iter=1, activation=activation).fit(IRIS, SPECIES)
+    assert not np.array_equal(plain.predict_proba(IRIS), estimator.predict_proba(IRIS))
+
+
+def test_is_nn_fit():
+    classifier = short(
+        MLPClassifier, hidden_layer_sizes=(16, 8), activation="gelu", alpha=0.32, dropout=0.1, n_iter_no_change=99
+    )
+    classifier.fit(IRIS, SPECIES)
+    rng = np.random.default_rng(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
+    model = nn.mlp([4, 16, 8, 3], "gelu", dropout=0.1, dtype=np.float64, rng=rng)
+    decay = [0.01 if p.value.ndim == 2 else 0.0 for p in model.parameters]
+    history = nn.fit(
+        model, IRIS, SPECIES, lr=0.1, momentum=0.9, nesterov=True, weight_decay=decay, max_norm=1.0, epochs=30,
+        batch_size=32, rng=rng,
+    )  # fmt: skip
+    assert classifier.loss_curve_ == history.loss
+    assert np.array_equal(classifier.predict_proba(IRIS), na.softmax(model.forward(IRIS)))
+    assert (classifier.n_iter_, classifier.t_, classifier.n_layers_) == (30, 30 * 150, 4)
+    assert (classifier.loss_, classifier.best_loss_) == (history.loss[-1], min(history.loss))
+
+
+def test_shares_names_with_scikit_learn():
+    """Whoever knows theirs knows ours, and a grid of parameters serves both."""
+    for ours, theirs in (
+        (MLPClassifier, sklearn.neural_network.MLPClassifier),
+        (MLPRegressor, sklearn.neural_network.MLPRegressor),
+    ):
+        # Of other solvers, and of schedules that are functions here.
+        absent = {"loss", "solver", "power_t", "beta_1", "beta_2", "epsilon", "max_fun"}
+        assert set(theirs().get_params()) - set(ours().get_params()) == absent & set(theirs().get_params())
+        for method in ("fit", "partial_fit", "predict", "score"):
+            expected = [*inspect.signature(getattr(theirs, method)).parameters]
+            assert [*inspect.signature(getattr(ours, method)).parameters] == expected
+
+
+def test_float32_is_kept():
+    for x, dtype, expected in (
+        (IRIS, None, np.float64),
+        (IRIS.astype(np.float32), None, np.float32),
+        (IRIS, "float32", np.float32),
+        (IRIS.astype(np.float32), np.float64, np.float64),
+    ):
+        classifier = short(MLPClassifier, dtype=dtype).fit(x, SPECIES)
+        assert {value.dtype for value in classifier.model_.state.values()} == {np.dtype(expected)}
+        assert classifier.predict_proba(x).dtype == expected
+        assert classifier.score(x, SPECIES) > 0.9
+
+
+def test_fit_starts_anew():
+    """With data of another dtype, other columns and classes."""
+    classifier = short(MLPClassifier, max_iter=2)
+    classifier.fit(IRIS.astype(np.float32), SPECIES)
+    classifier.fit(IRIS[:, :3], TWO)
+    assert classifier.predict_proba(IRIS[:, :3]).dtype == np.float64
+    assert classifier.predict(IRIS[:, :3]).dtype == bool
+
+
+def test_binary_is_one_sigmoid():
+    y = np.where(TWO, "yes", "no")
+    classifier = short(MLPClassifier).fit(IRIS, y)
+    assert classifier.n_outputs_ == 1
+    assert classifier.classes_.tolist() == ["no", "yes"]
+    p = classifier.predict_proba(IRIS)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-15)
+    np.testing.assert_allclose(classifier.predict_log_proba(IRIS), np.log(p), rtol=1e-12, atol=1e-15)
+    assert np.array_equal(classifier.predict(IRIS), classifier.classes_[p.argmax(axis=1)])
+    assert classifier.score(IRIS, y) == 1
+
+
+def test_logarithms_where_probabilities_are_zero():
+    classifier = short(MLPClassifier).fit(IRIS, NAMES[SPECIES])
+    far = 1e5 * IRIS
+    assert (classifier.predict_proba(far) == 0).any()
+    assert np.isfinite(classifier.predict_log_proba(far)).all()
+
+
+def test_several_targets_and_one():
+    regressor = short(MLPRegressor, max_iter=100).fit(IRIS, TARGETS)
+    assert regressor.score(IRIS, TARGETS) > 0.95
+    for y in (TARGETS[:, 0], TARGETS[:, :1]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert short(MLPRegressor).fit(IRIS, y).predict(IRIS).shape == (150,)
+
+
+def test_weights_of_samples():
+    """Weight 0 is absence, also for the classes' order of draws; early stopping takes weights along."""
+    w = (np.arange(150) % 3 != 0).astype(float)
+    kept = w > 0
+    one = short(MLPClassifier).fit(IRIS, SPECIES, sample_weight=w)
+    other = short(MLPClassifier).fit(IRIS[kept], SPECIES[kept])
+    np.testing.assert_allclose(one.predict_proba(IRIS), other.predict_proba(IRIS), rtol=1e-9)
+    short(MLPRegressor, early_stopping=True).fit(IRIS, TARGETS, sample_weight=w)
+    heavy = np.where(SPECIES == 2, 100.0, 1.0)
+    assert np.mean(short(MLPClassifier, max_iter=3).fit(IRIS, SPECIES, heavy).predict(IRIS) == 2) > 0.4
+
+
+# How it goes on and how it ends
+
+
+def test_early_stopping_keeps_the_best():
+    classifier = short(
+        MLPClassifier, early_stopping=True, n_iter_no_change=3, max_iter=500, learning_rate_init=1.0, tol=1e-3
+    ).fit(IRIS, SPECIES)  # fmt: skip
+    assert classifier.n_iter_ < 500
+    assert len(classifier.validation_scores_) == len(classifier.loss_curve_) == classifier.n_iter_
+    assert classifier.best_validation_score_ == max(classifier.validation_scores_)
+    assert classifier.best_loss_ is None
+    plain = short(MLPClassifier).fit(IRIS, SPECIES)
+    assert (plain.validation_scores_, plain.best_validation_score_) == (None, None)
+
+
+def test_ends_when_the_loss_does_not_fall():
+    classifier = short(MLPClassifier, tol=10.0, n_iter_no_change=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert classifier.fit(IRIS, SPECIES).n_iter_ == 6  # the first epoch, and more than 4 without
+    theirs = sklearn.neural_network.MLPClassifier(solver="sgd", tol=10.0, n_iter_no_change=4)
+    assert theirs.fit(IRIS, SPECIES).n_iter_ == 6
+
+
+def test_not_converged_is_a_warning():
+    with pytest.warns(ConvergenceWarning, match="max_iter=3 epochs reached"):
+        short(MLPClassifier, max_iter=3).fit(IRIS, SPECIES)
+
+
+def test_partial_fit():
+    classifier = short(MLPClassifier)
+    for i in range(60):
+        rows = slice(i % 3, None, 3)
+        classifier.partial_fit(IRIS[rows], NAMES[SPECIES[rows]], classes=NAMES)
+    assert classifier.score(IRIS, NAMES[SPECIES]) > 0.95
+    assert (classifier.n_iter_, classifier.t_, len(classifier.loss_curve_)) == (60, 60 * 50, 60)
+    with pytest.raises(ValueError, match=r"y has the classes \['other'\], which are not among"):
+        classifier.partial_fit(IRIS[:2], ["other", "setosa"])
+    with pytest.raises(ValueError, match=r"classes were .* in the first call, got"):
+        classifier.partial_fit(IRIS, NAMES[SPECIES], classes=["setosa", "other"])
+    with pytest.raises(ValueError, match="first call of partial_fit needs classes"):
+        MLPClassifier().partial_fit(IRIS, SPECIES)
+    with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
+        MLPRegressor(early_stopping=True).partial_fit(IRIS, TARGETS)
+    regressor = short(MLPRegressor).partial_fit(IRIS, TARGETS)
+    with pytest.raises(ValueError, match="y must have 2 targets as before, got 1"):
+        regressor.partial_fit(IRIS, TARGETS[:, 0])
+
+
+def test_warm_start_continues():
+    cold = short(MLPClassifier, max_iter=5)
+    assert np.array_equal(weights(cold.fit(IRIS, SPECIES)), weights(clone(cold).fit(IRIS, SPECIES)))
+    warm = short(MLPClassifier, max_iter=5, warm_start=True).fit(IRIS, SPECIES)
+    first, model = warm.loss_, warm.model_
+    warm.fit(IRIS, SPECIES)
+    assert warm.model_ is model
+    assert warm.loss_ < first
+    assert (warm.n_iter_, len(warm.loss_curve_)) == (5, 10)
+    with pytest.raises(ValueError, match=r"warm_start needs the classes \[0, 1, 2\] again, got \[0, 1\]"):
+        warm.fit(IRIS, SPECIES % 2)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda estimator: pickle.loads(pickle.dumps(estimator))])
+def test_copies_go_on_as_the_original(copied):
+    """Velocities and generators included."""
+    original = short(MLPClassifier, dropout=0.2, activation="prelu", batch_norm=True)
+    original.partial_fit(IRIS, SPECIES, classes=range(3)).partial_fit(IRIS, SPECIES)
+    other = copied(original)
+    assert np.array_equal(original.predict_proba(IRIS), other.predict_proba(IRIS))
+    for estimator in (original, other):
+        estimator.partial_fit(IRIS, SPECIES)
+    assert np.array_equal(weights(original), weights(other))
+
+
+def test_divergence_says_what_to_do():
+    with pytest.raises(ValueError, match=r"in epoch 1, step \d+; .* or standardise the features"):
+        short(MLPRegressor, learning_rate_init=1e200, max_norm=None).fit(IRIS, TARGETS)
+
+
+def test_interrupt_is_a_warning(monkeypatch):
+    def interrupt(self, run):
+        if run.epoch == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(nn.Callback, "on_epoch_end", lambda self, run: None)
+    monkeypatch.setattr("numact.sklearn._Printer.on_epoch_end", interrupt)
+    classifier = short(MLPClassifier, verbose=True)
+    with pytest.warns(UserWarning, match="interrupted"):
+        classifier.fit(IRIS, SPECIES)
+    assert classifier.n_iter_ == 3
+    assert classifier.score(IRIS, SPECIES) > 0.5
+
+
+def test_verbose(capsys):
+    short(MLPClassifier, verbose=True, max_iter=2).fit(IRIS, SPECIES)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" = ")[0] for line in lines] == ["Iteration 1, loss", "Iteration 2, loss"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"activation": "rellu"}, ValueError, "unknown activation 'rellu'; did you mean 'relu'"),
+        (
+            {"activation": "relu", "activation_parameters": {"slope": 1}},
+            TypeError,
+            "relu takes no parameters, got slope",
+        ),
+        ({"activation": "glu", "activation_parameters": {"slope": 1}}, TypeError, "glu takes no parameters, got slope"),
+        ({"hidden_layer_sizes": (16, 0)}, ValueError, "units must be at least 1, got 0"),
+        ({"learning_rate": "adaptive"}, ValueError, "unknown schedule 'adaptive'"),
+        ({"learning_rate_init": -1}, ValueError, "lr must be at least 0"),
+        ({"max_iter": 0}, ValueError, "epochs must be at least 1"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"batch_size": "all"}, ValueError, "batch_size must be 'auto' or an integer, got 'all'"),
+        ({"initial_weight": "glorot"}, ValueError, "unknown initialiser 'glorot'"),
+        ({"dropout": 1.0}, ValueError, r"rate must be in \[0, 1\)"),
+        ({"dtype": "float16"}, TypeError, "dtype must be np.float32 or np.float64, got float16"),
+        ({"early_stopping": True, "validation_fraction": 2}, ValueError, "fraction must lie between 0 and 1"),
+    ],
+)
+def test_refused(parameters, error, message):
+    for cls, y in ((MLPClassifier, SPECIES), (MLPRegressor, TARGETS)):
+        with pytest.raises(error, match=message):
+            cls(**parameters).fit(IRIS, y)
+
+
+def test_without_scikit_learn():
+    """Nothing but the module itself needs it, and it says so."""
+    code = (
+        "import sys, numact.nn; assert not {'sklearn', 'tqdm'} & set(sys.modules); sys.modules['sklearn.base'] = None\n"
+        "try: import numact.sklearn\n"
+        "except ImportError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"numact.sklearn needs scikit-learn 1.6 or newer \(.*\); .*'numact\[sklearn\]'\n", run.stdout)
+
+
+# Among other tools of scikit-learn
+
+
+def test_pipeline_and_grid_search():
+    x, y = load_digits(return_X_y=True)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), short(MLPClassifier, dtype="float32", max_iter=10)),
+        {"mlpclassifier__activation": ["mish", "maxout"], "mlpclassifier__alpha": [0.0, 0.01]},
+        cv=3,
+        error_score="raise",
+    ).fit(x[::2], y[::2])
+    assert len(search.cv_results_["params"]) == 4
+    assert search.score(x[1::2], y[1::2]) > 0.9
+
+
+def test_docstrings_name_every_parameter():
+    for cls in (MLPClassifier, MLPRegressor):
+        for name in cls().get_params():
+            assert f"\n    {name} : " in cls.__doc__, name
+        assert "{" not in cls.__doc__.replace('{"negative_slope": 0.1}', "")
