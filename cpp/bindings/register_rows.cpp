@@ -46,13 +46,10 @@ struct Rows {
     std::copy_n(grid->stride[0], grid->arrays, strides);
     std::copy_n(element_strides, grid->arrays, strides + grid->arrays);
   }
-  ptrdiff_t rows_of_run() const { return grid->axes > 0 ? grid->length[0] : 1; }
+  ptrdiff_t rows_of_run() const { return grid->length[0]; }
   ptrdiff_t runs() const { return grid->rows(); }
   void place(ptrdiff_t run, ptrdiff_t row, char** operands) const {
-    if (grid->axes > 1)
-      grid->row(run, operands);
-    else
-      std::copy_n(grid->data, grid->arrays, operands);
+    grid->row(run, operands);
     for (int i = 0; i < grid->arrays; ++i) operands[i] += row * strides[i];
   }
   // `count` rows of a run from `first` on.

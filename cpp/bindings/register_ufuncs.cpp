@@ -17,7 +17,7 @@
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
 #include "direct_call.hpp"
-#include "grid.hpp"
+#include "grid_parts.hpp"
 #include "numbered_loops.hpp"
 #include "promotion.hpp"
 #include "records.hpp"
@@ -191,41 +191,6 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
 
 // ---- calls without NumPy ----
 
-struct GridJob {
-  const Loop* loop;
-  const Grid* grid;
-  ptrdiff_t rows, rows_per_chunk, columns_per_chunk, chunks_per_row;
-  bool past_cache;
-};
-
-void run_part_of_grid(void* argument, ptrdiff_t chunk) {
-  const GridJob& job = *static_cast<const GridJob*>(argument);
-  const Grid& grid = *job.grid;
-  const FpScope scope;
-  const ptrdiff_t column = chunk % job.chunks_per_row * job.columns_per_chunk;
-  const ptrdiff_t n = std::min(job.columns_per_chunk, grid.length[0] - column);
-  ptrdiff_t row = chunk / job.chunks_per_row * job.rows_per_chunk;
-  const ptrdiff_t end = std::min(job.rows, row + job.rows_per_chunk);
-  while (row < end) {
-    char* pointers[Grid::most_arrays];
-    const ptrdiff_t rows = std::min(grid.row(row, pointers), end - row);
-    for (int k = 0; k < grid.arrays; ++k) pointers[k] += column * grid.stride[0][k];
-    job.loop->run(pointers, grid.stride[0], n, grid.stride[1], rows, job.past_cache);
-    row += rows;
-  }
-}
-
-void run_grid(const Loop& loop, const Grid& grid) {
-  const ptrdiff_t n = grid.length[0], rows = grid.rows();
-  constexpr ptrdiff_t block = 64;  // rows that share cache lines of an array that lies across them
-  GridJob job{&loop, &grid, rows, std::max(chunk_length / n, grid.crossed() ? block : 1), 0, 0,
-              loop.past_cache(grid.stride[0], n * rows)};
-  job.columns_per_chunk = std::max<ptrdiff_t>(1, chunk_length / job.rows_per_chunk);
-  job.chunks_per_row = (n + job.columns_per_chunk - 1) / job.columns_per_chunk;
-  threads::run((rows + job.rows_per_chunk - 1) / job.rows_per_chunk * job.chunks_per_row,
-               threads::worthwhile(double(n) * double(rows) * loop.cost), run_part_of_grid, &job);
-}
-
 // The result, or nothing where NumPy shall do it.
 py::object call_directly(const Function& function, const Loop& loop, PyObject* const* arrays, const Operand* parameters,
                          PyObject* const* given) {
@@ -273,10 +238,14 @@ py::object call_directly(const Function& function, const Loop& loop, PyObject* c
 
   NPY_BEGIN_THREADS_DEF;
   NPY_BEGIN_THREADS_THRESHOLDED(elements);
-  if (grid.axes > 1)
-    run_grid(loop, grid);
-  else
+  if (grid.axes > 1) {
+    const bool past_cache = loop.past_cache(grid.stride[0], elements);
+    run_grid(grid, loop.cost, [&](char* const* data, ptrdiff_t n, ptrdiff_t rows) {
+      loop.run(data, grid.stride[0], n, grid.stride[1], rows, past_cache);
+    });
+  } else {
     run_loop(loop, grid.data, &elements, grid.stride[0]);
+  }
   NPY_END_THREADS;
   if (function.outputs == 1) return std::move(results[0]);
   return py::make_tuple(std::move(results[0]), std::move(results[1]));
