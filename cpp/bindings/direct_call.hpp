@@ -30,6 +30,22 @@ std::decay_t<decltype(Function::loops[0])> loop_for(const Function& function, Py
   return type ? function.loops[static_cast<int>(*type)] : nullptr;
 }
 
+// Lets other Python threads run meanwhile, for work that takes longer than their taking turns.
+class WithoutGil {
+ public:
+  explicit WithoutGil(double nanoseconds_of_work)
+      : state_(nanoseconds_of_work > worth_releasing ? PyEval_SaveThread() : nullptr) {}
+  ~WithoutGil() {
+    if (state_ != nullptr) PyEval_RestoreThread(state_);
+  }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  static constexpr double worth_releasing = 5e3;
+  PyThreadState* state_;
+};
+
 // What a call gives as outputs, nullptr where nothing.
 struct Outputs {
   static constexpr int most = 2;

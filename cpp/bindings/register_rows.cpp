@@ -257,10 +257,8 @@ py::object call_directly(const Function& function, PyObject* const* args, PyObje
   Grid grid;
   grid.place(operands, function.operands());
   grid.merge();
-  NPY_BEGIN_THREADS_DEF;
-  NPY_BEGIN_THREADS_THRESHOLDED(PyArray_SIZE(first));
+  const WithoutGil released(double(PyArray_SIZE(first)) * loop->kernel->cost);
   run_rows(Rows(*loop, grid, PyArray_DIM(first, axis), element_strides), true);
-  NPY_END_THREADS;
   return result;
 }
 

@@ -236,17 +236,17 @@ py::object call_directly(const Function& function, const Loop& loop, PyObject* c
       if (!grid.same_or_apart(i, k)) return {};
   }
 
-  NPY_BEGIN_THREADS_DEF;
-  NPY_BEGIN_THREADS_THRESHOLDED(elements);
-  if (grid.axes > 1) {
-    const bool past_cache = loop.past_cache(grid.stride[0], elements);
-    run_grid(grid, loop.cost, [&](char* const* data, ptrdiff_t n, ptrdiff_t rows) {
-      loop.run(data, grid.stride[0], n, grid.stride[1], rows, past_cache);
-    });
-  } else {
-    run_loop(loop, grid.data, &elements, grid.stride[0]);
+  {
+    const WithoutGil released(double(elements) * loop.cost);
+    if (grid.axes > 1) {
+      const bool past_cache = loop.past_cache(grid.stride[0], elements);
+      run_grid(grid, loop.cost, [&](char* const* data, ptrdiff_t n, ptrdiff_t rows) {
+        loop.run(data, grid.stride[0], n, grid.stride[1], rows, past_cache);
+      });
+    } else {
+      run_loop(loop, grid.data, &elements, grid.stride[0]);
+    }
   }
-  NPY_END_THREADS;
   if (function.outputs == 1) return std::move(results[0]);
   return py::make_tuple(std::move(results[0]), std::move(results[1]));
 }
