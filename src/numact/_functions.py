@@ -126,7 +126,8 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
                     f"{function}: dy of shape {dy_array.shape} does not broadcast with x of shape {x_array.shape}"
                 ) from None
         own = value.shape
-        if len(own) > len(shape) or any(k not in (1, n) for k, n in zip(own, shape[len(shape) - len(own) :], strict=True)):
+        pairs = zip(reversed(own), reversed(shape), strict=False)
+        if len(own) > len(shape) or any(k not in (1, n) for k, n in pairs):
             raise ValueError(
                 f"{function}: {parameter_name} of shape {own} does not broadcast to the data's shape {shape}"
             )
