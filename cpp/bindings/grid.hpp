@@ -84,6 +84,7 @@ class Grid {
   // Fills in `length` and `stride`. Without axes there is one element.
   void merge() {
     axes = 0;
+    length[0] = 1;
     std::fill_n(stride[0], arrays, 0);
     for (int i = 0; i < shape_axes_; ++i) {
       const int axis = order_[i];
@@ -107,7 +108,7 @@ class Grid {
   }
   // Where a row begins, and for how many rows, this one included, stride[1] leads on.
   ptrdiff_t row(ptrdiff_t index, char** pointers) const {
-    const ptrdiff_t on = length[1] - index % length[1];
+    const ptrdiff_t on = axes > 1 ? length[1] - index % length[1] : 1;
     for (int k = 0; k < arrays; ++k) pointers[k] = data[k];
     for (int i = 1; i < axes; ++i) {
       const ptrdiff_t at = index % length[i];

@@ -1,11 +1,9 @@
 // Maxout over arrays of any strides. The Python side has checked shapes and dtypes and split off the axis of the pieces.
 #include "numpy_api.hpp"
 
-#include <algorithm>
-#include <memory>
 #include <string>
 
-#include "../runtime/threads.hpp"
+#include "grid_parts.hpp"
 #include "records.hpp"
 #include "register.hpp"
 
@@ -14,52 +12,18 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-using threads::chunk_length;
-
 constexpr double cost_per_piece = 0.3;  // rough nanoseconds, decides when threads pay
 
-// Calls row(pointers, strides, n) for every run of elements of the three arrays, long runs in parallel.
-template <class Row>
-struct Runs {
-  const Row& row;
-  char* const* pointers;
-  const npy_intp* strides;
-  npy_intp n;
-
-  static void chunk(void* argument, ptrdiff_t index) {
-    const Runs& runs = *static_cast<const Runs*>(argument);
-    const npy_intp begin = index * chunk_length;
-    char* moved[3];
-    for (int i = 0; i < 3; ++i) moved[i] = runs.pointers[i] + begin * runs.strides[i];
-    runs.row(moved, runs.strides, std::min<npy_intp>(chunk_length, runs.n - begin));
-  }
-};
-
-template <class Row>
-void walk(PyObject* const (&arrays)[3], const bool (&written)[3], int pieces, const Row& row) {
-  PyArrayObject* operands[3];
-  npy_uint32 flags[3];
-  for (int i = 0; i < 3; ++i) {
-    operands[i] = reinterpret_cast<PyArrayObject*>(arrays[i]);
-    flags[i] = written[i] ? NPY_ITER_WRITEONLY | NPY_ITER_NO_BROADCAST : NPY_ITER_READONLY;
-  }
-  const auto release = [](NpyIter* iterator) { NpyIter_Deallocate(iterator); };
-  const std::unique_ptr<NpyIter, decltype(release)> iterator(
-      NpyIter_MultiNew(3, operands, NPY_ITER_EXTERNAL_LOOP | NPY_ITER_ZEROSIZE_OK, NPY_KEEPORDER, NPY_NO_CASTING, flags,
-                       nullptr),
-      release);
-  if (!iterator) throw py::error_already_set();
-  if (NpyIter_GetIterSize(iterator.get()) == 0) return;
-  NpyIter_IterNextFunc* const next = NpyIter_GetIterNext(iterator.get(), nullptr);
-  char** const pointers = NpyIter_GetDataPtrArray(iterator.get());
-  const npy_intp* const strides = NpyIter_GetInnerStrideArray(iterator.get());
-  const npy_intp* const inner = NpyIter_GetInnerLoopSizePtr(iterator.get());
+// Calls run(pointers, n, rows) for parts of three arrays.
+template <class Run>
+void walk(Grid& grid, PyObject* const (&arrays)[3], int pieces, const Run& run) {
+  Operand operands[3];
+  for (int i = 0; i < 3; ++i) operands[i] = Operand(reinterpret_cast<PyArrayObject*>(arrays[i]));
+  if (!grid.place(operands, 3)) throw py::value_error("maxout: more than 16 axes");
+  if (grid.elements() == 0) return;
+  grid.merge();
   const py::gil_scoped_release released;
-  do {
-    Runs<Row> runs{row, pointers, strides, *inner};
-    threads::run((*inner + chunk_length - 1) / chunk_length,
-                 threads::worthwhile(double(*inner) * pieces * cost_per_piece), Runs<Row>::chunk, &runs);
-  } while (next(iterator.get()));
+  run_grid(grid, pieces * cost_per_piece, run);
 }
 
 int type_index(const py::object& array) {
@@ -72,19 +36,23 @@ int type_index(const py::object& array) {
 void maxout(const std::string& level, const py::object& x, ptrdiff_t piece_stride, int pieces, const py::object& y,
             const py::object& which) {
   const auto kernel = level_table(level).maxout[type_index(x)];
-  walk({x.ptr(), y.ptr(), which.ptr()}, {false, true, true}, pieces,
-       [&](char* const* p, const npy_intp* s, npy_intp n) {
-         kernel({p[0], s[0], piece_stride, pieces, p[1], s[1], p[2], s[2]}, n);
-       });
+  Grid grid;
+  const ptrdiff_t(&step)[Grid::most_axes][Grid::most_arrays] = grid.stride;
+  walk(grid, {x.ptr(), y.ptr(), which.ptr()}, pieces, [&](char* const* p, ptrdiff_t n, ptrdiff_t rows) {
+    const auto block = [&](int i) { return Block{step[0][i], n, rows == 1 ? 0 : step[1][i], rows}; };
+    kernel({p[0], block(0), piece_stride, pieces, p[1], block(1), p[2], block(2)});
+  });
 }
 
 void maxout_backward(const std::string& level, const py::object& dy, const py::object& which, int pieces,
                      const py::object& dx, ptrdiff_t piece_stride) {
   const auto kernel = level_table(level).maxout_backward[type_index(dy)];
-  walk({dy.ptr(), which.ptr(), dx.ptr()}, {false, false, true}, pieces,
-       [&](char* const* p, const npy_intp* s, npy_intp n) {
-         kernel({p[0], s[0], p[1], s[1], pieces, p[2], s[2], piece_stride}, n);
-       });
+  Grid grid;
+  const ptrdiff_t(&step)[Grid::most_axes][Grid::most_arrays] = grid.stride;
+  walk(grid, {dy.ptr(), which.ptr(), dx.ptr()}, pieces, [&](char* const* p, ptrdiff_t n, ptrdiff_t rows) {
+    const auto block = [&](int i) { return Block{step[0][i], n, rows == 1 ? 0 : step[1][i], rows}; };
+    kernel({p[0], block(0), p[1], block(1), pieces, p[2], block(2), piece_stride});
+  });
 }
 
 }  // namespace

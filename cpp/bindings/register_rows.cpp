@@ -9,6 +9,8 @@
 
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
+#include "direct_call.hpp"
+#include "grid.hpp"
 #include "numbered_loops.hpp"
 #include "promotion.hpp"
 #include "records.hpp"
@@ -33,84 +35,117 @@ struct Loop {
   int operands() const { return kernel->arrays + 1; }
 };
 
-struct Job {
+// Rows of n elements each. They lie in runs of rows at equal distances.
+struct Rows {
   const Loop* loop;
-  char* const* operands;
-  const npy_intp* strides;
-  ptrdiff_t rows, n;
+  const Grid* grid;  // its innermost axis leads through a run
+  ptrdiff_t n, strides[2 * most_operands];  // from row to row of a run, then from element to element
+
+  Rows(const Loop& loop_given, const Grid& grid_given, ptrdiff_t n_given, const ptrdiff_t* element_strides)
+      : loop(&loop_given), grid(&grid_given), n(n_given) {
+    std::copy_n(grid->stride[0], grid->arrays, strides);
+    std::copy_n(element_strides, grid->arrays, strides + grid->arrays);
+  }
+  ptrdiff_t rows_of_run() const { return grid->length[0]; }
+  ptrdiff_t runs() const { return grid->rows(); }
+  void place(ptrdiff_t run, ptrdiff_t row, char** operands) const {
+    grid->row(run, operands);
+    for (int i = 0; i < grid->arrays; ++i) operands[i] += row * strides[i];
+  }
+  // `count` rows of a run from `first` on.
+  void walk(ptrdiff_t run, ptrdiff_t first, ptrdiff_t count) const {
+    char* operands[Grid::most_arrays];
+    place(run, first, operands);
+    loop->walk(*loop->kernel, operands, strides, count, n);
+  }
 };
 
-// Many rows: a chunk is some of them.
-struct RowsJob : Job {
-  ptrdiff_t rows_per_chunk;
+// Many rows: a chunk is some of a run, or some runs.
+struct RowsJob : Rows {
+  ptrdiff_t rows_per_chunk, runs_per_chunk, chunks_per_run;
 
+  RowsJob(const Rows& rows, int team) : Rows(rows) {
+    const ptrdiff_t each = rows_of_run(), line = 16;
+    // Whole cache lines of rows that lie side by side.
+    const ptrdiff_t wanted = (std::max<ptrdiff_t>(1, chunk_length / n) + line - 1) / line * line;
+    const ptrdiff_t together = std::min(wanted, (each * runs() + team - 1) / team);
+    rows_per_chunk = std::min(together, each);
+    runs_per_chunk = together / rows_per_chunk;
+    chunks_per_run = (each + rows_per_chunk - 1) / rows_per_chunk;
+  }
+  void run(int team) {
+    threads::run((runs() + runs_per_chunk - 1) / runs_per_chunk * chunks_per_run, team, run_chunk, this);
+  }
   static void run_chunk(void* argument, ptrdiff_t chunk) {
     const RowsJob& job = *static_cast<const RowsJob*>(argument);
-    const ptrdiff_t begin = chunk * job.rows_per_chunk;
-    char* moved[most_operands];
-    for (int i = 0; i < job.loop->operands(); ++i) moved[i] = job.operands[i] + begin * job.strides[i];
-    job.loop->walk(*job.loop->kernel, moved, job.strides, std::min(job.rows_per_chunk, job.rows - begin), job.n);
+    const ptrdiff_t first = chunk % job.chunks_per_run * job.rows_per_chunk;
+    const ptrdiff_t count = std::min(job.rows_per_chunk, job.rows_of_run() - first);
+    const ptrdiff_t run = chunk / job.chunks_per_run * job.runs_per_chunk, end = std::min(job.runs(), run + job.runs_per_chunk);
+    for (ptrdiff_t k = run; k < end; ++k) job.walk(k, first, count);
   }
 };
 
 // One long row: the chunks in which it is summed in any case.
-struct LongRowJob : Job {
-  RowStep step;
-  RowFacts<1> row;
+struct LongRowJob : Rows {
+  char* operands[Grid::most_arrays];
+  RowStep step = row_maximum;
+  RowFacts<1> facts;
   RowFacts<1> parts[most_row_chunks];
 
+  LongRowJob(const Rows& rows, ptrdiff_t run, ptrdiff_t row) : Rows(rows) { place(run, row, operands); }
   static void run_chunk(void* argument, ptrdiff_t chunk) {
     LongRowJob& job = *static_cast<LongRowJob*>(argument);
     const ptrdiff_t length = row_chunk_length(job.n), begin = chunk * length;
     job.parts[chunk] = job.loop->part(*job.loop->kernel, job.step, job.operands, job.strides, begin,
-                                      std::min(job.n, begin + length), job.row);
+                                      std::min(job.n, begin + length), job.facts);
   }
   void run(int team) {
     const RowsKernel& kernel = *loop->kernel;
     const ptrdiff_t length = row_chunk_length(n), chunks = (n + length - 1) / length;
-    clear(row);
+    clear(facts);
     for (int which = kernel.first(); which <= row_output; ++which) {
       step = static_cast<RowStep>(which);
       do {
         threads::run(chunks, team, run_chunk, this);
-        for (ptrdiff_t k = 0; k < chunks; ++k) merge(row, parts[k], step);
-      } while (step == row_sum && kernel.smaller_dy != 1 && start_again(row, kernel.smaller_dy));
+        for (ptrdiff_t k = 0; k < chunks; ++k) merge(facts, parts[k], step);
+      } while (step == row_sum && kernel.smaller_dy != 1 && start_again(facts, kernel.smaller_dy));
     }
   }
 };
 
-int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions, const npy_intp* strides) {
+// Rows of the output that lie on each other, not apart, are written in order.
+void run_rows(const Rows& rows, bool apart) {
   const FpScope scope;
+  const ptrdiff_t runs = rows.runs(), each = rows.rows_of_run(), n = rows.n;
+  const int team = apart ? threads::worthwhile(double(runs * each) * double(n) * rows.loop->kernel->cost) : 1;
+  if (team == 1) {
+    for (ptrdiff_t run = 0; run < runs; ++run) rows.walk(run, 0, each);
+  } else if (runs * each < 2 * team && n > row_chunk_length(n)) {
+    for (ptrdiff_t k = 0; k < runs * each; ++k) LongRowJob(rows, k / each, k % each).run(team);
+  } else {
+    RowsJob(rows, team).run(team);
+  }
+}
+
+int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions, const npy_intp* strides) {
   const ptrdiff_t rows = dimensions[0], n = dimensions[1];
   if (rows == 0 || n == 0) return 0;
-  const Job job{&loop, operands, strides, rows, n};
-  // Rows of the output that lie on each other are written in order.
   const int out = loop.operands() - 1;
   const ptrdiff_t outer = std::abs(strides[out]), inner = std::abs(strides[loop.operands() + out]);
   const bool apart = rows == 1 || (outer > 0 && inner > 0 && (outer >= n * inner || inner >= rows * outer));
-  const int team = apart ? threads::worthwhile(double(rows) * double(n) * loop.kernel->cost) : 1;
-  if (team == 1) {
-    loop.walk(*loop.kernel, operands, strides, rows, n);
-  } else if (rows < 2 * team && n > row_chunk_length(n)) {
-    for (ptrdiff_t k = 0; k < rows; ++k) {
-      char* moved[most_operands];
-      for (int i = 0; i < loop.operands(); ++i) moved[i] = operands[i] + k * strides[i];
-      LongRowJob row_job{{&loop, moved, strides, 1, n}, row_maximum, {}, {}};
-      row_job.run(team);
-    }
-  } else {
-    // Whole cache lines of rows that lie side by side.
-    const ptrdiff_t wanted = std::max<ptrdiff_t>(1, chunk_length / n), line = 16;
-    RowsJob rows_job{job, (wanted + line - 1) / line * line};
-    rows_job.rows_per_chunk = std::min(rows_job.rows_per_chunk, (rows + team - 1) / team);
-    threads::run((rows + rows_job.rows_per_chunk - 1) / rows_job.rows_per_chunk, team, RowsJob::run_chunk, &rows_job);
-  }
+  Grid grid;
+  grid.arrays = loop.operands();
+  grid.axes = 1;
+  grid.length[0] = rows;
+  std::copy_n(strides, grid.arrays, grid.stride[0]);
+  std::copy_n(operands, grid.arrays, grid.data);
+  run_rows(Rows(loop, grid, n, strides + grid.arrays), apart);
   return 0;
 }
 
 using Loops = NumberedLoops<Loop, 256, run_loop>;
 
-// ---- construction ----
+// ---- promotion ----
 
 struct Function {
   const Table* table;
@@ -118,6 +153,7 @@ struct Function {
   Direction direction;
   bool precise;
   int arrays;
+  const Loop* loops[type_count] = {};           // by the type of the data, once they were added
   const PyArray_DTypeMeta* bfloat16 = nullptr;  // for which a loop was added
 
   int inputs() const { return arrays; }
@@ -129,7 +165,7 @@ std::unordered_map<const PyObject*, Function>& row_functions() {
   return *all;
 }
 
-void add_loop(PyObject* ufunc, const Function& function, Type data, PyArray_DTypeMeta* dtype) {
+void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta* dtype) {
   const int type = static_cast<int>(data);
   const RowsKernel& kernel = find_kernel(
       function.table->rows, function.table->rows_count, function.precise, data, [&](const RowsKernel& each) {
@@ -142,6 +178,7 @@ void add_loop(PyObject* ufunc, const Function& function, Type data, PyArray_DTyp
   PyArrayMethod_Spec spec = {function.name,  function.arrays, 1,    NPY_NO_CASTING, NPY_METH_NO_FLOATINGPOINT_ERRORS,
                              dtypes, slots};
   check(PyUFunc_AddLoopFromSpec(ufunc, &spec));
+  function.loops[type] = &Loops::at(place);
 }
 
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
@@ -157,10 +194,105 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
   });
 }
 
-py::object make_function(const std::string& name, const std::string& doc, const Function& function) {
+// ---- calls without NumPy ----
+
+// An operand without one of its axes.
+struct Outer {
+  npy_intp lengths[Grid::most_axes], strides[Grid::most_axes];
+
+  Operand without(Operand operand, int axis) {
+    const auto remove = [&](const npy_intp* from, npy_intp* to) {
+      std::copy(from + axis + 1, from + operand.axes, std::copy_n(from, axis, to));
+    };
+    remove(operand.lengths, lengths), remove(operand.strides, strides);
+    operand.lengths = lengths, operand.strides = strides, --operand.axes;
+    return operand;
+  }
+};
+
+// The axis that the keyword, if there is one, names of `axes`; -1 where NumPy shall look at it.
+int core_axis(PyObject* keyword, int axes) {
+  if (keyword == nullptr) return axes - 1;
+  if (!PyLong_CheckExact(keyword)) return -1;
+  int overflow;
+  const long axis = PyLong_AsLongAndOverflow(keyword, &overflow);
+  if (overflow != 0 || axis < -axes || axis >= axes) return -1;
+  return static_cast<int>(axis < 0 ? axis + axes : axis);
+}
+
+// The result, or nothing where NumPy shall do it. A new array is laid out as the first.
+py::object call_directly(const Function& function, PyObject* const* args, PyObject* axis_keyword, PyObject* out) {
+  const Loop* const loop = loop_for(function, args);
+  if (loop == nullptr) return {};
+  auto* const first = reinterpret_cast<PyArrayObject*>(args[0]);
+  const PyArray_DTypeMeta* const dtype = NPY_DTYPE(PyArray_DESCR(first));
+  const int axes = PyArray_NDIM(first), axis = core_axis(axis_keyword, axes);
+  if (axes == 0 || axes > Grid::most_axes || axis < 0 || PyArray_SIZE(first) == 0) return {};
+  py::object result;
+  Operand operands[most_operands];
+  for (int i = 0; i < function.operands(); ++i) {
+    const bool fresh = i == function.arrays && out == nullptr;
+    if (fresh) result = checked(PyArray_NewLikeArray(first, NPY_KEEPORDER, nullptr, 0));
+    PyArrayObject* const array = plain_array(i < function.arrays ? args[i] : fresh ? result.ptr() : out, dtype);
+    if (array == nullptr || !PyArray_SAMESHAPE(array, first)) return {};
+    operands[i] = Operand(array);
+    if (i == function.arrays && !PyArray_ISWRITEABLE(array)) return {};
+  }
+  if (out != nullptr) {
+    Grid whole;
+    whole.place(operands, function.operands());
+    whole.merge();
+    if (!whole.distinct(function.arrays)) return {};
+    for (int i = 0; i < function.arrays; ++i)
+      if (!whole.same_or_apart(i, function.arrays)) return {};
+    result = py::reinterpret_borrow<py::object>(out);
+  }
+
+  Outer outer[most_operands];
+  ptrdiff_t element_strides[most_operands];
+  for (int i = 0; i < function.operands(); ++i) {
+    element_strides[i] = operands[i].strides[axis];
+    operands[i] = outer[i].without(operands[i], axis);
+  }
+  Grid grid;
+  grid.place(operands, function.operands());
+  grid.merge();
+  const WithoutGil released(double(PyArray_SIZE(first)) * loop->kernel->cost);
+  run_rows(Rows(*loop, grid, PyArray_DIM(first, axis), element_strides), true);
+  return result;
+}
+
+vectorcallfunc numpy_call = nullptr;  // of every ufunc
+
+PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
+  return translated<PyObject*>(nullptr, [&] {
+    const Function& function = row_functions().at(self);
+    const Py_ssize_t positional = PyVectorcall_NARGS(nargs);
+    Outputs outputs(function.inputs(), 1, args, positional);
+    PyObject* axis = nullptr;
+    for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k) {
+      PyObject* const keyword = PyTuple_GET_ITEM(keywords, k);
+      if (PyUnicode_CompareWithASCIIString(keyword, "axis") == 0)
+        axis = args[positional + k];
+      else
+        outputs.keyword(keyword, args[positional + k]);
+    }
+    if (outputs.alone && positional >= function.inputs())
+      if (py::object result = call_directly(function, args, axis, outputs.given[0])) return result.release().ptr();
+    return numpy_call(self, args, nargs, keywords);
+  });
+}
+
+// ---- construction ----
+
+py::object make_function(const std::string& name, const std::string& doc, const Function& described) {
+  Function function = described;
   const char* const signature = function.arrays == 1 ? "(n)->(n)" : "(n),(n)->(n)";
   py::object ufunc = checked(PyUFunc_FromFuncAndDataAndSignature(nullptr, nullptr, nullptr, 0, function.arrays, 1,
                                                                  PyUFunc_None, kept(name), kept(doc), 0, signature));
+  vectorcallfunc& call = reinterpret_cast<PyUFuncObject*>(ufunc.ptr())->vectorcall;
+  numpy_call = call;
+  call = call_ufunc;
   for (const Type type : {Type::float16, Type::float32, Type::float64})
     add_loop(ufunc.ptr(), function, type, dtype_of(type));
   row_functions().emplace(ufunc.inc_ref().ptr(), function);
@@ -176,7 +308,8 @@ py::dict make_row_functions(const std::string& level, bool precise, const py::di
     const RowsKernel& kernel = table.rows[k];
     const py::str name(std::string(kernel.name) + suffix(kernel.direction));
     if (!functions.contains(name))
-      functions[name] = make_function(name, py::str(docs[name]), {&table, kernel.name, kernel.direction, precise, kernel.arrays});
+      functions[name] = make_function(
+          name, py::str(docs[name]), {&table, kernel.name, kernel.direction, precise, kernel.arrays, {}, nullptr});
   }
   return functions;
 }

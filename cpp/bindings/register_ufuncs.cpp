@@ -16,7 +16,8 @@
 #include "../runtime/cache.hpp"
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
-#include "grid.hpp"
+#include "direct_call.hpp"
+#include "grid_parts.hpp"
 #include "numbered_loops.hpp"
 #include "promotion.hpp"
 #include "records.hpp"
@@ -27,7 +28,7 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-constexpr int most_outputs = 2, most_operands = 3 + most_parameters + most_outputs;
+constexpr int most_outputs = Outputs::most, most_operands = 3 + most_parameters + most_outputs;
 
 // ---- the loop NumPy calls ----
 
@@ -190,95 +191,6 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
 
 // ---- calls without NumPy ----
 
-// NumPy's way from a call to its loop takes longer than the loop for a small array, and it copies what it cannot walk as
-// one run of elements, such as the halves of a packed array, through buffers. A ufunc therefore first looks whether its
-// operands are plain arrays.
-
-struct GridJob {
-  const Loop* loop;
-  const Grid* grid;
-  ptrdiff_t rows, rows_per_chunk, columns_per_chunk, chunks_per_row;
-  bool past_cache;
-};
-
-void run_part_of_grid(void* argument, ptrdiff_t chunk) {
-  const GridJob& job = *static_cast<const GridJob*>(argument);
-  const Grid& grid = *job.grid;
-  const FpScope scope;
-  const ptrdiff_t column = chunk % job.chunks_per_row * job.columns_per_chunk;
-  const ptrdiff_t n = std::min(job.columns_per_chunk, grid.length[0] - column);
-  ptrdiff_t row = chunk / job.chunks_per_row * job.rows_per_chunk;
-  const ptrdiff_t end = std::min(job.rows, row + job.rows_per_chunk);
-  while (row < end) {
-    char* pointers[Grid::most_arrays];
-    const ptrdiff_t rows = std::min(grid.row(row, pointers), end - row);
-    for (int k = 0; k < grid.arrays; ++k) pointers[k] += column * grid.stride[0][k];
-    job.loop->run(pointers, grid.stride[0], n, grid.stride[1], rows, job.past_cache);
-    row += rows;
-  }
-}
-
-void run_grid(const Loop& loop, const Grid& grid) {
-  const ptrdiff_t n = grid.length[0], rows = grid.rows();
-  constexpr ptrdiff_t block = 64;  // rows that share cache lines of an array that lies across them
-  GridJob job{&loop, &grid, rows, std::max(chunk_length / n, grid.crossed() ? block : 1), 0, 0,
-              loop.past_cache(grid.stride[0], n * rows)};
-  job.columns_per_chunk = std::max<ptrdiff_t>(1, chunk_length / job.rows_per_chunk);
-  job.chunks_per_row = (n + job.columns_per_chunk - 1) / job.columns_per_chunk;
-  threads::run((rows + job.rows_per_chunk - 1) / job.rows_per_chunk * job.chunks_per_row,
-               threads::worthwhile(double(n) * double(rows) * loop.cost), run_part_of_grid, &job);
-}
-
-// A plain array of a dtype, native and aligned; nullptr for anything else.
-PyArrayObject* plain_array(PyObject* object, const PyArray_DTypeMeta* dtype) {
-  if (!PyArray_CheckExact(object)) return nullptr;
-  auto* const array = reinterpret_cast<PyArrayObject*>(object);
-  return NPY_DTYPE(PyArray_DESCR(array)) == dtype && PyArray_ISBEHAVED_RO(array) ? array : nullptr;
-}
-
-// The loop for arrays of one dtype, if it was met before.
-const Loop* loop_for(const Function& function, PyObject* const* arrays) {
-  const PyArray_DTypeMeta* dtype = nullptr;
-  for (int i = 0; i < function.arrays; ++i) {
-    if (!PyArray_CheckExact(arrays[i])) return nullptr;
-    const PyArray_DTypeMeta* const each = NPY_DTYPE(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(arrays[i])));
-    if (i > 0 && each != dtype) return nullptr;
-    dtype = each;
-  }
-  const std::optional<Type> type = dtype == function.bfloat16 ? Type::bfloat16 : type_of(dtype);
-  return type ? function.loops[static_cast<int>(*type)] : nullptr;
-}
-
-// What a call gives as outputs, nullptr where nothing.
-struct Outputs {
-  PyObject* given[most_outputs] = {};
-  bool alone = true;  // no other keyword, nothing wrong
-
-  // By position: the arguments after the inputs.
-  Outputs(const Function& function, PyObject* const* args, Py_ssize_t nargs) : count_(function.outputs) {
-    const Py_ssize_t positional = nargs - function.inputs();
-    by_position_ = positional > 0;
-    alone = positional == 0 || positional == count_;
-    for (Py_ssize_t k = 0; k < std::min<Py_ssize_t>(positional, count_); ++k) give(k, args[function.inputs() + k]);
-  }
-  void keyword(PyObject* name, PyObject* value) {
-    if (PyUnicode_CompareWithASCIIString(name, "out") != 0 || by_position_)
-      alone = false;
-    else if (PyTuple_CheckExact(value) && PyTuple_GET_SIZE(value) == count_)
-      for (Py_ssize_t k = 0; k < count_; ++k) give(k, PyTuple_GET_ITEM(value, k));
-    else if (count_ == 1)
-      give(0, value);
-    else
-      alone = false;
-  }
-
- private:
-  int count_;
-  bool by_position_;
-
-  void give(Py_ssize_t k, PyObject* array) { given[k] = array == Py_None ? nullptr : array; }
-};
-
 // The result, or nothing where NumPy shall do it.
 py::object call_directly(const Function& function, const Loop& loop, PyObject* const* arrays, const Operand* parameters,
                          PyObject* const* given) {
@@ -324,13 +236,17 @@ py::object call_directly(const Function& function, const Loop& loop, PyObject* c
       if (!grid.same_or_apart(i, k)) return {};
   }
 
-  NPY_BEGIN_THREADS_DEF;
-  NPY_BEGIN_THREADS_THRESHOLDED(elements);
-  if (grid.axes > 1)
-    run_grid(loop, grid);
-  else
-    run_loop(loop, grid.data, &elements, grid.stride[0]);
-  NPY_END_THREADS;
+  {
+    const WithoutGil released(double(elements) * loop.cost);
+    if (grid.axes > 1) {
+      const bool past_cache = loop.past_cache(grid.stride[0], elements);
+      run_grid(grid, loop.cost, [&](char* const* data, ptrdiff_t n, ptrdiff_t rows) {
+        loop.run(data, grid.stride[0], n, grid.stride[1], rows, past_cache);
+      });
+    } else {
+      run_loop(loop, grid.data, &elements, grid.stride[0]);
+    }
+  }
   if (function.outputs == 1) return std::move(results[0]);
   return py::make_tuple(std::move(results[0]), std::move(results[1]));
 }
@@ -351,7 +267,7 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
   return translated<PyObject*>(nullptr, [&] {
     const Function& function = elementwise_functions().at(self);
     const Py_ssize_t positional = PyVectorcall_NARGS(nargs);
-    Outputs outputs(function, args, positional);
+    Outputs outputs(function.inputs(), function.outputs, args, positional);
     for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k)
       outputs.keyword(PyTuple_GET_ITEM(keywords, k), args[positional + k]);
     check_outputs(self, outputs.given[0], outputs.given[1]);
@@ -522,7 +438,7 @@ py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize
   }
   PyObject* values[most_parameters] = {};
   for (int j = 0; j < function.parameters && function.arrays + j < nargs; ++j) values[j] = args[function.arrays + j];
-  Outputs outputs(function, args, std::max<Py_ssize_t>(nargs, function.inputs()));
+  Outputs outputs(function.inputs(), function.outputs, args, std::max<Py_ssize_t>(nargs, function.inputs()));
   for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k) {
     PyObject* const keyword = PyTuple_GET_ITEM(keywords, k);
     const int named = parameter_named(front, keyword);

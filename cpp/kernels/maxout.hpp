@@ -37,24 +37,37 @@ struct Maxout {
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i) which[i] = Index(int32_t(from[i]));
   }
-  NUMACT_LANE static bool interleaved(int pieces, ptrdiff_t stride, ptrdiff_t piece_stride) {
-    return (pieces == 2 || pieces == 4) && piece_stride == ptrdiff_t(sizeof(S)) && stride == pieces * piece_stride;
+  NUMACT_LANE static bool interleaved(int pieces, const Block& block, ptrdiff_t piece_stride) {
+    return (pieces == 2 || pieces == 4) && piece_stride == ptrdiff_t(sizeof(S)) && block.stride == pieces * piece_stride &&
+           block.rows == 1;
   }
 
-  static void forward(const MaxoutRow& row, ptrdiff_t n) {
-    const bool side_by_side = interleaved(row.pieces, row.x_stride, row.piece_stride);
+  // tile(row, element, rows, n) for tiles of as many rows as fit.
+  template <class Tile>
+  static void for_each_tile(const Block& all, const Tile& tile) {
+    const ptrdiff_t columns = all.n < tile_length ? all.n : tile_length, together = tile_length / columns;
+    for (ptrdiff_t r = 0; r < all.rows; r += together)
+      for (ptrdiff_t c = 0; c < all.n; c += columns)
+        tile(r, c, all.rows - r < together ? all.rows - r : together, all.n - c < columns ? all.n - c : columns);
+  }
+
+  static void forward(const MaxoutBlocks& all) {
+    const bool side_by_side = interleaved(all.pieces, all.x_block, all.piece_stride);
     T best[tile_length], buffer[most_interleaved * tile_length], apart[most_interleaved * tile_length];
     Index which[tile_length];
-    for (ptrdiff_t done = 0; done < n; done += tile_length) {
-      const ptrdiff_t m = n - done < tile_length ? n - done : tile_length, whole = padded<T>(m);
-      const char* x = row.x + done * row.x_stride;
-      T* const y = target<S>(row.y + done * row.y_stride, row.y_stride, best, m, whole);
+    uint8_t narrow[tile_length];
+    for_each_tile(all.y_block, [&](ptrdiff_t row, ptrdiff_t element, ptrdiff_t rows, ptrdiff_t n) {
+      const Block x_block = all.x_block.part(rows, n), y_block = all.y_block.part(rows, n);
+      const ptrdiff_t m = rows * n, whole = padded<T>(m);
+      const char* const x = all.x + all.x_block.offset(row, element);
+      char* const y_to = all.y + all.y_block.offset(row, element);
+      T* const y = target<S>(y_to, y_block, best, whole);
       if (side_by_side)
-        (row.pieces == 2 ? take_apart<2> : take_apart<4>)(
-            contiguous<S>(x, row.piece_stride, buffer, m * row.pieces, whole * row.pieces), apart, whole);
-      for (int piece = 0; piece < row.pieces; ++piece) {
+        (all.pieces == 2 ? take_apart<2> : take_apart<4>)(
+            contiguous<S>(x, all.piece_stride, buffer, m * all.pieces, whole * all.pieces), apart, whole);
+      for (int piece = 0; piece < all.pieces; ++piece) {
         const T* const values = side_by_side ? apart + piece * tile_length
-                                             : contiguous<S>(x + piece * row.piece_stride, row.x_stride, buffer, m, whole);
+                                             : contiguous<S>(x + piece * all.piece_stride, x_block, buffer, whole);
         if (piece == 0) {
           for (ptrdiff_t i = 0; i < whole; ++i) y[i] = values[i];
           for (ptrdiff_t i = 0; i < whole; ++i) which[i] = 0;
@@ -62,13 +75,10 @@ struct Maxout {
           take_larger(y, which, values, Index(piece), whole);
         }
       }
-      store<S>(y, row.y + done * row.y_stride, row.y_stride, m);
-      char* to = row.which + done * row.which_stride;
-      if (row.which_stride == 1)
-        narrow_which(which, reinterpret_cast<uint8_t*>(to), m);
-      else
-        for (ptrdiff_t i = 0; i < m; ++i) *reinterpret_cast<uint8_t*>(to + i * row.which_stride) = uint8_t(which[i]);
-    }
+      store<S>(static_cast<const T*>(y), y_to, y_block);
+      narrow_which(which, narrow, m);
+      scatter(narrow, all.which + all.which_block.offset(row, element), all.which_block.part(rows, n));
+    });
   }
 
   __attribute__((noinline)) static void keep_where(const T* dy, const Index* which, T* dx, Index piece, ptrdiff_t n) {
@@ -87,31 +97,32 @@ struct Maxout {
     }
   }
 
-  static void backward(const MaxoutBackwardRow& row, ptrdiff_t n) {
-    const bool side_by_side = interleaved(row.pieces, row.dx_stride, row.piece_stride);
+  static void backward(const MaxoutBackwardBlocks& all) {
+    const bool side_by_side = interleaved(all.pieces, all.dx_block, all.piece_stride);
     T dy_buffer[tile_length], buffer[most_interleaved * tile_length];
     Index which[tile_length];
-    for (ptrdiff_t done = 0; done < n; done += tile_length) {
-      const ptrdiff_t m = n - done < tile_length ? n - done : tile_length, whole = padded<T>(m);
-      const char* from = row.which + done * row.which_stride;
-      if (row.which_stride == 1)
-        widen_which(reinterpret_cast<const uint8_t*>(from), which, m);
-      else
-        for (ptrdiff_t i = 0; i < m; ++i) which[i] = Index(*reinterpret_cast<const uint8_t*>(from + i * row.which_stride));
-      for (ptrdiff_t i = m; i < whole; ++i) which[i] = 0;
-      const T* dy = contiguous<S>(row.dy + done * row.dy_stride, row.dy_stride, dy_buffer, m, whole);
-      char* const to = row.dx + done * row.dx_stride;
+    uint8_t narrow[tile_length] = {};
+    for_each_tile(all.dx_block, [&](ptrdiff_t row, ptrdiff_t element, ptrdiff_t rows, ptrdiff_t n) {
+      const Block dx_block = all.dx_block.part(rows, n);
+      const ptrdiff_t m = rows * n, whole = padded<T>(m);
+      gather(all.which + all.which_block.offset(row, element), all.which_block.part(rows, n), narrow);
+      widen_which(narrow, which, whole);
+      const T* const dy =
+          contiguous<S>(all.dy + all.dy_block.offset(row, element), all.dy_block.part(rows, n), dy_buffer, whole);
+      char* const to = all.dx + all.dx_block.offset(row, element);
       if (side_by_side) {
-        T* const dx = target<S>(to, row.piece_stride, buffer, m * row.pieces, whole * row.pieces);
-        (row.pieces == 2 ? interleaved_backward_loop<2> : interleaved_backward_loop<4>)(dy, which, dx, whole);
-        store<S>(dx, to, row.piece_stride, m * row.pieces);
-        continue;
+        T* const dx = target<S>(to, all.piece_stride, buffer, m * all.pieces, whole * all.pieces);
+        (all.pieces == 2 ? interleaved_backward_loop<2> : interleaved_backward_loop<4>)(dy, which, dx, whole);
+        store<S>(dx, to, all.piece_stride, m * all.pieces);
+        return;
       }
-      for (int piece = 0; piece < row.pieces; ++piece) {
-        keep_where(dy, which, buffer, Index(piece), whole);
-        store<S>(buffer, to + piece * row.piece_stride, row.dx_stride, m);
+      for (int piece = 0; piece < all.pieces; ++piece) {
+        char* const piece_to = to + piece * all.piece_stride;
+        T* const dx = target<S>(piece_to, dx_block, buffer, whole);
+        keep_where(dy, which, dx, Index(piece), whole);
+        store<S>(static_cast<const T*>(dx), piece_to, dx_block);
       }
-    }
+    });
   }
 };
 

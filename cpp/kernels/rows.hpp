@@ -480,6 +480,13 @@ struct RowsWalker {
     }
   }
 
+  // Whether the output is room for the exponentials until its turn comes: it is contiguous, and no input that is still needed.
+  static bool output_keeps(const RowsKernel& kernel, const Strided& at) {
+    const int out = kernel.arrays;
+    const bool apart = kernel.arrays == 1 || (at.data[out] != at.data[0] && at.data[out] != at.data[1]);
+    return same<S, T> && kernel.exponential_size == size && at.inner[out] == size && apart;
+  }
+
   // One step over elements [begin, end) of one or row_lanes rows of which `facts` is known; what came of it. The tile
   // holds them and their exponentials.
   template <int together>
@@ -509,14 +516,15 @@ struct RowsWalker {
       }
       piece.dy = in[0];
       piece.x = in[kernel.arrays - 1];
-      piece.e = tile.buffer(kernel, kernel.arrays);
+      char* const to = at.data[out] + begin * at.inner[out];
+      const bool kept = together == 1 && m % row_lanes == 0 && output_keeps(kernel, at);
+      piece.e = kept ? static_cast<void*>(to) : tile.buffer(kernel, kernel.arrays);
       if (which == row_maximum) {
         kernel.maximum(piece, largest);
         continue;
       }
-      if (which == row_sum || kernel.exponential_size > 0) call_sum(kernel, piece, facts, lanes);
+      if (which == row_sum || (kernel.exponential_size > 0 && !kept)) call_sum(kernel, piece, facts, lanes);
       if (which == row_sum) continue;
-      char* const to = at.data[out] + begin * at.inner[out];
       const bool direct = same<S, T> && (together == 1 ? at.inner[out] == size && m % row_lanes == 0
                                                        : direct_together(at, out));
       T* const result = direct ? reinterpret_cast<T*>(to) : tile.buffer(kernel, kernel.arrays - 1);

@@ -5,6 +5,7 @@
 #endif
 
 #include "../lanes/half.hpp"
+#include "../levels/table.hpp"
 
 namespace numact {
 namespace {
@@ -17,15 +18,6 @@ constexpr ptrdiff_t padded(ptrdiff_t n) {
   constexpr ptrdiff_t line = 64 / ptrdiff_t(sizeof(T));
   return (n + line - 1) / line * line;
 }
-
-// How `rows` rows of n elements lie in memory.
-struct Block {
-  ptrdiff_t stride, n, row_stride = 0, rows = 1;
-
-  ptrdiff_t size() const { return n * rows; }
-  // Whether they follow one another as one row would.
-  bool is_run() const { return rows == 1 || row_stride == n * stride; }
-};
 
 template <int step, class T>
 NUMACT_LANE void copy_steps(const T* from, T* to, ptrdiff_t n) {

@@ -108,25 +108,41 @@ using RowsWalk = void (*)(const RowsKernel&, char* const* operands, const ptrdif
 using RowsPart = RowFacts<1> (*)(const RowsKernel&, RowStep, char* const* operands, const ptrdiff_t* strides, ptrdiff_t begin,
                                  ptrdiff_t end, const RowFacts<1>& row);
 
+// How `rows` rows of n elements lie in memory.
+struct Block {
+  ptrdiff_t stride, n, row_stride = 0, rows = 1;
+
+  ptrdiff_t size() const { return n * rows; }
+  // Whether they follow one another as one row would.
+  bool is_run() const { return rows == 1 || row_stride == n * stride; }
+  ptrdiff_t offset(ptrdiff_t row, ptrdiff_t element) const { return row * row_stride + element * stride; }
+  // Some of its rows and elements.
+  Block part(ptrdiff_t part_rows, ptrdiff_t part_n) const {
+    return {stride, part_n, part_rows == 1 ? 0 : row_stride, part_rows};
+  }
+};
+
 // y = max over `pieces` inputs `piece_stride` apart, `which` the first that attains it.
-struct MaxoutRow {
+struct MaxoutBlocks {
   const char* x;
-  ptrdiff_t x_stride, piece_stride;
+  Block x_block;
+  ptrdiff_t piece_stride;
   int pieces;
   char* y;
-  ptrdiff_t y_stride;
+  Block y_block;
   char* which;
-  ptrdiff_t which_stride;
+  Block which_block;
 };
 // dx at each piece is dy where `which` names the piece, else 0.
-struct MaxoutBackwardRow {
+struct MaxoutBackwardBlocks {
   const char* dy;
-  ptrdiff_t dy_stride;
+  Block dy_block;
   const char* which;
-  ptrdiff_t which_stride;
+  Block which_block;
   int pieces;
   char* dx;
-  ptrdiff_t dx_stride, piece_stride;
+  Block dx_block;
+  ptrdiff_t piece_stride;
 };
 
 struct Table {
@@ -142,8 +158,8 @@ struct Table {
   ParameterGradientWalk parameter_gradient_walk[type_count];
   RowsWalk rows_walk[type_count];
   RowsPart rows_part[type_count];
-  void (*maxout[type_count])(const MaxoutRow&, ptrdiff_t n);
-  void (*maxout_backward[type_count])(const MaxoutBackwardRow&, ptrdiff_t n);
+  void (*maxout[type_count])(const MaxoutBlocks&);
+  void (*maxout_backward[type_count])(const MaxoutBackwardBlocks&);
   SgdRow<float> sgd32;
   SgdRow<double> sgd64;
   SgdHalfRow sgd_float16;

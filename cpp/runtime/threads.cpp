@@ -53,13 +53,40 @@ constexpr double worth_sharing = 100e3, worth_sharing_awake = 20e3;  // ns of wo
 constexpr double least_share = 50e3, least_share_awake = 10e3;       // ns for each thread
 constexpr double openmp_stays_awake = 5e3;                           // ns that its idle threads spin, see _runtime.py
 
-double now() { return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-std::atomic<double> team_left{-1e18};  // when it was last done
+constexpr double worth_waking = 200e3;                               // ns of work in calls close after one another
 
-bool team_is_awake() {
-  const double window = current == Backend::pool ? Pool::stays_awake : openmp_stays_awake;
-  return now() - team_left.load(std::memory_order_relaxed) < window;
+double now() { return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// When a team was last done: the pool's, or OpenMP's, which keeps one for each thread that calls.
+constexpr double never = -1e18;
+std::atomic<double> pool_left{never};
+thread_local double openmp_left = never;
+
+double stays_awake() { return current == Backend::pool ? Pool::stays_awake : openmp_stays_awake; }
+
+bool team_is_awake(double time) {
+  return time - (current == Backend::pool ? pool_left.load(std::memory_order_relaxed) : openmp_left) < stays_awake();
 }
+
+void team_is_done() {
+  if (current == Backend::pool)
+    pool_left.store(now(), std::memory_order_relaxed);
+  else
+    openmp_left = now();
+}
+
+// Calls of this thread that a team would have shared had it been awake, and that would have kept it so. Together they may be
+// worth waking it.
+struct Missed {
+  double work = 0, until = never;
+
+  bool worth_waking_with(double more, double time) {
+    work = (time < until ? work : 0) + more;
+    until = time + 2 * more + stays_awake();  // `more` is a rough guess
+    return work >= worth_waking;
+  }
+};
+thread_local Missed missed;
 
 std::atomic<bool> team_busy{false};
 
@@ -72,7 +99,7 @@ Pool* const pool = new (pool_storage) Pool;
 void after_fork_in_child() {
   new (pool_storage) Pool;
   team_busy = false;
-  team_left = -1e18;
+  pool_left = never;
   if (current == Backend::openmp) {
     child_without_team = true;
     current = Backend::pool;
@@ -149,7 +176,7 @@ void run(std::ptrdiff_t chunks, int threads, Task task, void* argument) {
     run_openmp(chunks, threads, task, argument);
   else
     pool->run(chunks, threads, task, argument);
-  team_left.store(now(), std::memory_order_relaxed);
+  team_is_done();
   team_busy.store(false, std::memory_order_release);
 }
 
@@ -164,7 +191,8 @@ int available() {
 
 int worthwhile(double nanoseconds_of_work) {
   if (nanoseconds_of_work < worth_sharing_awake) return 1;
-  const bool awake = team_is_awake();
+  const double time = now();
+  const bool awake = team_is_awake(time) || missed.worth_waking_with(nanoseconds_of_work, time);
   if (!awake && nanoseconds_of_work < worth_sharing) return 1;
   const double threads = nanoseconds_of_work / (awake ? least_share_awake : least_share);
   return static_cast<int>(std::min<double>(threads, available()));

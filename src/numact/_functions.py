@@ -78,6 +78,10 @@ class _Output:
 
     def __init__(self, name: str, out: Any, shape: tuple[int, ...], dtype: Any, inputs: Sequence[Array] = ()) -> None:
         self.given = out
+        if type(out) is np.ndarray and out.shape == shape and out.dtype == dtype and out.flags.behaved:
+            direct = out.dtype.isnative and not any(np.may_share_memory(out, each) for each in inputs)
+            self.array: Array = out if direct else np.empty(shape, dtype)
+            return
         if out is not None:
             if not isinstance(out, np.ndarray):
                 raise TypeError(f"{name}: out must be an array, not {type(out).__name__}")
@@ -87,14 +91,7 @@ class _Output:
                 raise ValueError(f"{name}: out is read-only")
             if not np.can_cast(dtype, out.dtype, "same_kind"):
                 raise TypeError(f"{name}: cannot cast the result from {np.dtype(dtype)} to out's {out.dtype}")
-        direct = (
-            out is not None
-            and out.dtype == dtype
-            and out.dtype.isnative
-            and out.flags.aligned
-            and not any(np.may_share_memory(out, each) for each in inputs)
-        )
-        self.array: Array = out if direct else np.empty(shape, dtype)
+        self.array = np.empty(shape, dtype)
 
     def result(self) -> Any:
         if self.given is None:
@@ -128,16 +125,12 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
                 raise ValueError(
                     f"{function}: dy of shape {dy_array.shape} does not broadcast with x of shape {x_array.shape}"
                 ) from None
-        if value.shape != shape[len(shape) - value.ndim :]:
-            try:
-                fits = np.broadcast_shapes(shape, value.shape) == shape
-            except ValueError:
-                fits = False
-            if not fits:
-                raise ValueError(
-                    f"{function}: {parameter_name} of shape {value.shape} does not broadcast to the data's shape "
-                    f"{shape}"
-                )
+        own = value.shape
+        pairs = zip(reversed(own), reversed(shape), strict=False)
+        if len(own) > len(shape) or any(k not in (1, n) for k, n in pairs):
+            raise ValueError(
+                f"{function}: {parameter_name} of shape {own} does not broadcast to the data's shape {shape}"
+            )
         value = _cast(value, np.float64 if dtype == np.float64 or (precise and dtype == np.float32) else np.float32)
         for_dx, for_parameter = _pair(function, out)
         dx = _Output(function, for_dx, shape, dtype)
