@@ -61,10 +61,10 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(GeluTanh, "gelu_tanh", FusedSingle, FusedSingle, Double, Double, 0.8, 0, {})                                              \
   X(QuickGelu, "quick_gelu", Single, FusedSingle, Double, Double, 0.5, 0, {})                                                 \
   X(Silu, "silu", Single, FusedSingle, Double, Double, 0.4, 0, {})                                                     \
-  X(Swish, "swish", Single, Wide, Double, Double, 1.0, 1, {{"beta", 1.0, Domain::any, Domain::any}})                   \
+  X(Swish, "swish", Single, Wide, Double, Double, 0.7, 1, {{"beta", 1.0, Domain::any, Domain::any}})                   \
   X(HardSwish, "hard_swish", Single, Single, Wide, Wide, 0.12, 0, {})                                                  \
   X(Mish, "mish", Single, Wide, Double, Double, 1.1, 0, {})                                                            \
-  X(Dish, "dish", Single, FusedSingle, Double, Double, 0.8, 0, {})
+  X(Dish, "dish", Single, FusedSingle, Double, Double, 0.7, 0, {})
 
 // X(type, name, float32 forward, float32 backward, float64 forward, float64 backward, cost): act(gate) * value, the backward
 // with two outputs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -238,30 +239,43 @@ def rrelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
         for_y, for_slope = _pair("rrelu", out)
         generator = np.random.default_rng(rng) if training or rng is not None else None
         y = _Output("rrelu", for_y, array.shape, dtype)
-        slope = _Output("rrelu", for_slope, array.shape if training else (), dtype, (array, y.array))
-        if generator is not None and training:
-            with np.errstate(all="ignore"):
-                _draw(generator, _cast(np.asarray(lower), dtype), _cast(np.asarray(upper), dtype), slope.array)
-        else:
-            slope.array[...] = _cast(np.asarray(0.5 * float(lower) + 0.5 * float(upper)), dtype)
-        leaky_relu(array, slope.array if training else float(slope.array), out=y.array)
+        if generator is None or not training:
+            mean = _mean_slope(float(lower), float(upper), dtype)
+            if for_slope is not None:
+                given = _Output("rrelu", for_slope, (), dtype, (array, y.array))
+                given.array[...] = mean
+                mean = given.result()
+            leaky_relu(array, float(mean), out=y.array)
+            return y.result(), mean
+        slope = _Output("rrelu", for_slope, array.shape, dtype, (array, y.array))
+        with np.errstate(all="ignore"):
+            _draw(generator, _cast(np.asarray(lower), dtype), _cast(np.asarray(upper), dtype), slope.array)
+        leaky_relu(array, slope.array, out=y.array)
         return y.result(), slope.result()
 
     def rrelu_backward(dy: ArrayLike, x: ArrayLike, /, slope: ArrayLike, *, out: Any = None) -> Any:
         (gradient, array), dtype = _as_data("rrelu_backward", dy, x)
         value = _real("rrelu_backward", "slope", slope)
-        try:
-            shape = np.broadcast_shapes(gradient.shape, array.shape, value.shape)
-        except ValueError:
-            raise ValueError(
-                f"rrelu_backward: dy of shape {gradient.shape}, x of shape {array.shape} and slope of shape "
-                f"{value.shape} do not broadcast"
-            ) from None
+        shape = gradient.shape
+        if array.shape != shape or value.shape not in ((), shape):
+            try:
+                shape = np.broadcast_shapes(shape, array.shape, value.shape)
+            except ValueError:
+                raise ValueError(
+                    f"rrelu_backward: dy of shape {shape}, x of shape {array.shape} and slope of shape "
+                    f"{value.shape} do not broadcast"
+                ) from None
         dx = _Output("rrelu_backward", out, shape, dtype)
         leaky_relu_backward(gradient, array, value if value.ndim else float(value), out=dx.array)
         return dx.result()
 
     return {"rrelu": rrelu, "rrelu_backward": rrelu_backward}
+
+
+@functools.lru_cache(maxsize=64)
+def _mean_slope(lower: float, upper: float, dtype: np.dtype[Any]) -> Any:
+    """The slope of evaluation, a scalar of the dtype."""
+    return _cast(np.asarray(0.5 * lower + 0.5 * upper), dtype)[()]
 
 
 def _check_range(lower: Any, upper: Any, dtype: np.dtype[Any]) -> None:
