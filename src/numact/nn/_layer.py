@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 
+_CACHE_LINE = 64  # bytes
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Parameter:
@@ -64,9 +66,10 @@ class Buffer:
         array = self._array
         if array.shape != shape or array.dtype != dtype:
             size = math.prod(shape) * dtype.itemsize
-            if self._memory.size < size:
-                self._memory = np.empty(size, np.uint8)
-            self._array = array = self._memory[:size].view(dtype).reshape(shape)
+            if self._memory.size < size + _CACHE_LINE:
+                self._memory = np.empty(size + _CACHE_LINE, np.uint8)
+            start = -self._memory.ctypes.data % _CACHE_LINE  # no vector lies across two lines
+            self._array = array = self._memory[start : start + size].view(dtype).reshape(shape)
         return array
 
     def holds(self, array: Array) -> bool:
