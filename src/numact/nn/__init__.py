@@ -21,7 +21,7 @@ update the parameters.
 True
 """
 
-from numact.nn._activations import Activate, Gated, PReLU, Swish
+from numact.nn._activations import Activate, Gated, PReLU, RReLU, Swish
 from numact.nn._batches import batches
 from numact.nn._dense import Dense, Maxout
 from numact.nn._layer import Layer, Parameter
@@ -39,6 +39,7 @@ __all__ = [
     "Maxout",
     "PReLU",
     "Parameter",
+    "RReLU",
     "Sequential",
     "Swish",
     "batches",
