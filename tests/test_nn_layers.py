@@ -351,6 +351,11 @@ def test_rrelu():
     np.testing.assert_allclose(dx[1:], 3 * slope, rtol=1e-15)
     again = nn.Sequential(nn.RReLU(0.1, 0.5), rng=np.random.default_rng(0))
     np.testing.assert_array_equal(again.forward(x, training=True), y)
+    seeded = nn.RReLU(0.1, 0.5, rng=np.random.default_rng(0))
+    model = nn.Sequential(seeded, nn.Dense(500, 3, dtype=np.float64))
+    model.forward(x, training=True)  # the gradient goes through in place
+    dx = model.backward(np.ones((400, 3)))
+    np.testing.assert_allclose(dx, np.where(x > 0, 1, -y) * model[1].weight.value.sum(axis=1), rtol=1e-12)
     assert repr(layer) == "RReLU(0.1, 0.5)"
     with pytest.raises(ValueError, match="lower <= upper"):
         nn.RReLU(0.5, 0.1)
