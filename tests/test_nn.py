@@ -18,7 +18,7 @@ NETWORKS = networks()
 def test_every_activation_has_a_layer():
     """Each name of the catalogue works in Activate, or is refused with the layer that there is instead, if any."""
     for name, record in na.activations.items():
-        instead = {"prelu": "nn.PReLU", "maxout": "nn.Maxout", "rrelu": "call numact.rrelu"}.get(name)
+        instead = {"prelu": "nn.PReLU", "maxout": "nn.Maxout", "rrelu": "nn.RReLU"}.get(name)
         if record.kind == "gated":
             instead = rf"nn.Gated\('{name}'\)"
         if instead is None:

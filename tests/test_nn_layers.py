@@ -36,6 +36,7 @@ def layers_of_every_kind(columns):
     yield [nn.Dense(columns, columns, bias=False), nn.Activate("relu")]
     yield [nn.Dense(columns, columns), nn.PReLU(columns)]
     yield [nn.Dense(columns, columns), nn.Swish()]
+    yield [nn.Dense(columns, columns), nn.RReLU()]
     yield [nn.Maxout(columns, columns)]
     yield [nn.Dense(columns, columns), nn.Gated("geglu"), nn.Dense(half, columns)]
     yield [nn.Dense(columns, columns), nn.BatchNorm(columns), nn.Activate("silu"), nn.Dropout(0.5)]
@@ -329,6 +330,35 @@ def test_dropout_draws_from_the_generator_of_the_sequential():
     own.bit_generator.state, model.generators["1.rng"].bit_generator.state = kept
     np.testing.assert_array_equal(model.forward(x, training=True), first)
     assert nn.Dropout(0.5).forward(x, training=True).shape == x.shape  # alone it seeds itself
+
+
+# --- RReLU ---
+
+
+def test_rrelu():
+    layer = nn.RReLU(0.1, 0.5, rng=np.random.default_rng(0))
+    x, dy = -np.ones((400, 500)), np.full((400, 500), 3.0)
+    x[0] = 2
+    np.testing.assert_allclose(layer.forward(x), np.where(x > 0, x, 0.3 * x), rtol=1e-15)
+    y = layer.forward(x, training=True).copy()
+    np.testing.assert_array_equal(y[0], 2)
+    slope = -y[1:]
+    assert slope.min() >= 0.1
+    assert slope.max() < 0.5
+    assert abs(slope.mean() - 0.3) < 4 * 0.4 / np.sqrt(12 * slope.size)
+    dx = layer.backward(dy)
+    np.testing.assert_array_equal(dx[0], 3)
+    np.testing.assert_allclose(dx[1:], 3 * slope, rtol=1e-15)
+    again = nn.Sequential(nn.RReLU(0.1, 0.5), rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(again.forward(x, training=True), y)
+    seeded = nn.RReLU(0.1, 0.5, rng=np.random.default_rng(0))
+    model = nn.Sequential(seeded, nn.Dense(500, 3, dtype=np.float64))
+    model.forward(x, training=True)  # the gradient goes through in place
+    dx = model.backward(np.ones((400, 3)))
+    np.testing.assert_allclose(dx, np.where(x > 0, 1, -y) * model[1].weight.value.sum(axis=1), rtol=1e-12)
+    assert repr(layer) == "RReLU(0.1, 0.5)"
+    with pytest.raises(ValueError, match="lower <= upper"):
+        nn.RReLU(0.5, 0.1)
 
 
 # --- freezing, exchange, state ---

@@ -21,7 +21,7 @@ update the parameters.
 True
 """
 
-from numact.nn._activations import Activate, Gated, PReLU, Swish
+from numact.nn._activations import Activate, Gated, PReLU, RReLU, Swish
 from numact.nn._callbacks import Callback, History, Run
 from numact.nn._data import Standardize, Whiten, batches, split
 from numact.nn._dense import Dense, Maxout
@@ -49,6 +49,7 @@ __all__ = [
     "Maxout",
     "PReLU",
     "Parameter",
+    "RReLU",
     "Run",
     "Sequential",
     "Standardize",

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 import numact as na
 from numact.nn._checks import float_dtype, known, positive_int
-from numact.nn._layer import Array, Buffer, OwnMemoryLayer, Parameter, floating, parameter, result_array
+from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, floating, parameter, result_array
 
 _GATED = [name for name, record in na.activations.items() if record.kind == "gated"]
 
@@ -17,6 +17,7 @@ _GATED = [name for name, record in na.activations.items() if record.kind == "gat
 _OWN_LAYER = {
     "prelu": "nn.PReLU(units)",
     "maxout": "nn.Maxout(inputs, units, pieces)",
+    "rrelu": "nn.RReLU()",
     **{name: f"nn.Gated({name!r})" for name in _GATED},
 }
 
@@ -49,8 +50,6 @@ class Activate(OwnMemoryLayer):
         if name in _OWN_LAYER:
             raise ValueError(f"{name} is no function of its input alone: use the layer {_OWN_LAYER[name]}")
         self._record = record = na.activations[name]
-        if record.kind == "random":
-            raise ValueError(f"{name} is no function of its input alone, and has no layer; call numact.{name}")
         expected = [p.name for p in record.parameters]
         for given in parameters:
             if given not in expected:
@@ -171,6 +170,55 @@ class Gated(OwnMemoryLayer):
             return None, False
         dx = self._gradients.take(x.shape, np.result_type(dy, x), dy)
         self._record.backward(dy, x[..., :half], x[..., half:], out=(dx[..., :half], dx[..., half:]))
+        return dx, True
+
+
+class RReLU(DrawingLayer):
+    """Rectifier whose slope for negative inputs is drawn anew for each element in training, and else their mean.
+
+    Parameters
+    ----------
+    lower, upper : float, optional
+        Slopes are uniform in [lower, upper).
+    rng : numpy.random.Generator, optional
+        Source of the slopes, by default that of the Sequential.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> nn.RReLU(0.25, 0.75).forward([-4.0, 2.0])
+    array([-2.,  2.])
+    """
+
+    activation = "rrelu"
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, rng: np.random.Generator | None = None) -> None:
+        super().__init__(rng)
+        na.rrelu([0.0], lower, upper)  # refuses values outside their domain now, not in training
+        self._range = (lower, upper)
+        self._y, self._slope = Buffer(), Buffer()
+
+    def __repr__(self) -> str:
+        return f"RReLU({self._range[0]:g}, {self._range[1]:g})"
+
+    def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
+        x = floating(self, x)
+        y = result_array(self._y, x.shape, x.dtype, training)
+        if training:
+            slope = self._slope.take(x.shape, x.dtype)
+            na.rrelu(x, *self._range, training=True, rng=self.generators["rng"], out=(y, slope))
+            self._kept = (x, slope)
+        else:
+            na.rrelu(x, *self._range, out=(y, None))
+        return y, True
+
+    def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
+        x, slope = self._saved()
+        self._check_gradient(dy, x.shape)
+        if not needed:
+            return None, False
+        dx = dy if spare and dy.dtype == x.dtype else self._gradients.take(x.shape, np.result_type(dy, x), dy)
+        na.rrelu_backward(dy, x, slope, out=dx)
         return dx, True
 
 

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from numact.nn._checks import generator
+
 Array = NDArray[Any]
+
+_CACHE_LINE = 64  # bytes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,9 +68,10 @@ class Buffer:
         array = self._array
         if array.shape != shape or array.dtype != dtype:
             size = math.prod(shape) * dtype.itemsize
-            if self._memory.size < size:
-                self._memory = np.empty(size, np.uint8)
-            self._array = array = self._memory[:size].view(dtype).reshape(shape)
+            if self._memory.size < size + _CACHE_LINE:
+                self._memory = np.empty(size + _CACHE_LINE, np.uint8)
+            start = -self._memory.ctypes.data % _CACHE_LINE  # no vector lies across two lines
+            self._array = array = self._memory[start : start + size].view(dtype).reshape(shape)
         return array
 
     def holds(self, array: Array) -> bool:
@@ -220,6 +225,24 @@ class OwnMemoryLayer(Layer):
             raise ValueError(f"backward of {self!r} takes dy of the output's shape {shape}, got {dy.shape}")
         if dy.dtype.kind != "f":
             raise TypeError(f"backward of {self!r} takes dy of floating-point numbers, got dtype {dy.dtype}")
+
+
+class DrawingLayer(OwnMemoryLayer):
+    """Base of the layers that draw random numbers in training."""
+
+    def __init__(self, rng: np.random.Generator | None) -> None:
+        super().__init__()
+        self._rng = None if rng is None else generator(rng)
+
+    @property
+    def generators(self) -> dict[str, np.random.Generator]:
+        if self._rng is None:
+            self._rng = generator(None)
+        return {"rng": self._rng}
+
+    def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
+        if self._rng is None:
+            self._rng = rng
 
 
 def floating(layer: Layer, x: Array) -> Array:

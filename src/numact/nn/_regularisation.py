@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from numact.nn._checks import float_dtype, generator, positive_int
-from numact.nn._layer import Array, Buffer, OwnMemoryLayer, Parameter, floating, parameter, result_array
+from numact.nn._checks import float_dtype, positive_int
+from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, floating, parameter, result_array
 
 
 def _real_in(name: str, value: Any, low: float, high: float, closed: bool) -> float:
@@ -162,7 +162,7 @@ class BatchNorm(OwnMemoryLayer):
         return dx.reshape(dy.shape), True
 
 
-class Dropout(OwnMemoryLayer):
+class Dropout(DrawingLayer):
     """Dropout: in training each element is 0 with probability `rate`, and the others are divided by 1 - rate.
 
     Without training it is the identity.
@@ -193,23 +193,12 @@ class Dropout(OwnMemoryLayer):
     _transparent = True
 
     def __init__(self, rate: float, *, rng: np.random.Generator | None = None) -> None:
-        super().__init__()
+        super().__init__(rng)
         self._rate = _real_in("rate", rate, 0, 1, closed=False)
-        self._rng = None if rng is None else generator(rng)
         self._mask, self._y = Buffer(), Buffer()
 
     def __repr__(self) -> str:
         return f"Dropout({self._rate:g})"
-
-    @property
-    def generators(self) -> dict[str, np.random.Generator]:
-        if self._rng is None:
-            self._rng = generator(None)
-        return {"rng": self._rng}
-
-    def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
-        if self._rng is None:
-            self._rng = rng
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
         x = floating(self, x)
