@@ -67,7 +67,7 @@ def check(x, axis=None, *, deviation=1e-13, **options):
         if name == "mean":
             np.testing.assert_allclose(one, other.astype(float), rtol=1e-14, atol=float(scale) * 1e-15, err_msg=name)
         elif name == "std":
-            np.testing.assert_allclose(one, other.astype(float), rtol=deviation, atol=float(scale) * 1e-16, err_msg=name)
+            np.testing.assert_allclose(one, other.astype(float), deviation, float(scale) * 1e-16, err_msg=name)
         else:
             np.testing.assert_array_equal(one, np.asarray(other, float), err_msg=name)
     return got
