@@ -260,6 +260,8 @@ class SGD:
 
     Attributes
     ----------
+    params : tuple of ndarray
+        The parameters.
     lr : float or tuple of float
         The learning rate, as one number or one for each array.
     last_norm : float or None
@@ -351,6 +353,10 @@ class SGD:
         """
         applied: bool = self._native.step(grads)
         return applied
+
+    @property
+    def params(self) -> tuple[_Array, ...]:
+        return self._params
 
     @property
     def lr(self) -> float | tuple[float, ...]:

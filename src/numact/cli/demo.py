@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,27 +21,22 @@ from .plot import BLUE, ORANGE, draw
 Array = NDArray[Any]
 
 
-def _activated(name: str) -> Callable[[int, int], list[nn.Layer]]:
-    return lambda inputs, units: [nn.Dense(inputs, units), nn.Activate(name)]
+# The nine activations of the lecture, in its order.
+_ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "maxout", "swish")
 
 
-# The nine activations of the lecture, in its order, and their layers in a network.
-_ACTIVATIONS: dict[str, Callable[[int, int], list[nn.Layer]]] = {
-    **{name: _activated(name) for name in ("sigmoid", "tanh", "relu", "leaky_relu")},
-    "prelu": lambda inputs, units: [nn.Dense(inputs, units), nn.PReLU(units)],
-    **{name: _activated(name) for name in ("elu", "selu")},
-    "maxout": lambda inputs, units: [nn.Maxout(inputs, units, pieces=2)],
-    "swish": lambda inputs, units: [nn.Dense(inputs, units), nn.Swish(units)],
-}
+class _Lines(nn.Callback):
+    """A line for each epoch."""
 
+    def on_epoch_end(self, run: nn.Run) -> None:
+        from tqdm import tqdm
 
-@dataclass
-class _History:
-    """What each epoch gave."""
-
-    loss: list[float]
-    train_accuracy: list[float]
-    test_accuracy: list[float]
+        history = run.history
+        # Not print: it would break the progress bar.
+        tqdm.write(
+            f"epoch {run.epoch:{len(str(run.epochs))}}/{run.epochs}  loss {history.loss[-1]:.4f}  "
+            f"training accuracy {history.metric[-1]:7.2%}  test accuracy {history.validation_metric[-1]:7.2%}"
+        )
 
 
 def _digits(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
@@ -51,70 +44,44 @@ def _digits(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    test = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        test[members[: round(0.2 * len(members))]] = True
+    (images, labels), (test_images, test_labels) = nn.split(images, labels, fraction=0.2, stratify=labels, rng=rng)
     # One scale for all pixels: each for itself would blow up the noise of those that are nearly always blank.
-    images = ((images - images[~test].mean(axis=0)) / images[~test].std()).astype(np.float32)
-    return images[~test], labels[~test], images[test], labels[test]
+    scaling = nn.Standardize(per_feature=False).fit(images)
+    return scaling.transform(images), labels, scaling.transform(test_images), test_labels
 
 
-def _network(activation: str, widths: Sequence[int], rng: np.random.Generator) -> nn.Sequential:
-    """A classifier of the 64 pixels into 10 digits."""
-    layers: list[nn.Layer] = []
-    inputs = 64
-    for units in widths:
-        layers += _ACTIVATIONS[activation](inputs, units)
-        inputs = units
-    return nn.Sequential(*layers, nn.Dense(inputs, 10), rng=rng)
-
-
-@np.errstate(over="ignore", invalid="ignore")  # a training that diverges is told by its loss
-def _train(args: argparse.Namespace) -> _History:
-    from tqdm import tqdm
-
+def _train(args: argparse.Namespace) -> nn.History:
     rng = np.random.default_rng(args.seed)
-    images, targets, test_images, test_targets = _digits(rng)
-    model = _network(args.activation, args.layers, rng)
-    optimizer = na.SGD([p.value for p in model.parameters], lr=args.lr, momentum=args.momentum)
+    images, labels, test_images, test_labels = _digits(rng)
+    model = nn.mlp([64, *args.layers, 10], args.activation, rng=rng)
     print(f"digits: {len(images)} training and {len(test_images)} test images of 64 pixels, 10 classes")
     print(
         f"network: 64-{'-'.join(map(str, args.layers))}-10, {args.activation}, "
         f"{sum(p.value.size for p in model.parameters)} parameters"
     )
-
-    history = _History([], [], [])
     started = time.perf_counter()
-    # disable=None: no bar where nobody watches.
-    with tqdm(range(1, args.epochs + 1), unit="epoch", disable=True if args.quiet else None, leave=False) as epochs:
-        for epoch in epochs:
-            total_loss, hits = 0.0, 0
-            # 1. Sample a batch of data.
-            for x, labels in nn.batches(images, targets, batch_size=args.batch_size, rng=rng):
-                # 2. Go forward through the graph, get the loss.
-                logits = model.forward(x, training=True)
-                loss, dlogits = nn.softmax_cross_entropy(logits, labels)
-                if not math.isfinite(loss):
-                    raise CommandError(f"the training diverged in epoch {epoch}; try a smaller --lr than {args.lr:g}")
-                # 3. Go backward to calculate the gradients.
-                model.backward(dlogits)
-                # 4. Update the parameters with the gradients.
-                optimizer.step([p.grad for p in model.parameters])
-                total_loss += loss * len(x)
-                hits += int(np.sum(logits.argmax(axis=1) == labels))
-            history.loss.append(total_loss / len(images))
-            history.train_accuracy.append(hits / len(images))
-            history.test_accuracy.append(float(np.mean(model.forward(test_images).argmax(axis=1) == test_targets)))
-            epochs.set_postfix(loss=f"{history.loss[-1]:.4f}", test=f"{history.test_accuracy[-1]:.2%}")
-            if not args.quiet:
-                epochs.write(
-                    f"epoch {epoch:{len(str(args.epochs))}}/{args.epochs}  loss {history.loss[-1]:.4f}  "
-                    f"training accuracy {history.train_accuracy[-1]:7.2%}  "
-                    f"test accuracy {history.test_accuracy[-1]:7.2%}"
-                )
+    try:
+        history = nn.fit(
+            model,
+            images,
+            labels,
+            lr=args.lr,
+            momentum=args.momentum,
+            epochs=args.epochs,
+            batch_size=args.batch_size,
+            validation=(test_images, test_labels),
+            callbacks=[] if args.quiet else [_Lines()],
+            progress=False if args.quiet else None,
+            rng=rng,
+        )
+    except nn.DivergedError as error:
+        raise CommandError(
+            f"the training diverged in epoch {error.epoch}; try a smaller --lr than {args.lr:g}"
+        ) from None
+    if history.stopped == "interrupt":
+        raise KeyboardInterrupt
     seconds = time.perf_counter() - started
-    print(f"test accuracy {history.test_accuracy[-1]:.2%} after {args.epochs} epochs in {seconds:.1f} s")
+    print(f"test accuracy {history.validation_metric[-1]:.2%} after {args.epochs} epochs in {seconds:.1f} s")
     return history
 
 
@@ -136,7 +103,7 @@ def _benchmark(elements: int = 1 << 20) -> None:
         print(f"{name:11} {'  '.join(cells)}", flush=True)
 
 
-def _draw(history: _History, args: argparse.Namespace) -> None:
+def _draw(history: nn.History, args: argparse.Namespace) -> None:
     """The nine functions with their derivatives, and the course of the training."""
     from matplotlib.figure import Figure  # without pyplot: draws into a file whatever the display
 
@@ -153,14 +120,14 @@ def _draw(history: _History, args: argparse.Namespace) -> None:
     left.axes[0].legend(loc="upper left", frameon=False)
 
     right.suptitle(
-        f"Digits with {args.activation}: {history.test_accuracy[-1]:.1%} of the test images right", fontsize=14
+        f"Digits with {args.activation}: {history.validation_metric[-1]:.1%} of the test images right", fontsize=14
     )
     epochs = range(1, len(history.loss) + 1)
     above, below = right.subplots(2, 1, sharex=True)
     above.semilogy(epochs, history.loss, color=BLUE, linewidth=2, marker=".")
     above.set_ylabel("mean training loss")
-    below.plot(epochs, history.train_accuracy, color=BLUE, linewidth=2, marker=".", label="training")
-    below.plot(epochs, history.test_accuracy, color=ORANGE, linewidth=2, marker=".", label="test")
+    below.plot(epochs, history.metric, color=BLUE, linewidth=2, marker=".", label="training")
+    below.plot(epochs, history.validation_metric, color=ORANGE, linewidth=2, marker=".", label="test")
     below.set(xlabel="epoch", ylabel="accuracy")
     below.xaxis.get_major_locator().set_params(integer=True)
     below.yaxis.set_major_formatter("{x:.0%}")

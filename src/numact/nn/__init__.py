@@ -21,19 +21,47 @@ update the parameters.
 True
 """
 
-from numact.nn._batches import batches
-from numact.nn._layers import Activate, Dense, Layer, Maxout, Parameter, PReLU, Sequential, Swish
-from numact.nn._loss import softmax_cross_entropy
+from numact.nn._activations import Activate, Gated, PReLU, Swish
+from numact.nn._callbacks import Callback, History, Run
+from numact.nn._data import Standardize, Whiten, batches, split
+from numact.nn._dense import Dense, Maxout
+from numact.nn._fit import DivergedError, fit
+from numact.nn._io import load, save
+from numact.nn._layer import Layer, Parameter
+from numact.nn._loss import binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy
+from numact.nn._mlp import mlp
+from numact.nn._regularisation import BatchNorm, Dropout
+from numact.nn._schedules import ConstantSchedule, CosineSchedule, StepSchedule
+from numact.nn._sequential import Sequential
 
 __all__ = [
     "Activate",
+    "BatchNorm",
+    "Callback",
+    "ConstantSchedule",
+    "CosineSchedule",
     "Dense",
+    "DivergedError",
+    "Dropout",
+    "Gated",
+    "History",
     "Layer",
     "Maxout",
     "PReLU",
     "Parameter",
+    "Run",
     "Sequential",
+    "Standardize",
+    "StepSchedule",
     "Swish",
+    "Whiten",
     "batches",
+    "binary_cross_entropy_with_logits",
+    "fit",
+    "load",
+    "mean_squared_error",
+    "mlp",
+    "save",
     "softmax_cross_entropy",
+    "split",
 ]

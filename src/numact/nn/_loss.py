@@ -1,15 +1,27 @@
-"""The loss of a classifier."""
+"""Losses: each gives the mean over the samples and its gradient."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+import numact as na
+from numact.nn._layer import Array
+
+# Elements taken at a time where intermediate results need memory: about what the second-level cache holds.
+_BLOCK = 1 << 15
 
 
-def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, NDArray[Any]]:
+def softmax_cross_entropy(
+    logits: ArrayLike, labels: ArrayLike, *, sample_weight: ArrayLike | None = None, out: Array | None = None
+) -> tuple[float, Array]:
     """Mean over the rows of -log softmax(logits)[label], with its gradient.
+
+    NaN among the logits, or +inf, makes the loss NaN.
 
     Parameters
     ----------
@@ -17,6 +29,10 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, 
         Floating-point numbers, not yet normalised.
     labels : array_like, shape (rows,)
         The right class of each row, integers from 0 to classes - 1.
+    sample_weight : array_like, shape (rows,), optional
+        Weights of the rows in the mean, at least 0; where all are 0, so are loss and gradient.
+    out : ndarray, optional
+        Where to write the gradient: C-contiguous, of the shape and dtype of ``logits``, which it may be.
 
     Returns
     -------
@@ -41,38 +57,238 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, 
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
     """
-    logits = np.asarray(logits)
+    logits = _predictions("logits", logits, "(rows, classes)", 2)
     labels = np.asarray(labels)
-    if logits.dtype.kind != "f":
-        raise TypeError(f"logits must be floating-point numbers, got dtype {logits.dtype}")
-    if logits.ndim != 2 or logits.size == 0:
-        raise ValueError(f"logits must have shape (rows, classes) with at least one of each, got {logits.shape}")
     rows, classes = logits.shape
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, one class number per row, got dtype {labels.dtype}")
     if labels.shape != (rows,):
         hint = "; for one-hot rows pass labels.argmax(axis=1)" if labels.shape == logits.shape else ""
         raise ValueError(f"labels must have shape {(rows,)}, one class number per row, got {labels.shape}{hint}")
-    outside = (labels < 0) | (labels >= classes)
-    if outside.any():
-        row = int(outside.argmax())
+    unsigned = labels.astype(np.int64, copy=False).view(np.uint64)  # a negative label is larger than any class
+    row = int(unsigned.argmax())
+    if unsigned[row] >= classes:
         raise ValueError(
             f"labels must lie in 0..{classes - 1}, the number of columns of the logits; label {row} is {labels[row]}"
         )
+    mean = _Mean(sample_weight, rows, 1)
+    logits, dlogits = _gradient_array(logits, out)
+    right = np.arange(0, rows * classes, classes)
+    right += labels.astype(np.int64, copy=False)
+    flat = dlogits.reshape(-1)
 
-    each = np.arange(rows)
-    # A diverged network gives NaN here, which is answer enough.
+    # A network that diverged gives NaN here, which is answer enough.
     with np.errstate(all="ignore"):
-        top = logits.argmax(axis=1)
-        distance = logits - logits[each, top, np.newaxis]
-        p = np.exp(distance)
-        # The largest term is 1; left out of the sum, it cannot swamp the others when the network is sure and right.
-        p[each, top] = 0
-        rest = p.sum(axis=1)
-        loss = np.mean(np.log1p(rest) - distance[each, labels], dtype=np.float64)
-        p[each, top] = 1
-        p /= (1 + rest)[:, np.newaxis]
-        p[each, labels] = 0
-        p[each, labels] = -p.sum(axis=1)
-        p /= rows
-    return float(loss), p
+        na.log_softmax(logits, out=dlogits)
+        log_probability = flat.take(right)
+        loss = -mean.of_rows(log_probability)
+        na.softmax(logits, out=dlogits)
+        # p - 1 of the right class, which does not cancel when the network is sure.
+        flat[right] = np.expm1(log_probability)
+        mean.scale(dlogits)
+    return loss, dlogits
+
+
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike, targets: ArrayLike, *, sample_weight: ArrayLike | None = None, out: Array | None = None
+) -> tuple[float, Array]:
+    """Mean of -t log(p) - (1 - t) log(1 - p), where p = sigmoid(logits), with its gradient.
+
+    NaN among the logits, or an infinity, makes the loss NaN.
+
+    Parameters
+    ----------
+    logits : array_like, shape (rows, ...)
+        Floating-point numbers.
+    targets : array_like, of the shape of ``logits``
+        Probabilities from 0 to 1, or bool.
+    sample_weight : array_like, shape (rows,), optional
+        Weights of the rows in the mean, at least 0; where all are 0, so are loss and gradient.
+    out : ndarray, optional
+        Where to write the gradient: C-contiguous, of the shape and dtype of ``logits``, which it may be.
+
+    Returns
+    -------
+    loss : float
+    dlogits : ndarray
+        (sigmoid(logits) - targets) / size, in the dtype of ``logits``.
+
+    Raises
+    ------
+    TypeError
+        If the logits are not floating-point numbers or the targets not real.
+    ValueError
+        If the shapes do not fit, there is no element, or a target is not from 0 to 1.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> loss, dlogits = nn.binary_cross_entropy_with_logits([0.0, 40.0], [1, 1])
+    >>> round(loss, 4)
+    0.3466
+    >>> dlogits
+    array([-2.50000000e-01, -2.12417713e-18])
+    """
+    logits = _predictions("logits", logits, "(rows, ...)")
+    targets = _targets(targets, logits.shape)
+    if not (targets.min() >= 0 and targets.max() <= 1):
+        raise ValueError("targets must lie between 0 and 1, got others, or NaN")
+    rows = len(logits)
+    mean = _Mean(sample_weight, rows, logits.size // rows)
+    logits, dlogits = _gradient_array(logits, out)
+    losses = np.empty(rows)
+    others, work = (np.empty((min(rows, _rows_at_once(logits)), mean.columns), logits.dtype) for _ in range(2))
+    with np.errstate(all="ignore"):
+        for block, (z, t, dz) in _blocks(mean.columns, logits, targets, dlogits):
+            other, product = others[: len(z)], work[: len(z)]
+            np.subtract(1, t, out=other, casting="same_kind", dtype=other.dtype)
+            na.softplus(z, out=product)  # -log(1 - p), and from -z -log(p)
+            product *= other
+            np.add.reduce(product, 1, np.float64, out=losses[block])
+            np.negative(z, out=dz)
+            na.softplus(dz, out=product)
+            np.multiply(product, t, out=product, casting="same_kind")
+            losses[block] += np.add.reduce(product, 1, np.float64)
+            # (1 - t) p - t (1 - p), where nothing cancels when the network is sure and right.
+            na.sigmoid(dz, out=product)
+            np.multiply(product, t, out=product, casting="same_kind")
+            na.sigmoid(z, out=dz)
+            dz *= other
+            dz -= product
+        mean.scale(dlogits)
+        return mean.of_rows(losses), dlogits
+
+
+def mean_squared_error(
+    prediction: ArrayLike, targets: ArrayLike, *, sample_weight: ArrayLike | None = None, out: Array | None = None
+) -> tuple[float, Array]:
+    """Mean of (prediction - targets)^2, with its gradient.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (rows, ...)
+        Floating-point numbers.
+    targets : array_like, of the shape of ``prediction``
+        Real numbers.
+    sample_weight : array_like, shape (rows,), optional
+        Weights of the rows in the mean, at least 0; where all are 0, so are loss and gradient.
+    out : ndarray, optional
+        Where to write the gradient: C-contiguous, of the shape and dtype of ``prediction``, which it may be.
+
+    Returns
+    -------
+    loss : float
+    dprediction : ndarray
+        2 (prediction - targets) / size, in the dtype of ``prediction``.
+
+    Raises
+    ------
+    TypeError
+        If the prediction is not floating-point numbers or the targets not real.
+    ValueError
+        If the shapes do not fit or there is no element.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> nn.mean_squared_error([[1.0], [3.0]], [[0.0], [0.0]])
+    (5.0, array([[1.],
+           [3.]]))
+    """
+    prediction = _predictions("the prediction", prediction, "(rows, ...)")
+    targets = _targets(targets, prediction.shape)
+    rows = len(prediction)
+    mean = _Mean(sample_weight, rows, prediction.size // rows)
+    prediction, gradient = _gradient_array(prediction, out)
+    losses = np.empty(rows)
+    with np.errstate(all="ignore"):
+        np.subtract(prediction, targets, out=gradient, casting="same_kind")
+        for block, (difference,) in _blocks(mean.columns, gradient):
+            # In float64, where the square of a float32 does not overflow.
+            wide = difference.astype(np.float64)
+            np.multiply(wide, wide, out=wide)
+            np.add.reduce(wide, 1, out=losses[block])
+        gradient *= 2
+        mean.scale(gradient)
+        return mean.of_rows(losses), gradient
+
+
+class _Mean:
+    """The mean over all elements, or that of the rows' means by their weights."""
+
+    def __init__(self, sample_weight: ArrayLike | None, rows: int, columns: int) -> None:
+        self.columns = columns
+        self._rows = rows
+        self._share: Array | None = None
+        if sample_weight is None:
+            return
+        weight = np.asarray(sample_weight)
+        if not np.can_cast(weight.dtype, np.float64, "same_kind"):
+            raise TypeError(f"sample_weight must be real numbers, got dtype {weight.dtype}")
+        if weight.shape != (rows,):
+            raise ValueError(f"sample_weight must have shape {(rows,)}, one number per row, got {weight.shape}")
+        if not (weight.min() >= 0 and weight.max() < math.inf):
+            raise ValueError("sample_weight must be finite and at least 0")
+        share = weight.astype(np.float64)
+        top = share.max()
+        if top > 0:
+            share /= top  # the sum of large weights does not overflow
+            share /= share.sum()
+        self._share = share
+
+    def of_rows(self, sums: Array) -> float:
+        """The mean, from the sum over each row."""
+        if self._share is None:
+            return float(np.add.reduce(sums, dtype=np.float64)) / (self._rows * self.columns)
+        return float(self._share @ sums) / self.columns
+
+    def scale(self, gradient: Array) -> None:
+        """The gradient of the mean, from that of the sum, in place."""
+        if self._share is None:
+            np.divide(gradient, self._rows * self.columns, gradient)
+        else:
+            share = (self._share / self.columns).astype(gradient.dtype)
+            gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
+
+
+def _predictions(name: str, values: ArrayLike, shape: str, dimensions: int | None = None) -> Array:
+    values = np.asarray(values)
+    if values.dtype.kind != "f":
+        raise TypeError(f"{name} must be floating-point numbers, got dtype {values.dtype}")
+    if values.ndim == 0 or values.size == 0 or dimensions not in (None, values.ndim):
+        raise ValueError(f"{name} must have shape {shape} with at least one of each, got {values.shape}")
+    return values
+
+
+def _targets(values: ArrayLike, shape: tuple[int, ...]) -> Array:
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"targets must be real numbers, got dtype {values.dtype}")
+    if values.shape != shape:
+        raise ValueError(f"targets must have the shape of what is compared with them, {shape}, got {values.shape}")
+    return values
+
+
+def _gradient_array(values: Array, out: Any) -> tuple[Array, Array]:
+    """The values, and where to write the gradient, which does not share memory with them."""
+    if out is None:
+        return values, np.empty(values.shape, values.dtype)
+    if not isinstance(out, np.ndarray) or out.dtype != values.dtype:
+        got = f"dtype {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise TypeError(f"out must be an array of dtype {values.dtype}, got {got}")
+    if out.shape != values.shape or not out.flags.c_contiguous or not out.flags.writeable:
+        raise ValueError(f"out must be a writeable C-contiguous array of shape {values.shape}, got shape {out.shape}")
+    return values.copy() if np.may_share_memory(out, values) else values, out
+
+
+def _rows_at_once(values: Array) -> int:
+    return max(1, _BLOCK * len(values) // values.size)
+
+
+def _blocks(columns: int, *arrays: Array) -> Iterator[tuple[slice, list[Array]]]:
+    """The arrays as (rows, columns), so many rows at a time."""
+    count = _rows_at_once(arrays[0])
+    tables = [array.reshape(len(array), columns) for array in arrays]
+    for start in range(0, len(arrays[0]), count):
+        block = slice(start, start + count)
+        yield block, [table[block] for table in tables]

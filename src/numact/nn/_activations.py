@@ -1,0 +1,273 @@
+"""Layers of an activation function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+import numact as na
+from numact.nn._checks import float_dtype, known, positive_int
+from numact.nn._layer import Array, Buffer, OwnMemoryLayer, Parameter, floating, parameter, result_array
+
+_GATED = [name for name, record in na.activations.items() if record.kind == "gated"]
+
+# Activations with weights to learn, with more to return than one array, or of two arrays.
+_OWN_LAYER = {
+    "prelu": "nn.PReLU(units)",
+    "maxout": "nn.Maxout(inputs, units, pieces)",
+    **{name: f"nn.Gated({name!r})" for name in _GATED},
+}
+
+
+class Activate(OwnMemoryLayer):
+    """An activation function by its name in ``numact.activations``, with fixed parameters.
+
+    In a Sequential it works in place on the output of the layer before, where its gradient can be had from the output:
+    where it saturates, that gradient has lost the digits that the docstring of its ``backward_from_output`` states.
+
+    Parameters
+    ----------
+    name : str
+        Such as "relu" or "leaky_relu".
+    **parameters : float or ndarray
+        Those of the function, such as ``negative_slope=0.1``; an array broadcasts to the input.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> nn.Activate("leaky_relu", negative_slope=0.5).forward([-2.0, 3.0])
+    array([-1.,  3.])
+    """
+
+    activation: str
+
+    def __init__(self, name: str, **parameters: Any) -> None:
+        self.activation = known("activation", name, na.activations)
+        if name in _OWN_LAYER:
+            raise ValueError(f"{name} is no function of its input alone: use the layer {_OWN_LAYER[name]}")
+        self._record = record = na.activations[name]
+        if record.kind == "random":
+            raise ValueError(f"{name} is no function of its input alone, and has no layer; call numact.{name}")
+        expected = [p.name for p in record.parameters]
+        for given in parameters:
+            if given not in expected:
+                takes = f"takes {', '.join(expected)}" if expected else "takes no parameters"
+                raise TypeError(f"{name} {takes}, got {given}")
+        self._parameters = parameters
+        self._values: list[Any] = [parameters.get(p.name, p.default) for p in record.parameters]
+        self._scalar = all(np.ndim(value) == 0 for value in self._values)
+        record.forward([[0.0]], *self._values)  # refuses values outside their domain now, not in training
+        self._from_output = self._scalar and self._tells_gradient()
+        self._y, self._dx = Buffer(), Buffer()
+
+    def _tells_gradient(self) -> bool:
+        """Whether the gradient can be had from the output with these parameters."""
+        if self._record.backward_from_output is None:
+            return False
+        try:
+            self._record.backward_from_output([[1.0, 1.0]], [[0.0, 0.0]], *self._values)
+        except ValueError:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        return f"Activate({', '.join([repr(self.activation), *(f'{k}={v}' for k, v in self._parameters.items())])})"
+
+    def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
+        x = floating(self, x)
+        if self.activation == "crelu":
+            if x.ndim == 0:
+                raise ValueError(f"{self!r} takes an input of at least one dimension, got a scalar")
+            shape = (*x.shape[:-1], 2 * x.shape[-1])
+            spare = False
+        else:
+            shape = x.shape
+            if not self._scalar and np.broadcast_shapes(shape, *map(np.shape, self._values)) != shape:
+                raise ValueError(f"{self!r} takes an input that its parameters broadcast to, got shape {shape}")
+        in_place = spare and (self._from_output or not training)
+        y = x if in_place else result_array(self._y, shape, x.dtype, training)
+        self._record.forward(x, *self._values, out=y)
+        if training:
+            self._kept = (y,) if self._from_output else (x,)
+        return y, not (training and self._from_output)
+
+    def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
+        (kept,) = self._saved()
+        shape = kept.shape
+        if self.activation == "crelu":
+            self._check_gradient(dy, shape)
+            shape = (*shape[:-1], shape[-1] // 2)
+            spare = False
+        else:
+            self._check_gradient(dy, shape)
+        if not needed:
+            return None, False
+        dx = dy if spare and dy.dtype == kept.dtype else self._dx.take(shape, np.result_type(dy, kept))
+        if self._from_output:
+            assert self._record.backward_from_output is not None
+            self._record.backward_from_output(dy, kept, *self._values, out=dx)
+        else:
+            backward_by_input(self.activation)(dy, kept, *self._values, out=dx)
+        return dx, True
+
+
+def backward_by_input(name: str) -> Any:
+    """The gradient by the input alone, also of an activation whose parameter can be learned."""
+    record = na.activations[name]
+    return record.backward if len(record.returns[1]) == 1 else getattr(na.ufuncs, f"{name}_backward")
+
+
+class Gated(OwnMemoryLayer):
+    """A gated linear unit: an activation of the first half of the columns, times the second half.
+
+    Parameters
+    ----------
+    name : {"glu", "reglu", "geglu", "swiglu"}
+        The function of gate and value. A `Dense` in front gives the columns of the gate, then those of the value.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> nn.Gated("reglu").forward([[-1.0, 2.0, 10.0, 20.0]])
+    array([[ 0., 40.]])
+    """
+
+    activation: str
+
+    def __init__(self, name: str) -> None:
+        self.activation = known("gated activation", name, _GATED)
+        self._record = na.activations[name]
+        self._y, self._dx = Buffer(), Buffer()
+
+    def __repr__(self) -> str:
+        return f"Gated({self.activation!r})"
+
+    def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
+        x = floating(self, x)
+        if x.ndim == 0 or x.shape[-1] % 2:
+            raise ValueError(f"{self!r} takes an input with an even number of columns, gates and values; got {x.shape}")
+        half = x.shape[-1] // 2
+        y = result_array(self._y, (*x.shape[:-1], half), x.dtype, training)
+        self._record.forward(x[..., :half], x[..., half:], out=y)
+        if training:
+            self._kept = (x,)
+        return y, True
+
+    def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
+        (x,) = self._saved()
+        half = x.shape[-1] // 2
+        self._check_gradient(dy, (*x.shape[:-1], half))
+        if not needed:
+            return None, False
+        dx = self._dx.take(x.shape, np.result_type(dy, x))
+        self._record.backward(dy, x[..., :half], x[..., half:], out=(dx[..., :half], dx[..., half:]))
+        return dx, True
+
+
+class _LearnedActivation(OwnMemoryLayer):
+    """An activation function with one learned parameter, which broadcasts over the leading axes of the input."""
+
+    activation: str
+
+    def __init__(self, name: str, shape: int | tuple[int, ...], initial: ArrayLike, dtype: DTypeLike) -> None:
+        shape = shape if isinstance(shape, tuple) else (shape,)
+        shape = tuple(positive_int("shape", n) for n in shape)
+        self._parameter = parameter(name, initial, shape, float_dtype(dtype))
+        self._y, self._dx = Buffer(), Buffer()
+
+    def __repr__(self) -> str:
+        shape = self._parameter.value.shape
+        return f"{type(self).__name__}({shape[0] if len(shape) == 1 else shape})"
+
+    @property
+    def all_parameters(self) -> list[Parameter]:
+        return [self._parameter]
+
+    def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
+        x = floating(self, x)
+        shape = self._parameter.value.shape
+        if len(shape) > x.ndim or any(n not in (1, m) for n, m in zip(shape[::-1], x.shape[::-1], strict=False)):
+            raise ValueError(f"{self!r} takes an input whose last axes match its shape {shape}, got {x.shape}")
+        y = x if spare and not training else result_array(self._y, x.shape, x.dtype, training)
+        na.activations[self.activation].forward(x, self._parameter.value, out=y)
+        if training:
+            self._kept = (x,)
+        return y, True
+
+    def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
+        (x,) = self._saved()
+        self._check_gradient(dy, x.shape)
+        dx = dy if spare and dy.dtype == x.dtype else self._dx.take(x.shape, np.result_type(dy, x))
+        value = self._parameter.value
+        if self.frozen:
+            backward_by_input(self.activation)(dy, x, value, out=dx)
+        else:
+            na.activations[self.activation].backward(dy, x, value, out=(dx, self._parameter.grad))
+        return dx, True
+
+
+class PReLU(_LearnedActivation):
+    """Rectifier with a learned slope for negative inputs.
+
+    Parameters
+    ----------
+    shape : int or tuple of int, optional
+        Shape of the slopes, matched against the last axes of the input: the number of columns for one slope each.
+    initial : array_like, optional
+        A scalar or an array of that shape.
+    dtype : dtype, optional
+        Floating-point type of the slopes.
+
+    Attributes
+    ----------
+    weight : Parameter
+        The slopes.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> nn.PReLU().forward([-4.0, 2.0])
+    array([-1.,  2.])
+    """
+
+    activation = "prelu"
+
+    def __init__(
+        self, shape: int | tuple[int, ...] = 1, *, initial: ArrayLike = 0.25, dtype: DTypeLike = np.float32
+    ) -> None:
+        super().__init__("weight", shape, initial, dtype)
+        self.weight = self._parameter
+
+
+class Swish(_LearnedActivation):
+    """x * sigmoid(beta * x) with a learned beta.
+
+    Parameters
+    ----------
+    shape : int or tuple of int, optional
+        Shape of beta, matched against the last axes of the input: the number of columns for one beta each.
+    initial : array_like, optional
+        A scalar or an array of that shape.
+    dtype : dtype, optional
+        Floating-point type of beta.
+
+    Attributes
+    ----------
+    beta : Parameter
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> nn.Swish(initial=0.0).forward([-4.0, 2.0])
+    array([-2.,  1.])
+    """
+
+    activation = "swish"
+
+    def __init__(
+        self, shape: int | tuple[int, ...] = 1, *, initial: ArrayLike = 1.0, dtype: DTypeLike = np.float32
+    ) -> None:
+        super().__init__("beta", shape, initial, dtype)
+        self.beta = self._parameter

@@ -1,0 +1,221 @@
+"""Layers of a matrix product."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+import numact as na
+from numact.nn import _initialisers
+from numact.nn._checks import float_dtype, generator, known, positive_int
+from numact.nn._layer import Array, Buffer, OwnMemoryLayer, Parameter, parameter, result_array
+
+
+class Dense(OwnMemoryLayer):
+    """Fully connected layer: y = x @ weight + bias.
+
+    Parameters
+    ----------
+    inputs, units : int
+        Number of columns of the input and of the output.
+    initial_weight : str or array_like, optional
+        "he", "xavier" or "lecun" followed by "_normal" or "_uniform"; or the weights themselves, of shape
+        (inputs, units). By default the normal distribution that suits the activation that follows in the Sequential:
+        Xavier if there is none or it saturates on both sides, LeCun before selu, He before all others.
+    initial_bias : array_like, optional
+        A scalar or an array of shape (units,).
+    bias : bool, optional
+        False for a layer without: y = x @ weight.
+    dtype : dtype, optional
+        Floating-point type of the parameters. The input is converted to it.
+    rng : numpy.random.Generator, optional
+        Source of the initial weights, by default that of the Sequential.
+
+    Attributes
+    ----------
+    weight : Parameter
+        Shape (inputs, units). Drawn when the layer is put into a Sequential or, alone, when it is first used.
+    bias : Parameter or None
+        Shape (units,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numact import nn
+    >>> layer = nn.Dense(3, 2, initial_weight=[[1, 0], [0, 1], [1, 1]], initial_bias=0.5)
+    >>> layer.forward([[1, 2, 3]])
+    array([[4.5, 5.5]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        units: int,
+        *,
+        initial_weight: str | ArrayLike | None = None,
+        initial_bias: ArrayLike = 0.0,
+        bias: bool = True,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self._shape = (positive_int("inputs", inputs), positive_int("units", units))
+        self._dtype = float_dtype(dtype)
+        self._rng = None if rng is None else generator(rng)
+        self._initialiser: str | None = None
+        self._weight: Parameter | None = None
+        if isinstance(initial_weight, str):
+            self._initialiser = known("initialiser", initial_weight, _initialisers.NAMES)
+        elif initial_weight is not None:
+            self._weight = parameter("weight", initial_weight, self._shape, self._dtype)
+        self.bias = parameter("bias", initial_bias, self._shape[1:], self._dtype) if bias else None
+        self._x, self._y, self._dy, self._dx = Buffer(), Buffer(), Buffer(), Buffer()
+        self._ones = np.ones(0, self._dtype)
+
+    def __repr__(self) -> str:
+        return f"Dense({self._shape[0]}, {self._shape[1]}{'' if self.bias else ', bias=False'})"
+
+    @property
+    def weight(self) -> Parameter:
+        if self._weight is None:
+            self.initialise(None, generator(None))
+        assert self._weight is not None
+        return self._weight
+
+    @property
+    def all_parameters(self) -> list[Parameter]:
+        return [self.weight] if self.bias is None else [self.weight, self.bias]
+
+    def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
+        if self._weight is None:
+            name = self._initialiser or _initialisers.name_for(activation)
+            value = _initialisers.draw(name, self._shape, self._rng or rng)
+            self._weight = parameter("weight", value, self._shape, self._dtype)
+
+    def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
+        inputs, units = self._shape
+        if x.shape[-1:] != (inputs,):
+            raise ValueError(f"{self!r} takes an input of shape (..., {inputs}), got {x.shape}")
+        if x.dtype != self._dtype:
+            if not np.can_cast(x.dtype, self._dtype, "same_kind"):
+                raise TypeError(f"{self!r} takes real numbers, got an input of dtype {x.dtype}")
+            converted = result_array(self._x, x.shape, self._dtype, training)
+            np.copyto(converted, x, casting="same_kind")
+            x = converted
+        if training:
+            self._kept = (x,)
+        # One product for all leading axes: np.matmul would do one per leading index.
+        rows = x if x.ndim == 2 else x.reshape(-1, inputs)
+        y = result_array(self._y, (len(rows), units), self._dtype, training)
+        np.matmul(rows, self.weight.value, y)
+        if self.bias is not None:
+            np.add(y, self.bias.value, y)
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], units), True
+
+    def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
+        x = self._saved()[0]
+        inputs, units = self._shape
+        self._check_gradient(dy, (*x.shape[:-1], units))
+        if dy.dtype != self._dtype:
+            converted = self._dy.take(dy.shape, self._dtype)
+            np.copyto(converted, dy, casting="same_kind")
+            dy = converted
+        if x.ndim == 2:
+            rows, dy_rows = x, dy
+        else:
+            rows, dy_rows = x.reshape(-1, inputs), dy.reshape(-1, units)
+        weight = self.weight
+        if not self.frozen:
+            np.matmul(rows.T, dy_rows, weight.grad)
+            if self.bias is not None:
+                # Sums of the columns, twice as fast as np.sum.
+                if len(self._ones) < len(rows):
+                    self._ones = np.ones(len(rows), self._dtype)
+                np.matmul(self._ones[: len(rows)], dy_rows, self.bias.grad)
+        if not needed:
+            return None, False
+        dx = self._dx.take(rows.shape, self._dtype)
+        np.matmul(dy_rows, weight.value.T, dx)
+        return dx if x.ndim == 2 else dx.reshape(x.shape), True
+
+
+class Maxout(Dense):
+    """Fully connected layer with several linear pieces per unit, of which the largest is the output.
+
+    The weights are drawn from the LeCun normal distribution unless told: the larger of two equally distributed pieces
+    has the mean square of one.
+
+    Parameters
+    ----------
+    inputs, units : int
+        Number of columns of the input and of the output.
+    pieces : int, optional
+        Linear pieces per unit, at most 256.
+    initial_weight, initial_bias, bias, dtype, rng : optional
+        As in `Dense`, for pieces * units columns: those of the first piece, then those of the second, and so on.
+
+    Attributes
+    ----------
+    weight : Parameter
+        Shape (inputs, pieces * units).
+    bias : Parameter or None
+        Shape (pieces * units,).
+
+    Examples
+    --------
+    The absolute value is the larger of x and -x:
+
+    >>> from numact import nn
+    >>> nn.Maxout(1, 1, pieces=2, initial_weight=[[1, -1]]).forward([[-3], [2]])
+    array([[3.],
+           [2.]], dtype=float32)
+    """
+
+    activation = "maxout"
+
+    def __init__(
+        self,
+        inputs: int,
+        units: int,
+        pieces: int = 2,
+        *,
+        initial_weight: str | ArrayLike | None = "lecun_normal",
+        initial_bias: ArrayLike = 0.0,
+        bias: bool = True,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self._pieces = (positive_int("pieces", pieces), positive_int("units", units))
+        if pieces > 256:
+            raise ValueError(f"pieces must be at most 256, got {pieces}")
+        super().__init__(
+            inputs,
+            pieces * units,
+            initial_weight=initial_weight,
+            initial_bias=initial_bias,
+            bias=bias,
+            dtype=dtype,
+            rng=rng,
+        )
+        self._largest, self._which = Buffer(), Buffer()
+
+    def __repr__(self) -> str:
+        pieces, units = self._pieces
+        return f"Maxout({self._shape[0]}, {units}, pieces={pieces}{'' if self.bias else ', bias=False'})"
+
+    def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
+        z, _ = super()._forward(x, spare, training)
+        shape = (*z.shape[:-1], self._pieces[1])
+        y = result_array(self._largest, shape, self._dtype, training)
+        which = result_array(self._which, shape, np.dtype(np.uint8), training)
+        na.maxout(z.reshape(*z.shape[:-1], *self._pieces), axis=-2, out=(y, which))
+        if training:
+            self._kept = (*self._saved(), which)
+        return y, True
+
+    def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
+        _, which = self._saved()
+        self._check_gradient(dy, which.shape)
+        # The values of the pieces are no longer needed: their gradients take their place.
+        dz = self._y.take((which.size // self._pieces[1], self._shape[1]), self._dtype)
+        na.maxout_backward(dy, which, self._pieces[0], axis=-2, out=dz.reshape(*dy.shape[:-1], *self._pieces))
+        return super()._backward(dz.reshape(*dy.shape[:-1], self._shape[1]), True, needed)

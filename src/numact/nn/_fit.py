@@ -1,0 +1,350 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import numact as na
+from numact.nn._callbacks import Callback, History, Run, overriding
+from numact.nn._checks import generator, positive_int
+from numact.nn._data import batches, split
+from numact.nn._layer import Layer
+from numact.nn._samples import Objective, Samples, objective_of, size_of, weighted
+from numact.nn._schedules import ConstantSchedule, Schedule, schedule_of
+from numact.nn._sequential import Sequential
+
+Array = NDArray[Any]
+
+
+class DivergedError(ArithmeticError):
+    """A training step whose loss or gradients are not finite; the weights are those before it.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Both counted from 1, the step since the first epoch.
+    history : History
+        Of the epochs before.
+    """
+
+    def __init__(self, what: str, run: Run) -> None:
+        super().__init__(
+            f"{what} in epoch {run.epoch}, step {run.step}; the weights are those before this step. "
+            "Try a smaller learning rate, warm-up or max_norm"
+        )
+        self.epoch, self.step, self.history = run.epoch, run.step, run.history
+
+
+class _Best:
+    """The best epoch so far: its loss, what the model was then, and how long nothing has improved."""
+
+    def __init__(self, model: Layer, patience: int | None, min_delta: float, keep: bool) -> None:
+        self._model, self._patience, self._min_delta, self._keep = model, patience, min_delta, keep
+        self._loss, self._waited = math.inf, 0
+        self._state: dict[str, Array] | None = None
+
+    def take(self, loss: float) -> bool:
+        """Note an epoch; returns whether patience is at its end."""
+        self._waited = 0 if loss < self._loss - self._min_delta else self._waited + 1
+        if loss < self._loss:
+            self._loss = loss
+            if self._keep:
+                self._state = {name: value.copy() for name, value in self._model.state.items()}
+        return self._patience is not None and self._waited >= self._patience
+
+    def restore(self) -> None:
+        if self._state is not None:
+            for name, value in self._model.state.items():
+                value[...] = self._state[name]
+
+
+def _optimizer(model: Layer, optimizer: na.SGD | None, options: dict[str, Any]) -> na.SGD:
+    parameters = model.parameters
+    if not parameters:
+        raise ValueError(f"nothing to learn: {model!r} has no parameters that are not frozen")
+    values = [p.value for p in parameters]
+    if optimizer is None:
+        return na.SGD(values, **{"lr": 0.01, "momentum": 0.9, "skip_nonfinite": True} | options)
+    if options:
+        raise TypeError(f"{', '.join(options)} given beside an optimizer, which has its own: leave out one of them")
+    held = optimizer.params
+    if len(held) != len(values) or any(a is not b for a, b in zip(held, values, strict=True)):
+        raise ValueError(
+            "the optimizer holds other arrays than the model learns: "
+            "create it by na.SGD([p.value for p in model.parameters], ...) after freezing and replacing layers"
+        )
+    return optimizer
+
+
+@contextmanager
+def _bar(progress: bool | None, epochs: int, done: int) -> Iterator[Any]:
+    """A bar over the epochs, or None."""
+    tqdm: Any = None
+    if progress or (progress is None and sys.stderr is not None and sys.stderr.isatty()):
+        try:
+            tqdm = importlib.import_module("tqdm").tqdm
+        except ImportError:
+            if progress:
+                raise ImportError(
+                    "progress=True needs tqdm; install with: python -m pip install 'numact[progress]'"
+                ) from None
+    if tqdm is None:
+        yield None
+        return
+    form = "{l_bar}{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+    with tqdm(total=epochs, initial=done, unit="epoch", leave=False, bar_format=form) as bar:
+        yield bar
+
+
+def _forward(run: Run, outputs: Sequence[Callable[..., None]]) -> Array:
+    """The output of the model; layer by layer, which gives the same bits, if somebody looks at their outputs."""
+    if not outputs:
+        return run.model.forward(run.x, training=True)
+    y = run.x
+    leaves = run.model._leaves("") if isinstance(run.model, Sequential) else [("", run.model)]
+    for name, layer in leaves:
+        y = layer.forward(y, training=True)
+        for call in outputs:
+            call(run, name, layer, y)
+    return y
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Refuse names that neither `fit` nor the optimizer knows."""
+    known_names = [name for name in inspect.signature(na.SGD).parameters if name != "params"]
+    for name in options:
+        if name not in known_names:
+            close = difflib.get_close_matches(name, [*known_names, *inspect.signature(fit).parameters])
+            hint = f"did you mean {' or '.join(close)}?" if close else f"numact.SGD takes {', '.join(known_names)}"
+            raise TypeError(f"fit has no parameter {name!r}; {hint}")
+
+
+def _epoch(
+    run: Run,
+    samples: Samples,
+    objective: Objective,
+    schedule: Schedule,
+    lr: float | tuple[float, ...],
+    order: dict[str, Any],
+    callbacks: list[Callback],
+    bar: Any,
+) -> None:
+    """All steps of an epoch, and what the history says of them."""
+    on_output, on_step = overriding(callbacks, "on_output"), overriding(callbacks, "on_step")
+    model, optimizer = run.model, run.optimizer
+    gradients = [p.grad for p in model.parameters]
+    # A model need not have the gradient of its input.
+    backward = partial(model.backward, input_gradient=False) if isinstance(model, Sequential) else model.backward
+    rates = np.asarray(lr)
+    constant = schedule == ConstantSchedule()
+    total = right = 0.0
+    started = time.perf_counter()
+    for i, (run.x, run.y, *weight) in enumerate(batches(*samples.arrays(), reuse=True, **order)):
+        run.step += 1
+        if not constant:
+            factor = schedule(run.epoch - 1 + (i + 0.5) / run.steps_per_epoch, run.epochs)
+            optimizer.lr = (rates * factor).tolist()
+        run.output = output = _forward(run, on_output)
+        run.loss, gradient = objective.function(output, run.y, **weighted(weight))
+        if not math.isfinite(run.loss):
+            raise DivergedError(f"the loss became {run.loss}", run)
+        right += objective.right(output, run.y, *weight or (None,))
+        total += run.loss * size_of(run.y, weight)
+        backward(gradient)
+        for call in on_step:
+            call(run)
+        if not optimizer.step(gradients):
+            raise DivergedError("gradients are not finite", run)
+        if bar is not None:
+            bar.update(1 / run.steps_per_epoch)
+    seconds = time.perf_counter() - started
+    loss = total / samples.total
+    history = run.history
+    history.loss.append(loss)
+    history.metric.append(samples.metric(loss, right))
+    history.lr.append(optimizer.lr)
+    history.seconds.append(seconds)
+    history.samples_per_second.append(len(samples.x) / seconds)
+    history.steps = run.step
+    optimizer.lr = lr
+
+
+def fit(
+    model: Layer,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: str | Callable[..., tuple[float, Array]] = "softmax_cross_entropy",
+    optimizer: na.SGD | None = None,
+    epochs: int = 10,
+    batch_size: int = 32,
+    shuffle: bool = True,
+    sample_weight: ArrayLike | None = None,
+    validation: float | Sequence[ArrayLike] | None = None,
+    schedule: str | Schedule = "constant",
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    restore_best: bool | None = None,
+    callbacks: Iterable[Callback] = (),
+    progress: bool | None = None,
+    rng: np.random.Generator | None = None,
+    history: History | None = None,
+    **options: Any,
+) -> History:
+    """Train a model by mini-batch gradient descent.
+
+    Each step takes a batch, goes forward to the loss, backward to the gradients, and updates the parameters. Ctrl-C
+    ends the training as its last epoch would: the history is returned.
+
+    Parameters
+    ----------
+    model : Layer
+        Usually a `Sequential`. Frozen layers are not changed.
+    x : array_like, shape (rows, ...)
+        Inputs. Floating-point numbers are converted to the dtype of the model once, integers batch by batch.
+    y : array_like
+        Targets: class numbers of shape (rows,) for "softmax_cross_entropy", an array of the shape of the model's output
+        for the other losses, in 0..1 for "binary_cross_entropy_with_logits".
+    loss : str or callable, optional
+        "softmax_cross_entropy", "binary_cross_entropy_with_logits", "mean_squared_error", or a function of
+        (output, y), and of the keyword ``sample_weight`` if there are weights, that returns (mean loss, its gradient by
+        the output).
+    optimizer : SGD, optional
+        One that holds ``[p.value for p in model.parameters]``. By default one is made of ``options``.
+    epochs : int, optional
+        Passes over the data, those in ``history`` included.
+    batch_size : int, optional
+        Rows per step; the last batch of an epoch holds what is left.
+    shuffle : bool, optional
+        Whether each epoch has a new order.
+    sample_weight : array_like, shape (rows,), optional
+        Weights of the rows in the mean loss, at least 0. Rows of weight 0 are left out.
+    validation : float or (x, y) or (x, y, sample_weight), optional
+        Data to evaluate after each epoch, or the fraction of ``x`` and ``y`` to `split` off for it, from each class if
+        ``y`` are class numbers.
+    schedule : str or callable, optional
+        How the learning rate changes: "constant", "step", "cosine", one of `ConstantSchedule`, `StepSchedule` and
+        `CosineSchedule` with parameters and warm-up, or a function of (epochs done, epochs in all) that returns what
+        the learning rate is multiplied by. It is called for every step, with the epochs done in the middle of it.
+    patience : int, optional
+        End the training after so many epochs in which the validation loss (without validation the training loss) has
+        not fallen by more than ``min_delta`` below its least value before.
+    min_delta : float, optional
+        See ``patience``.
+    restore_best : bool, optional
+        Whether the model ends as it was after the epoch with the least validation loss (without validation training
+        loss) of this call, also after Ctrl-C, instead of as the last step left it. By default if there is a
+        ``patience``. The optimizer stays as the last step left it.
+    callbacks : iterable of Callback, optional
+        Called in this order at each step and epoch.
+    progress : bool, optional
+        Whether to show a progress bar (needs tqdm; extra ``progress``). By default on a terminal if tqdm is there.
+    rng : numpy.random.Generator, optional
+        Source of the order of the rows, and before it of the choice of a ``validation`` fraction.
+    history : History, optional
+        That of a training to continue; it is extended. Together with the optimizer and the generator as they were then
+        (see `save`) the continued training gives the same bits as one without interruption, except that ``patience``
+        and ``restore_best`` look at the new epochs only.
+    **options
+        Those of `numact.SGD`, by default ``lr=0.01, momentum=0.9, skip_nonfinite=True``; not beside ``optimizer``.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    TypeError, ValueError
+        If data have the wrong shape, are not finite or empty, labels are out of range, names are unknown or options do
+        not fit. Nothing has been changed then.
+    DivergedError
+        If the loss of a step, or with ``skip_nonfinite`` one of its gradients, is not finite. The step is not made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numact import nn
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(1000, 2))
+    >>> labels = (x[:, 0] * x[:, 1] > 0).astype(int)
+    >>> model = nn.Sequential(nn.Dense(2, 16), nn.Activate("gelu"), nn.Dense(16, 2), rng=rng)
+    >>> history = nn.fit(model, x, labels, lr=0.1, epochs=30, validation=0.2, schedule="cosine", rng=rng)
+    >>> history.validation_metric[-1] > 0.95
+    True
+    """
+    _check_options(options)
+    objective = objective_of(loss)
+    schedule = schedule_of(schedule)
+    epochs, batch_size = positive_int("epochs", epochs), positive_int("batch_size", batch_size)
+    if patience is not None:
+        patience = positive_int("patience", patience)
+    if not 0 <= min_delta < math.inf:
+        raise ValueError(f"min_delta must be a number of at least 0, got {min_delta}")
+    rng = generator(rng)
+    callbacks = list(callbacks)
+    for each in callbacks:
+        if not isinstance(each, Callback):
+            raise TypeError(f"callbacks must be instances of classes derived from nn.Callback, got {each!r}")
+    optimizer = _optimizer(model, optimizer, options)
+
+    samples = Samples(objective, model, x, y, sample_weight)
+    held_out: Samples | None = None
+    if isinstance(validation, (float, np.floating)):
+        if history is not None:
+            raise ValueError("a training to continue needs its validation data as arrays: a fraction is drawn anew")
+        stratify = samples.y if objective.name == "softmax_cross_entropy" else None
+        rest, part = split(*samples.arrays(), fraction=float(validation), stratify=stratify, rng=rng)
+        samples, held_out = (Samples(objective, model, *arrays) for arrays in (rest, part))
+    elif validation is not None:
+        if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
+            got = type(validation).__name__
+            raise TypeError(f"validation must be a fraction such as 0.1, (x, y) or (x, y, sample_weight), got {got}")
+        held_out = Samples(objective, model, *validation, prefix="validation ")
+
+    if history is None:
+        history = History()
+    history.metric_name = objective.metric
+    steps = -(-len(samples.x) // batch_size)
+    run = Run(model, optimizer, history, epochs, steps, epoch=len(history), step=history.steps)
+    best = _Best(model, patience, min_delta, patience is not None if restore_best is None else restore_best)
+    order = {"batch_size": batch_size, "shuffle": shuffle, "rng": rng}
+    lr = optimizer.lr
+    try:
+        with _bar(progress, epochs, len(history)) as bar, np.errstate(all="ignore"):
+            for call in overriding(callbacks, "on_train_begin"):
+                call(run)
+            while run.epoch < epochs and not run.stopping:
+                run.epoch += 1
+                _epoch(run, samples, objective, schedule, lr, order, callbacks, bar)
+                found = (math.nan, math.nan) if held_out is None else held_out.evaluate(model)
+                history.validation_loss.append(found[0])
+                history.validation_metric.append(found[1])
+                watched = history.watched[-1]
+                if best.take(watched) and not run.stopping:
+                    run.stop("patience")
+                if bar is not None:
+                    bar.set_postfix(loss=f"{watched:.4g}")
+                for call in overriding(callbacks, "on_epoch_end"):
+                    call(run)
+        history.stopped = run.stopping or "epochs"
+        best.restore()
+    except KeyboardInterrupt:
+        history.stopped = "interrupt"
+        best.restore()
+    finally:
+        optimizer.lr = lr
+        for call in overriding(callbacks, "on_train_end"):
+            call(run)
+    return history

@@ -1,0 +1,214 @@
+"""What all layers are made of: parameters, memory kept from step to step, and the base classes."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Parameter:
+    """An array that is learned, with its gradient.
+
+    Both arrays stay the same objects for the life of the layer, so that an optimizer may hold them: assign to their
+    elements (``p.value[...] = 0``).
+
+    Attributes
+    ----------
+    value : ndarray
+        The parameter itself.
+    grad : ndarray
+        The gradient that the latest ``backward`` left, of the shape and dtype of ``value``.
+    name : str
+        Its name in the layer ("weight"), with the position of the layer in front in a Sequential ("0.weight").
+    """
+
+    value: Array
+    grad: Array
+    name: str
+
+    def __repr__(self) -> str:
+        return f"Parameter({self.name!r}, shape={self.value.shape}, dtype={self.value.dtype})"
+
+
+def parameter(name: str, initial: ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Parameter:
+    """A parameter of that shape with its initial value, a scalar or an array of exactly that shape."""
+    given = np.asarray(initial)
+    if not np.can_cast(given.dtype, dtype, "same_kind"):
+        raise TypeError(f"the initial {name} must be real numbers, got dtype {given.dtype}")
+    if given.shape not in ((), shape):
+        raise ValueError(f"the initial {name} must be a scalar or have shape {shape}, got {given.shape}")
+    return Parameter(np.full(shape, given, dtype), np.zeros(shape, dtype), name)
+
+
+class Buffer:
+    """Memory for one array of each step. It grows to the largest array asked for; a copy of it starts empty."""
+
+    __slots__ = ("_array", "_memory")
+
+    def __init__(self) -> None:
+        self._memory = self._array = np.empty(0, np.uint8)
+
+    def __reduce__(self) -> tuple[type[Buffer], tuple[()]]:
+        return Buffer, ()
+
+    def take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """The memory as an array, with whatever it holds; those taken before share it."""
+        array = self._array
+        if array.shape != shape or array.dtype != dtype:
+            size = math.prod(shape) * dtype.itemsize
+            if self._memory.size < size:
+                self._memory = np.empty(size, np.uint8)
+            self._array = array = self._memory[:size].view(dtype).reshape(shape)
+        return array
+
+
+class Layer(ABC):
+    """Base of all layers; derive from it for one of your own.
+
+    A layer of your own defines `forward` and `backward`, and `all_parameters` if it learns.
+
+    Attributes
+    ----------
+    activation : str or None
+        Name of the activation function that this layer is, None for other layers. A layer in front with weights to
+        initialise chooses by it.
+    frozen : bool
+        Whether this layer stays as it is in training.
+    """
+
+    activation: str | None = None
+    frozen: bool = False
+    # Whether what follows this layer counts for the initial weights in front of it.
+    _transparent: bool = False
+    # What the latest training forward keeps for backward.
+    _kept: tuple[Array, ...] | None = None
+
+    @property
+    def all_parameters(self) -> list[Parameter]:
+        """What this layer can learn, frozen or not."""
+        return []
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """What this layer learns now: nothing when it is frozen."""
+        return [] if self.frozen else self.all_parameters
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """The arrays that make up the layer, by name: every parameter, frozen or not, and running statistics.
+
+        They are the layer's own: ``layer.state["weight"][...] = w`` sets one.
+        """
+        return {p.name: p.value for p in self.all_parameters}
+
+    @property
+    def generators(self) -> dict[str, np.random.Generator]:
+        """The random number generators that training draws from, by name."""
+        return {}
+
+    @property
+    def saved_bytes(self) -> int:
+        """Bytes that the latest ``forward(x, training=True)`` keeps for ``backward``, each array counted once."""
+        return sum(self._saved_arrays().values())
+
+    def _saved_arrays(self) -> dict[int, int]:
+        """Bytes of the arrays kept for backward, by their address."""
+        return {array.ctypes.data: array.nbytes for array in self._kept or ()}
+
+    def _forget(self) -> None:
+        self._kept = None
+
+    def freeze(self) -> None:
+        """Keep the layer as it is: `parameters` is empty from now on, and ``backward`` sets no ``grad``."""
+        self.frozen = True
+
+    def unfreeze(self) -> None:
+        """Let the layer learn again."""
+        self.frozen = False
+
+    def initialise(self, activation: str | None, rng: np.random.Generator) -> None:  # noqa: B027
+        """Draw the weights that have no value yet, in a way that suits the ``activation`` that follows."""
+
+    @abstractmethod
+    def forward(self, x: ArrayLike, training: bool = False) -> Array:
+        """The output for ``x``; with ``training`` what ``backward`` needs is kept.
+
+        With ``training`` the array returned is the layer's own and valid until its next training forward, without it
+        is new, and nothing kept is disturbed.
+        """
+
+    @abstractmethod
+    def backward(self, dy: ArrayLike) -> Array:
+        """The gradient of the loss by the ``x`` of the latest training forward, from that by the output.
+
+        Sets every ``grad``, without adding to it. The array returned is the layer's own and valid until its next
+        ``backward``.
+        """
+
+    # How a Sequential calls a layer. `spare` says that the array given may be overwritten, in what is returned that
+    # the next layer may overwrite that one.
+
+    def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
+        return np.asarray(self.forward(x, training)), False
+
+    def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
+        """The second step back; without `needed`, None may take the place of the gradient by x."""
+        return np.asarray(self.backward(dy)), False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}
+
+
+class OwnMemoryLayer(Layer):
+    """Base of the layers here, which work in memory of their own or in place."""
+
+    def forward(self, x: ArrayLike, training: bool = False) -> Array:
+        x = np.asarray(x)
+        y = self._forward(x, False, training)[0]
+        return y.copy() if y is x and not training else y
+
+    def backward(self, dy: ArrayLike) -> Array:
+        dx = self._backward(np.asarray(dy), False, True)[0]
+        assert dx is not None
+        return dx
+
+    @abstractmethod
+    def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]: ...
+
+    @abstractmethod
+    def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]: ...
+
+    def _saved(self) -> tuple[Array, ...]:
+        """What the training forward kept."""
+        if self._kept is None:
+            raise RuntimeError(f"backward of {self!r} needs a call of forward(x, training=True) before it")
+        return self._kept
+
+    def _check_gradient(self, dy: Array, shape: tuple[int, ...]) -> None:
+        if dy.shape != shape:
+            raise ValueError(f"backward of {self!r} takes dy of the output's shape {shape}, got {dy.shape}")
+        if dy.dtype.kind != "f":
+            raise TypeError(f"backward of {self!r} takes dy of floating-point numbers, got dtype {dy.dtype}")
+
+
+def floating(layer: Layer, x: Array) -> Array:
+    """``x``, integers as float64."""
+    if x.dtype.kind == "f":
+        return x
+    if x.dtype.kind not in "biu":
+        raise TypeError(f"{layer!r} takes real numbers, got an input of dtype {x.dtype}")
+    return x.astype(np.float64)
+
+
+def result_array(buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any], training: bool) -> Array:
+    """An array for a result of forward: the layer's own in training, else a new one."""
+    return buffer.take(shape, dtype) if training else np.empty(shape, dtype)
+

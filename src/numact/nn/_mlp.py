@@ -1,0 +1,102 @@
+"""The usual network of fully connected layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+import numact as na
+from numact.nn._activations import Activate, Gated, PReLU, Swish
+from numact.nn._checks import known
+from numact.nn._dense import Dense, Maxout
+from numact.nn._layer import Layer
+from numact.nn._regularisation import BatchNorm, Dropout
+from numact.nn._sequential import Sequential
+
+# Layers that take the initial value of what they learn in place of the parameter of the activation.
+_LEARNED: dict[str, tuple[str, type[PReLU] | type[Swish]]] = {"prelu": ("weight", PReLU), "swish": ("beta", Swish)}
+
+
+def mlp(
+    widths: Sequence[int],
+    activation: str = "relu",
+    activation_parameters: Mapping[str, Any] | None = None,
+    *,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    dtype: DTypeLike = np.float32,
+    rng: np.random.Generator | None = None,
+) -> Sequential:
+    """Make a multi-layer perceptron: hidden layers with an activation, and a linear layer for the output.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Columns of the input, units of each hidden layer, columns of the output.
+    activation : str, optional
+        A name in ``numact.activations`` (but "rrelu"), or "identity" for none. prelu and swish learn their parameter,
+        one for each unit. maxout and the gated functions take several columns of a layer for each of its units, crelu
+        returns two.
+    activation_parameters : mapping, optional
+        Parameters of the activation by their names, initial values of those that are learned; ``pieces`` of maxout.
+    batch_norm : bool, optional
+        Whether to normalise what each activation takes; for maxout, what it returns.
+    dropout : float, optional
+        The part of the units of each hidden layer that each training step leaves out.
+    dtype : dtype, optional
+        np.float32 or np.float64.
+    rng : numpy.random.Generator, optional
+        Source of the initial weights and of the dropout.
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no two widths, or an argument is not what a layer takes.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> nn.mlp([64, 100, 10], "leaky_relu", {"negative_slope": 0.1})
+    Sequential(Dense(64, 100), Activate('leaky_relu', negative_slope=0.1), Dense(100, 10))
+    """
+    if len(widths) < 2:
+        raise ValueError(f"widths must be those of input and output at least, got {list(widths)}")
+    known("activation", activation, [*na.activations, "identity"])
+    parameters = dict(activation_parameters or {})
+    kind = na.activations[activation].kind if activation in na.activations else ""
+    layers: list[Layer] = []
+    columns = widths[0]
+    for _, units in pairwise(widths[:-1]):
+        if activation == "maxout":
+            layers.append(Maxout(columns, units, dtype=dtype, **parameters))
+        else:
+            layers.append(Dense(columns, 2 * units if kind == "gated" else units, dtype=dtype))
+        if batch_norm:
+            layers.append(BatchNorm(2 * units if kind == "gated" else units, dtype=dtype))
+        layers += _activation(activation, kind, units, parameters, dtype)
+        if dropout:
+            layers.append(Dropout(dropout))
+        columns = 2 * units if activation == "crelu" else units
+    return Sequential(*layers, Dense(columns, widths[-1], dtype=dtype), rng=rng)
+
+
+def _activation(name: str, kind: str, units: int, parameters: dict[str, Any], dtype: DTypeLike) -> list[Layer]:
+    if name == "maxout":
+        return []  # part of the layer before
+    if name in _LEARNED:
+        parameter, layer = _LEARNED[name]
+        given = {"initial" if key == parameter else key: value for key, value in parameters.items()}
+        return [layer(units, dtype=dtype, **given)]
+    if name != "identity" and kind != "gated":
+        return [Activate(name, **parameters)]
+    if parameters:
+        raise TypeError(f"{name} takes no parameters, got {', '.join(parameters)}")
+    return [Gated(name)] if kind == "gated" else []

@@ -1,0 +1,171 @@
+"""Losses as the training loop needs them, and the data it runs over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numact.nn._checks import known
+from numact.nn._data import batches, check_finite, rows_of
+from numact.nn._layer import Layer
+from numact.nn._loss import binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy
+
+Array = NDArray[Any]
+
+_EVALUATED_ROWS = 1024  # at a time, outside of training: enough for the matrix product, little for the caches
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss with what `fit` must know about it."""
+
+    name: str
+    function: Callable[..., tuple[float, Array]]
+    metric: str | None = None
+
+    def targets(self, name: str, y: Array, output: Array, dtype: np.dtype[Any]) -> Array:
+        """Checked targets; ``output`` is that of the model for one row."""
+        if self.name == "softmax_cross_entropy":
+            return self._labels(name, y, output)
+        if y.dtype.kind not in "biuf":
+            raise TypeError(f"{name} must be real numbers, got dtype {y.dtype}")
+        if self.metric is None:
+            return y
+        if y.shape[1:] != output.shape[1:]:
+            raise ValueError(
+                f"{name} must have the shape of the model's output, {(len(y), *output.shape[1:])}, got {y.shape}"
+            )
+        y = y.astype(dtype, copy=False)
+        check_finite(name, y)
+        if self.name == "binary_cross_entropy_with_logits" and not (y.min() >= 0 and y.max() <= 1):
+            raise ValueError(f"{name} must lie in 0..1 for {self.name}, got {y.min()} to {y.max()}")
+        return y
+
+    def _labels(self, name: str, y: Array, output: Array) -> Array:
+        if y.dtype.kind not in "iu":
+            raise TypeError(f"{name} must be integers, one class number per row, got dtype {y.dtype}")
+        if y.ndim != 1 or output.ndim != 2:
+            hint = f"; for one-hot rows pass {name}.argmax(axis=1)" if y.ndim == 2 else ""
+            raise ValueError(f"{name} must have shape (rows,), one class number per row, got {y.shape}{hint}")
+        classes = output.shape[1]
+        if y.min() < 0 or y.max() >= classes:
+            row = int(((y < 0) | (y >= classes)).argmax())
+            raise ValueError(
+                f"{name} must lie in 0..{classes - 1}, the model has {classes} outputs; label {row} is {y[row]}"
+            )
+        return y
+
+    def right(self, output: Array, y: Array, weight: Array | None) -> float:
+        """The part of the labels that is right, summed over the rows; 0 where another metric goes by the loss."""
+        if self.metric != "accuracy":
+            return 0.0
+        if self.name == "softmax_cross_entropy":
+            right = output.argmax(axis=1) == y
+        else:
+            right = (output > 0) == (y > 0.5)
+            right = right.reshape(len(y), -1).mean(axis=1)
+        return float(right.sum() if weight is None else right @ weight)
+
+
+_LOSSES = {
+    function.__name__: Objective(function.__name__, function, metric)
+    for function, metric in (
+        (softmax_cross_entropy, "accuracy"),
+        (binary_cross_entropy_with_logits, "accuracy"),
+        (mean_squared_error, "r2"),
+    )
+}
+
+
+def objective_of(loss: Any) -> Objective:
+    return Objective("", loss) if callable(loss) else _LOSSES[known("loss", loss, _LOSSES)]
+
+
+class Samples:
+    """Checked data with what is needed to turn the sums over them into means."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        model: Layer,
+        x: ArrayLike,
+        y: ArrayLike,
+        weight: ArrayLike | None = None,
+        *,
+        prefix: str = "",
+    ) -> None:
+        names = [f"{prefix}x", f"{prefix}y", f"{prefix}sample_weight"]
+        given = [x, y] if weight is None else [x, y, weight]
+        self.x, self.y, *rest = rows_of(dict(zip(names, given, strict=False)))
+        if len(self.x) == 0:
+            raise ValueError(f"{names[0]} has no rows, its shape is {self.x.shape}: at least one is needed")
+        self.weight: Array | None = None
+        if rest:
+            self._weigh(names[2], rest[0])
+        dtype = next((value.dtype for value in model.state.values() if value.dtype.kind == "f"), np.dtype(np.float32))
+        if self.x.dtype.kind not in "biuf":
+            raise TypeError(f"{names[0]} must be real numbers, got dtype {self.x.dtype}")
+        if self.x.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                self.x = self.x.astype(dtype, copy=False)
+            check_finite(names[0], self.x)
+        self.y = objective.targets(names[1], self.y, model.forward(self.x[:1]), dtype)
+        if self.weight is not None:
+            self.weight = self.weight.astype(dtype, copy=False)
+        self.total = float(len(self.x) if self.weight is None else self.weight.sum(dtype=np.float64))
+        self.variance = self._variance() if objective.metric == "r2" else math.nan
+        self._objective = objective
+
+    def _weigh(self, name: str, weight: Array) -> None:
+        """Take the weights, and only the rows that count."""
+        if weight.dtype.kind not in "biuf":
+            raise TypeError(f"{name} must be real numbers, got dtype {weight.dtype}")
+        if weight.ndim != 1:
+            raise ValueError(f"{name} must have shape (rows,), got {weight.shape}")
+        check_finite(name, weight)
+        if weight.min() < 0:
+            raise ValueError(f"{name} must be at least 0, got {weight.min()}")
+        if weight.max() == 0:
+            raise ValueError(f"{name} is zero for every row: one must count at least")
+        if weight.min() == 0:
+            counts = weight > 0
+            self.x, self.y, weight = self.x[counts], self.y[counts], weight[counts]
+        self.weight = weight
+
+    def _variance(self) -> float:
+        """What the mean squared error of the mean target is."""
+        y = self.y.reshape(len(self.y), -1).astype(np.float64)
+        y = (y - np.average(y, axis=0, weights=self.weight)) ** 2
+        return float(np.average(y, axis=0, weights=self.weight).mean())
+
+    def arrays(self) -> list[Array]:
+        return [self.x, self.y] if self.weight is None else [self.x, self.y, self.weight]
+
+    def metric(self, loss: float, right: float) -> float:
+        if self._objective.metric == "accuracy":
+            return right / self.total
+        return 1 - loss / self.variance if self.variance > 0 else math.nan
+
+    def evaluate(self, model: Layer) -> tuple[float, float]:
+        """Mean loss and metric of the model as it is."""
+        total = right = 0.0
+        for x, y, *weight in batches(*self.arrays(), batch_size=_EVALUATED_ROWS, shuffle=False):
+            output = model.forward(x)
+            loss, _ = self._objective.function(output, y, **weighted(weight))
+            total += loss * size_of(y, weight)
+            right += self._objective.right(output, y, *weight or (None,))
+        loss = total / self.total
+        return loss, self.metric(loss, right)
+
+
+def weighted(weight: Sequence[Array]) -> dict[str, Array]:
+    return {"sample_weight": weight[0]} if weight else {}
+
+
+def size_of(y: Array, weight: Sequence[Array]) -> float:
+    return float(weight[0].sum()) if weight else len(y)

@@ -1,0 +1,138 @@
+"""How the learning rate changes over a training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numact.nn._checks import known
+
+#: ``schedule(epoch, epochs)`` gives what the learning rate is multiplied by: ``epoch`` counts the epochs that are done,
+#: with a fraction for the present one, ``epochs`` those of the whole training.
+Schedule = Callable[[float, int], float]
+
+
+@dataclass(frozen=True)
+class _Warm:
+    """Linear warm-up, which all share."""
+
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < math.inf:
+            raise ValueError(f"warmup must be a number of epochs of at least 0, got {self.warmup}")
+
+    def __call__(self, epoch: float, epochs: int) -> float:
+        if epoch < self.warmup:
+            return epoch / self.warmup
+        return self._after(epoch - self.warmup, epochs - self.warmup)
+
+    def _after(self, epoch: float, epochs: float) -> float:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ConstantSchedule(_Warm):
+    """The same learning rate throughout.
+
+    Parameters
+    ----------
+    warmup : float, optional
+        Epochs in which the learning rate first rises linearly from 0.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> schedule = nn.ConstantSchedule(warmup=2)
+    >>> [schedule(epoch, 10) for epoch in (0.5, 1.0, 2.0, 9.5)]
+    [0.25, 0.5, 1.0, 1.0]
+    """
+
+    def _after(self, epoch: float, epochs: float) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class StepSchedule(_Warm):
+    """A learning rate that falls by a factor every so many epochs.
+
+    Parameters
+    ----------
+    warmup : float, optional
+        Epochs in which the learning rate first rises linearly from 0; the steps are counted after it.
+    every : float, optional
+        Epochs from one step to the next.
+    factor : float, optional
+        What the learning rate is multiplied by at a step.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> schedule = nn.StepSchedule(every=5, factor=0.5)
+    >>> [schedule(epoch, 20) for epoch in (0.0, 4.9, 5.0, 10.0)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+
+    every: float = 10.0
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.every > 0:
+            raise ValueError(f"every must be a number of epochs above 0, got {self.every}")
+        if not 0 <= self.factor < math.inf:
+            raise ValueError(f"factor must be a number of at least 0, got {self.factor}")
+
+    def _after(self, epoch: float, epochs: float) -> float:
+        factor: float = self.factor ** (epoch // self.every)
+        return factor
+
+
+@dataclass(frozen=True)
+class CosineSchedule(_Warm):
+    """A learning rate that falls along half a period of the cosine until the training ends.
+
+    Parameters
+    ----------
+    warmup : float, optional
+        Epochs in which the learning rate first rises linearly from 0.
+    final : float, optional
+        The part of the learning rate that is left at the end.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017; without restarts.
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> schedule = nn.CosineSchedule(final=0.1)
+    >>> [round(schedule(epoch, 10), 3) for epoch in (0, 5, 10)]
+    [1.0, 0.55, 0.1]
+    """
+
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.final < math.inf:
+            raise ValueError(f"final must be a number of at least 0, got {self.final}")
+
+    def _after(self, epoch: float, epochs: float) -> float:
+        return self.final + (1 - self.final) * (1 + math.cos(math.pi * min(1.0, epoch / epochs))) / 2
+
+
+_SCHEDULES: dict[str, type[_Warm]] = {
+    "constant": ConstantSchedule,
+    "step": StepSchedule,
+    "cosine": CosineSchedule,
+}
+
+
+def schedule_of(schedule: Any) -> Schedule:
+    """A schedule by its name, or a function that is one."""
+    if callable(schedule):
+        return schedule  # type: ignore[no-any-return]
+    return _SCHEDULES[known("schedule", schedule, _SCHEDULES)]()

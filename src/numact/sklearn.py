@@ -1,0 +1,523 @@
+"""Multi-layer perceptrons for scikit-learn, with every activation of numact.
+
+They share parameters and attributes with ``sklearn.neural_network.MLPClassifier`` and ``MLPRegressor`` under
+``solver="sgd"``, and can take their place. Needs scikit-learn: ``python -m pip install 'numact[sklearn]'``.
+
+>>> from sklearn.datasets import load_digits
+>>> from sklearn.model_selection import train_test_split
+>>> from sklearn.pipeline import make_pipeline
+>>> from sklearn.preprocessing import StandardScaler
+>>> from numact.sklearn import MLPClassifier
+>>> x, x_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
+>>> model = make_pipeline(StandardScaler(), MLPClassifier(64, "gelu", early_stopping=True, random_state=0))
+>>> bool(model.fit(x, y).score(x_test, y_test) > 0.95)
+True
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+import numact as na
+from numact import nn
+
+__all__ = ["MLPClassifier", "MLPRegressor"]
+
+Array = NDArray[Any]
+
+_PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
+        Units of each hidden layer.
+    activation : str, default "relu"
+        Any name in ``numact.activations`` (but "rrelu"), or "identity"; see `numact.nn.mlp`.
+    activation_parameters : mapping, optional
+        Parameters of the activation, such as ``{"negative_slope": 0.1}``.
+    batch_norm : bool, default False
+        Whether to normalise what each activation takes over the batch.
+    dropout : float, default 0.0
+        The part of the units of each hidden layer that each training step leaves out.
+    alpha : float, default 0.0001
+        Strength of the L2 penalty on the weights of the layers, which is divided by the batch size.
+    batch_size : int or "auto", default "auto"
+        Rows of a step; "auto" is 200, or all rows if there are fewer.
+    learning_rate : str or callable, default "constant"
+        ``schedule`` of `numact.nn.fit`: "constant", "step", "cosine" or a function.
+    learning_rate_init : float, default 0.01
+        The learning rate that the schedule starts from.
+    max_iter : int, default 200
+        Largest number of epochs.
+    shuffle : bool, default True
+        Whether each epoch has a new order.
+    random_state : int, RandomState or None, default None
+        Fixes initial weights, batches, dropout and validation data.
+    tol : float, default 0.0001
+        The least fall of the loss that counts as one.
+    verbose : bool, default False
+        Whether to print the loss of each epoch.
+    warm_start : bool, default False
+        Whether ``fit`` continues from where the call before ended.
+    momentum : float, default 0.9
+        Momentum of SGD.
+    nesterovs_momentum : bool, default True
+        Whether it is Nesterov's.
+    max_norm : float or None, default 1.0
+        Largest Euclidean norm of all gradients of a step, to which longer ones are scaled: features that are not
+        standardised do not make the training diverge.
+    early_stopping : bool, default False
+        Whether part of the data is set aside for validation and its loss ends the training. The weights are then those
+        of the best epoch.
+    validation_fraction : float, default 0.1
+        The part set aside.
+    n_iter_no_change : int, default 10
+        The training ends after more than so many epochs in which the loss has not fallen by more than ``tol``.
+    dtype : str or dtype, optional
+        Floating-point type of the network, by default float32 for data of float32 and float64 for all others. "float32"
+        takes about half the time of "float64".
+"""
+
+_ATTRIBUTES = """loss_ : float
+        Mean loss over the last epoch, without the penalty.
+    best_loss_ : float or None
+        The least of ``loss_curve_``; None with early stopping.
+    loss_curve_ : list of float
+        ``loss_`` of each epoch.
+    validation_scores_ : list of float or None
+        {score} of the validation data after each epoch, with early stopping.
+    best_validation_score_ : float or None
+        The largest of them.
+    model_ : numact.nn.Sequential
+        The network.
+    n_features_in_, n_layers_, n_outputs_ : int
+        Columns of the input, layers with input and output, columns of the output.
+    n_iter_, t_ : int
+        Epochs, and rows seen in them."""
+
+
+def _documented(cls: type[Any]) -> type[Any]:
+    """Fill in what the docstrings of both classes share."""
+    cls.__doc__ = (cls.__doc__ or "").replace("{parameters}", _PARAMETERS.rstrip()).replace("{attributes}", _ATTRIBUTES)
+    return cls
+
+
+class _Printer(nn.Callback):
+    def on_epoch_end(self, run: nn.Run) -> None:
+        print(f"Iteration {run.epoch}, loss = {run.history.loss[-1]:.8f}")
+
+
+class _Perceptron(BaseEstimator):  # type: ignore[misc]
+    """What classifier and regressor share."""
+
+    model_: nn.Sequential
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str = "relu",
+        *,
+        activation_parameters: Mapping[str, Any] | None = None,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str | Callable[[float, int], float] = "constant",
+        learning_rate_init: float = 0.01,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        max_norm: float | None = 1.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        dtype: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.activation_parameters = activation_parameters
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_norm = max_norm
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.dtype = dtype
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The optimizer holds arrays of the model: it is made anew from its state when it is needed.
+        state = {**super().__getstate__()}
+        if isinstance(optimizer := state.get("_optimizer"), na.SGD):
+            state["_optimizer"] = optimizer.state_dict()
+        return state
+
+    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
+        """The data as arrays; `first` takes note of their columns, else they must fit those."""
+        raise NotImplementedError
+
+    def _dtypes(self) -> Any:
+        """What data may be without conversion."""
+        if hasattr(self, "model_"):
+            return self.model_.parameters[0].value.dtype
+        return [np.float64, np.float32] if self.dtype is None else self.dtype
+
+    def _start(self, x: Array, outputs: int) -> None:
+        """A new network."""
+        hidden = self.hidden_layer_sizes
+        widths = [x.shape[1], *(hidden if isinstance(hidden, Iterable) else (hidden,)), outputs]
+        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self.model_ = nn.mlp(
+            widths,
+            self.activation,
+            self.activation_parameters,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            dtype=x.dtype,
+            rng=self._rng,
+        )
+        self.n_layers_, self.n_outputs_ = len(widths), outputs
+        self._optimizer: na.SGD | dict[str, Any] | None = None  # the state of one in a pickle
+        self.loss_curve_: list[float] = []
+        self.n_iter_ = self.t_ = 0
+
+    def _new_optimizer(self, rows: int) -> na.SGD:
+        values = [p.value for p in self.model_.parameters]
+        decay = self.alpha / self._rows_per_step(rows)
+        return na.SGD(
+            values,
+            lr=self.learning_rate_init,
+            momentum=self.momentum,
+            nesterov=self.nesterovs_momentum and self.momentum > 0,
+            weight_decay=[decay if value.ndim == 2 else 0.0 for value in values],
+            max_norm=self.max_norm,
+            skip_nonfinite=True,
+        )
+
+    def _rows_per_step(self, rows: int) -> int:
+        return min(200 if isinstance(self.batch_size, str) else self.batch_size, rows)
+
+    def _train(
+        self, optimizer: na.SGD, x: Array, y: Array, sample_weight: Any, loss: str, **options: Any
+    ) -> nn.History:
+        """Some epochs, and what is known after any."""
+        try:
+            history = nn.fit(
+                self.model_,
+                x,
+                y,
+                loss=loss,
+                optimizer=optimizer,
+                batch_size=self._rows_per_step(len(x)),
+                shuffle=self.shuffle,
+                sample_weight=sample_weight,
+                callbacks=[_Printer()] if self.verbose else [],
+                progress=False,
+                rng=self._rng,
+                **options,
+            )
+        except nn.DivergedError as error:
+            raise ValueError(f"{error}, or standardise the features") from error
+        self.loss_curve_ += history.loss
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
+        self.t_ += len(history) * len(x)
+        self.n_iter_ += len(history)
+        return history
+
+    def _fit(self, x: Array, y: Array, sample_weight: Any, loss: str, outputs: int) -> None:
+        """Train on checked data until it has converged."""
+        if not (self.warm_start and hasattr(self, "model_")):
+            self._start(x, outputs)
+        self.n_iter_ = 0
+        validation = None
+        if self.early_stopping:
+            arrays = (x, y) if sample_weight is None else (x, y, sample_weight)
+            stratify = None if loss == "mean_squared_error" else y.ravel()
+            (x, y, *rest), validation = nn.split(
+                *arrays, fraction=self.validation_fraction, stratify=stratify, rng=self._rng
+            )
+            sample_weight = rest[0] if rest else None
+        self._optimizer = self._new_optimizer(len(x))
+        history = self._train(
+            self._optimizer,
+            x,
+            y,
+            sample_weight,
+            loss,
+            epochs=self.max_iter,
+            validation=validation,
+            schedule=self.learning_rate,
+            patience=self.n_iter_no_change + 1,  # scikit-learn goes on for so many
+            min_delta=self.tol,
+            restore_best=self.early_stopping,
+        )
+        self.validation_scores_ = history.validation_metric if validation else None
+        self.best_validation_score_ = max(history.validation_metric, default=math.nan) if validation else None
+        self.best_loss_ = None if validation else min(history.loss, default=math.inf)
+        if history.stopped == "interrupt":
+            warnings.warn("Training interrupted by user.", stacklevel=3)
+        elif history.stopped == "epochs":
+            warnings.warn(
+                f"max_iter={self.max_iter} epochs reached, and the training has not converged yet",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _partial_fit(self, x: Array, y: Array, sample_weight: Any, loss: str, outputs: int) -> None:
+        """One epoch over checked data."""
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if not hasattr(self, "model_"):
+            self._start(x, outputs)
+        if not isinstance(self._optimizer, na.SGD):
+            state, self._optimizer = self._optimizer, self._new_optimizer(len(x))
+            if state is not None:
+                self._optimizer.load_state_dict(state)
+        self._train(self._optimizer, x, y, sample_weight, loss, epochs=1)
+
+    def _outputs(self, X: Any) -> Array:
+        check_is_fitted(self, "model_")
+        x = validate_data(self, X, dtype=self._dtypes(), reset=False)
+        rows = 1024  # enough for the matrix product, little for the caches
+        return np.concatenate([self.model_.forward(x[i : i + rows]) for i in range(0, len(x), rows)])
+
+
+@_documented
+class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
+    """Multi-layer perceptron classifier with every activation of numact, trained by mini-batch SGD.
+
+    It minimises the mean cross-entropy: of one sigmoid for two classes, of the softmax for more.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The labels, sorted.
+    {attributes}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from numact.sklearn import MLPClassifier
+    >>> x, y = load_iris(return_X_y=True)
+    >>> x = scale(x)
+    >>> model = MLPClassifier(16, "swish", learning_rate_init=0.1, n_iter_no_change=3, tol=0.01, random_state=0)
+    >>> bool(model.fit(x, y).score(x, y) > 0.9)
+    True
+    >>> model.predict_proba(x[:2]).shape
+    (2, 3)
+    """
+
+    classes_: Array
+
+    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
+        x, y = validate_data(self, X, y, dtype=self._dtypes(), reset=first)
+        check_classification_targets(y)
+        return x, y
+
+    def _loss(self) -> tuple[str, int]:
+        """The loss for the classes, and the outputs it takes."""
+        if len(self.classes_) == 2:
+            return "binary_cross_entropy_with_logits", 1
+        return "softmax_cross_entropy", len(self.classes_)
+
+    def _encoded(self, y: Array) -> Array:
+        """The labels as the loss takes them."""
+        if unknown := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
+            raise ValueError(f"y has the classes {sorted(unknown)}, which are not among {self.classes_.tolist()}")
+        labels = np.searchsorted(self.classes_, y)
+        return labels[:, np.newaxis] if len(self.classes_) == 2 else labels
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPClassifier:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, features)
+        y : array_like, shape (rows,)
+            Classes, of any type.
+        sample_weight : array_like, shape (rows,), optional
+            Weights of the rows in the loss.
+
+        Returns
+        -------
+        self
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` ends the training.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters are not valid, or the training diverges.
+        """
+        again = self.warm_start and hasattr(self, "model_")
+        x, y = self._checked(X, y, not again)
+        classes = np.unique(y)
+        if not again:
+            self.classes_ = classes
+        elif not np.array_equal(classes, self.classes_):
+            raise ValueError(f"warm_start needs the classes {self.classes_.tolist()} again, got {classes.tolist()}")
+        self._fit(x, self._encoded(y), sample_weight, *self._loss())
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
+        """Train for one epoch over the data, at a constant learning rate.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array_like, optional
+            All classes that any call will have: needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        first = not hasattr(self, "model_")
+        x, y = self._checked(X, y, first)
+        if first:
+            if classes is None:
+                raise ValueError("the first call of partial_fit needs classes: all that any call will have")
+            self.classes_ = np.unique(classes)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(f"classes were {self.classes_.tolist()} in the first call, got {list(classes)}")
+        self._partial_fit(x, self._encoded(y), sample_weight, *self._loss())
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row of ``X``."""
+        outputs = self._outputs(X)
+        labels = outputs[:, 0] > 0 if len(self.classes_) == 2 else outputs.argmax(axis=1)
+        predicted: Array = self.classes_[labels.astype(np.intp)]
+        return predicted
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, in the order of ``classes_``, for each row of ``X``."""
+        return self._probabilities(X, na.sigmoid, na.softmax)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of `predict_proba`, accurate also where that is 0."""
+        return self._probabilities(X, na.log_sigmoid, na.log_softmax)
+
+    def _probabilities(self, X: Any, of_one: Callable[..., Any], of_all: Callable[..., Any]) -> Array:
+        outputs = self._outputs(X)
+        if len(self.classes_) == 2:
+            outputs = np.hstack([-outputs, outputs])
+            return np.asarray(of_one(outputs))
+        return np.asarray(of_all(outputs))
+
+
+@_documented
+class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
+    """Multi-layer perceptron regressor with every activation of numact, trained by mini-batch SGD.
+
+    It minimises the mean squared error, of one target or several.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numact.sklearn import MLPRegressor
+    >>> x = np.linspace(-2, 2, 500).reshape(-1, 1)
+    >>> model = MLPRegressor((32, 32), "tanh", learning_rate_init=0.05, batch_size=32, random_state=0)
+    >>> bool(model.fit(x, np.sin(2 * x[:, 0])).score(x, np.sin(2 * x[:, 0])) > 0.99)
+    True
+    """
+
+    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
+        x, y = validate_data(self, X, y, dtype=self._dtypes(), multi_output=True, y_numeric=True, reset=first)
+        if not first and (1 if y.ndim == 1 else y.shape[1]) != self.n_outputs_:
+            raise ValueError(f"y must have {self.n_outputs_} columns as before, got shape {y.shape}")
+        return x, y.reshape(len(y), -1)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, features)
+        y : array_like, shape (rows,) or (rows, targets)
+        sample_weight : array_like, shape (rows,), optional
+            Weights of the rows in the loss.
+
+        Returns
+        -------
+        self
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` ends the training.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters are not valid, or the training diverges.
+        """
+        x, y = self._checked(X, y, not (self.warm_start and hasattr(self, "model_")))
+        self._fit(x, y, sample_weight, "mean_squared_error", y.shape[1])
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """Train for one epoch over the data, at a constant learning rate.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        x, y = self._checked(X, y, not hasattr(self, "model_"))
+        self._partial_fit(x, y, sample_weight, "mean_squared_error", y.shape[1])
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The targets of each row of ``X``, of shape (rows,) if there is one."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self.n_outputs_ == 1 else outputs

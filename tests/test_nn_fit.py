@@ -1,0 +1,637 @@
+"""Training by nn.fit: the loop, its history, schedules, callbacks, how it ends; preparation of data."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import numact as na
+from numact import nn
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(103, 4)).astype(np.float32)
+LABELS = (X[:, 0] * X[:, 1] > 0).astype(np.int64) + (X[:, 2] > 1)
+TARGETS = np.stack([X[:, 0] * X[:, 1], np.sin(X[:, 2])], axis=1)
+CLASSES = 3
+
+
+def network(outputs=CLASSES, seed=0, dtype=np.float32, dropout=0.0):
+    return nn.mlp([4, 16, outputs], "tanh", dropout=dropout, dtype=dtype, rng=np.random.default_rng(seed))
+
+
+def weights(model):
+    return {name: value.copy() for name, value in model.state.items()}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+# The loop
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_is_the_loop_of_the_textbook(shuffle):
+    by_hand = network()
+    optimizer = na.SGD([p.value for p in by_hand.parameters], lr=0.1, momentum=0.9)
+    rng = np.random.default_rng(3)
+    losses, hits = [], []
+    for _ in range(3):
+        total = right = 0
+        for x, labels in nn.batches(X, LABELS, batch_size=16, rng=rng, shuffle=shuffle):
+            logits = by_hand.forward(x, training=True)
+            right += np.sum(logits.argmax(axis=1) == labels)
+            loss, dlogits = nn.softmax_cross_entropy(logits, labels)
+            by_hand.backward(dlogits)
+            optimizer.step([p.grad for p in by_hand.parameters])
+            total += loss * len(x)
+        losses.append(total / len(X))
+        hits.append(right / len(X))
+
+    model = network()
+    history = nn.fit(
+        model, X, LABELS, epochs=3, batch_size=16, shuffle=shuffle, rng=np.random.default_rng(3), lr=0.1, momentum=0.9
+    )
+    assert same(weights(model), weights(by_hand))
+    assert (history.loss, history.metric) == (losses, hits)
+    assert history.metric_name == "accuracy"
+    assert history.steps == 3 * 7
+    assert history.stopped == "epochs"
+    assert history.lr == [0.1] * 3
+    assert all(math.isnan(v) for v in history.validation_loss + history.validation_metric)
+    for seconds, rate in zip(history.seconds, history.samples_per_second, strict=True):
+        assert seconds > 0
+        assert rate == len(X) / seconds
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy_with_logits", "mean_squared_error"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_loss_learns(loss, dtype):
+    y = {"softmax_cross_entropy": LABELS, "mean_squared_error": TARGETS}.get(loss, (TARGETS > 0).astype(int))
+    model = network(3 if y.ndim == 1 else 2, dtype=dtype)
+    history = nn.fit(model, X, y, loss=loss, lr=0.1, epochs=60, rng=np.random.default_rng(0), validation=(X, y))
+    assert history.loss[-1] < history.loss[0] / 2
+    assert history.metric[-1] > 0.85
+    if loss == "mean_squared_error":
+        assert history.metric_name == "r2"
+        expected = 1 - np.mean((model.forward(X) - y) ** 2) / np.mean((y - y.mean(axis=0)) ** 2)
+    else:
+        output = model.forward(X)
+        expected = np.mean(output.argmax(axis=1) == y) if y.ndim == 1 else np.mean((output > 0) == y)
+    assert history.validation_metric[-1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_of_ones_own():
+    def absolute(output, y, sample_weight=None):
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        difference = output - y
+        scale = (weight / weight.sum() / y.shape[1])[:, np.newaxis]
+        return float(np.sum(np.abs(difference) * scale)), (np.sign(difference) * scale).astype(np.float32)
+
+    model = network(2)
+    history = nn.fit(model, X, TARGETS, loss=absolute, lr=0.1, epochs=60, sample_weight=np.ones(len(X)))
+    assert history.loss[-1] < history.loss[0] / 2
+    assert history.metric_name is None
+    assert all(map(math.isnan, history.metric))
+
+
+def test_frozen_layers_stay():
+    model = network()
+    model.freeze(-1)
+    before = weights(model)
+    nn.fit(model, X, LABELS, epochs=1)
+    changed = {name for name, value in model.state.items() if not np.array_equal(value, before[name])}
+    assert changed == {"2.weight", "2.bias"}
+    model.freeze()
+    with pytest.raises(ValueError, match="nothing to learn"):
+        nn.fit(model, X, LABELS, epochs=1)
+
+
+def test_integers_and_other_floats_are_converted():
+    small = RNG.integers(0, 5, (50, 4)).astype(np.uint8)
+    labels = small[:, 0] % 3
+    results = []
+    for x in (small, small.astype(np.float64), small.astype(np.float16), small.tolist(), small.astype(">f4")):
+        model = network()
+        nn.fit(model, x, labels, epochs=2, rng=np.random.default_rng(0))
+        results.append(weights(model))
+    assert all(same(results[0], other) for other in results[1:])
+
+
+def test_data_stays():
+    x, y, w = X.copy(), LABELS.copy(), np.ones(len(X))
+    for array in (x, y, w):
+        array.flags.writeable = False
+    nn.fit(network(), x, y, sample_weight=w, epochs=1, validation=0.2)
+    assert np.array_equal(x, X)
+
+
+def test_weights_of_samples():
+    """Weight 0 is absence; weights that are all alike change nothing; a weight of 2 is that row twice."""
+    rng = np.random.default_rng(1)
+    counts = rng.integers(0, 2, len(X))
+
+    def trained(x, y, w, **options):
+        model = network()
+        history = nn.fit(model, x, y, sample_weight=w, epochs=3, rng=np.random.default_rng(2), **options)
+        return weights(model), history.loss, history.metric
+
+    kept = counts > 0
+    absent, *absent_history = trained(X[kept], LABELS[kept], None)
+    zero, *zero_history = trained(X, LABELS, counts * 3)
+    for name, value in absent.items():
+        np.testing.assert_allclose(zero[name], value, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(zero_history, absent_history, rtol=1e-6)
+
+    twice, *_ = trained(np.repeat(X, 2, axis=0), np.repeat(LABELS, 2), None, batch_size=206, shuffle=False)
+    doubled, *_ = trained(X, LABELS, np.full(len(X), 2.0), batch_size=103, shuffle=False)
+    for name, value in twice.items():
+        np.testing.assert_allclose(doubled[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_optimizer_of_ones_own():
+    model = network()
+    optimizer = na.SGD([p.value for p in model.parameters], lr=[0.1, 0.2, 0.1, 0.2])
+    history = nn.fit(model, X, LABELS, optimizer=optimizer, epochs=2, schedule=lambda epoch, epochs: 0.5)
+    np.testing.assert_allclose(history.lr, [[0.05, 0.1, 0.05, 0.1]] * 2)
+    assert optimizer.lr == (0.1, 0.2, 0.1, 0.2)
+    with pytest.raises(ValueError, match="other arrays than the model learns"):
+        nn.fit(network(), X, LABELS, optimizer=optimizer)
+    with pytest.raises(TypeError, match="momentum given beside an optimizer"):
+        nn.fit(model, X, LABELS, optimizer=optimizer, momentum=0.5)
+
+
+# Schedules
+
+
+def test_schedules_multiply_the_learning_rate():
+    seen = []
+
+    class Rates(nn.Callback):
+        def on_step(self, run):
+            seen.append(run.optimizer.lr)
+
+    for schedule in (nn.CosineSchedule(warmup=1, final=0.1), nn.StepSchedule(every=1, factor=0.5), "cosine"):
+        seen.clear()
+        model = network()
+        history = nn.fit(model, X, LABELS, epochs=3, batch_size=26, lr=0.2, schedule=schedule, callbacks=[Rates()])
+        function = nn.CosineSchedule() if schedule == "cosine" else schedule
+        expected = [0.2 * function((i + 0.5) / 4, 3) for i in range(12)]
+        np.testing.assert_allclose(seen, expected)
+        assert history.lr == seen[3::4]
+
+
+def test_cosine_ends_at_its_final_part():
+    schedule = nn.CosineSchedule(warmup=2, final=0.25)
+    assert [schedule(epoch, 12) for epoch in (0, 1, 2)] == [0, 0.5, 1]
+    assert schedule(7, 12) == pytest.approx(0.625)
+    assert schedule(12, 12) == pytest.approx(0.25)
+    falling = [schedule(epoch, 12) for epoch in np.linspace(2, 12, 50)]
+    assert falling == sorted(falling, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.ConstantSchedule(warmup=-1), "warmup must be a number of epochs of at least 0, got -1"),
+        (lambda: nn.StepSchedule(every=0), "every must be a number of epochs above 0, got 0"),
+        (lambda: nn.StepSchedule(factor=math.nan), "factor must be a number of at least 0, got nan"),
+        (lambda: nn.CosineSchedule(final=math.inf), "final must be a number of at least 0, got inf"),
+    ],
+)
+def test_schedules_refuse(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# Callbacks
+
+
+def test_callbacks_see_everything():
+    calls = []
+
+    class Seen(nn.Callback):
+        def on_train_begin(self, run):
+            calls.append("begin")
+            assert (run.epoch, run.step, run.epochs, run.steps_per_epoch) == (0, 0, 2, 4)
+
+        def on_output(self, run, name, layer, y):
+            calls.append(name)
+            assert run.model.layers[int(name)] is layer
+            self.output = y.copy()
+            if name == "0":
+                expected = run.x @ layer.weight.value + layer.bias.value
+                np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+        def on_step(self, run):
+            calls.append(f"step {run.step} of epoch {run.epoch}")
+            assert np.array_equal(run.output, self.output)
+            loss, dlogits = nn.softmax_cross_entropy(self.output, run.y)
+            assert run.loss == loss
+            gradients = {p.name: p.grad for p in run.model.parameters}
+            np.testing.assert_allclose(gradients["2.bias"], dlogits.sum(axis=0), rtol=1e-4, atol=1e-6)
+
+        def on_epoch_end(self, run):
+            calls.append(f"end of epoch {run.epoch}")
+            assert len(run.history) == run.epoch
+            assert run.history.validation_loss[-1] > 0
+
+        def on_train_end(self, run):
+            calls.append("end")
+
+    nn.fit(network(), X, LABELS, epochs=2, batch_size=30, validation=(X, LABELS), callbacks=[Seen()])
+    steps = [[*"012", f"step {s} of epoch {1 + (s > 4)}"] for s in range(1, 9)]
+    first, second = itertools.chain(*steps[:4]), itertools.chain(*steps[4:])
+    assert calls == ["begin", *first, "end of epoch 1", *second, "end of epoch 2", "end"]
+
+
+def test_callbacks_change_nothing():
+    class Looking(nn.Callback):
+        def on_output(self, run, name, layer, y):
+            assert np.isfinite(y).all()
+
+    results = []
+    for callbacks in ([], [Looking()]):
+        model = network(dropout=0.3)
+        nn.fit(model, X, LABELS, epochs=3, rng=np.random.default_rng(0), callbacks=callbacks)
+        results.append(weights(model))
+    assert same(*results)
+
+
+def test_outputs_of_nested_layers_have_their_names():
+    names = set()
+
+    class Names(nn.Callback):
+        def on_output(self, run, name, layer, y):
+            names.add(name)
+
+    inner = nn.Sequential(nn.Dense(16, 16), nn.Activate("relu"))
+    nn.fit(nn.Sequential(nn.Dense(4, 16), inner, nn.Dense(16, 3)), X, LABELS, epochs=1, callbacks=[Names()])
+    assert names == {"0", "1.0", "1.1", "2"}
+
+
+def test_callback_stops():
+    class Stop(nn.Callback):
+        def on_step(self, run):
+            if run.epoch == 2:
+                run.stop("enough")
+
+    history = nn.fit(network(), X, LABELS, epochs=50, callbacks=[Stop()])
+    assert (len(history), history.stopped) == (2, "enough")
+
+
+def test_callbacks_are_callbacks():
+    with pytest.raises(TypeError, match=r"derived from nn\.Callback, got <function"):
+        nn.fit(network(), X, LABELS, callbacks=[lambda run: None])
+
+
+# Validation and early stopping
+
+
+def test_validation_fraction_is_a_stratified_split():
+    model = network()
+    history = nn.fit(model, X, LABELS, epochs=2, validation=0.25, rng=np.random.default_rng(4), lr=0.1)
+    rng = np.random.default_rng(4)
+    rest, part = nn.split(X, LABELS, fraction=0.25, stratify=LABELS, rng=rng)
+    again = network()
+    other = nn.fit(again, *rest, epochs=2, validation=part, rng=rng, lr=0.1)
+    assert same(weights(model), weights(again))
+    assert history.validation_loss == other.validation_loss
+    loss, _ = nn.softmax_cross_entropy(model.forward(part[0]), part[1])
+    assert history.validation_loss[-1] == pytest.approx(loss)
+
+
+def test_validation_data_may_have_weights():
+    weight = np.arange(len(X)) % 3
+    history = nn.fit(network(), X, LABELS, epochs=1, validation=(X, LABELS, weight))
+    repeated = nn.fit(
+        network(), X, LABELS, epochs=1, rng=np.random.default_rng(0),
+        validation=(np.repeat(X, weight, axis=0), np.repeat(LABELS, weight)),
+    )  # fmt: skip
+    other = nn.fit(network(), X, LABELS, epochs=1, rng=np.random.default_rng(0), validation=(X, LABELS, weight))
+    assert len(history) == 1
+    assert other.validation_loss == pytest.approx(repeated.validation_loss)
+    assert other.validation_metric == pytest.approx(repeated.validation_metric)
+
+
+def diverging(epoch, epochs):
+    """Learns for three epochs, then unlearns."""
+    return 1.0 if epoch < 3 else 30.0
+
+
+@pytest.mark.parametrize("restore_best", [None, True, False])
+def test_early_stopping(restore_best):
+    states = []
+
+    class States(nn.Callback):
+        def on_epoch_end(self, run):
+            states.append(weights(run.model))
+
+    model = network()
+    history = nn.fit(
+        model, X, LABELS, epochs=50, lr=0.1, schedule=diverging, validation=(X, LABELS), patience=4,
+        restore_best=restore_best, callbacks=[States()], rng=np.random.default_rng(0),
+    )  # fmt: skip
+    best = history.best_epoch
+    assert history.stopped == "patience"
+    assert best == 1 + int(np.argmin(history.validation_loss))
+    assert len(history) == best + 4
+    kept = len(history) if restore_best is False else best
+    assert same(weights(model), states[kept - 1])
+
+
+def test_min_delta():
+    """Improvements below it do not count; without validation the training loss does."""
+    history = nn.fit(network(), X, LABELS, epochs=50, lr=1e-6, patience=3, min_delta=0.01)
+    assert history.loss[-1] < history.loss[0]
+    assert (len(history), history.stopped) == (4, "patience")
+
+
+# The ends
+
+
+class Interrupt(nn.Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, run):
+        if run.step == self.step:
+            raise KeyboardInterrupt
+
+
+def test_interrupt_returns_the_history():
+    ended = []
+
+    class End(nn.Callback):
+        def on_train_end(self, run):
+            ended.append(run.history.stopped)
+
+    model, other = network(), network()
+    optimizer = na.SGD([p.value for p in model.parameters], lr=0.1)
+    history = nn.fit(
+        model, X, LABELS, epochs=9, batch_size=103, optimizer=optimizer, schedule="cosine",
+        callbacks=[Interrupt(4), End()], rng=np.random.default_rng(0),
+    )  # fmt: skip
+    assert (len(history), history.stopped, ended) == (3, "interrupt", ["interrupt"])
+    assert optimizer.lr == 0.1
+    expected = nn.fit(
+        other, X, LABELS, epochs=3, batch_size=103, rng=np.random.default_rng(0), lr=0.1, momentum=0,
+        schedule=lambda epoch, epochs: nn.CosineSchedule()(epoch, 9),
+    )  # fmt: skip
+    assert same(weights(model), weights(other))
+    assert history.loss == expected.loss
+
+
+def test_interrupt_leaves_the_best_weights():
+    model = network()
+    history = nn.fit(
+        model, X, LABELS, epochs=50, lr=0.1, schedule=diverging, validation=(X, LABELS), restore_best=True,
+        callbacks=[Interrupt(10 * 4)], batch_size=26, rng=np.random.default_rng(0),
+    )  # fmt: skip
+    assert history.stopped == "interrupt"
+    loss, _ = nn.softmax_cross_entropy(model.forward(X), LABELS)
+    assert loss == pytest.approx(min(history.validation_loss))
+    assert loss < history.validation_loss[-1]
+
+
+def test_divergence_names_epoch_and_step():
+    class Poison(nn.Callback):
+        def on_step(self, run):
+            self.before = weights(run.model)
+            if run.step == 6:
+                run.model.parameters[2].grad[0, 0] = math.inf
+
+    model, poison = network(), Poison()
+    with pytest.raises(nn.DivergedError, match="gradients are not finite in epoch 2, step 6") as caught:
+        nn.fit(model, X, LABELS, batch_size=26, callbacks=[poison])
+    assert same(weights(model), poison.before)
+    assert (caught.value.epoch, caught.value.step, len(caught.value.history)) == (2, 6, 1)
+
+    losses = iter([1.0, 2.0, math.nan])
+    model, poison = network(), Poison()
+    with pytest.raises(nn.DivergedError, match=r"the loss became nan in epoch 1, step 3; the weights are those before"):
+        nn.fit(model, X, LABELS, loss=lambda output, y: (next(losses), output), callbacks=[poison])
+    assert not same(weights(model), poison.before)  # those of step 2
+    model = network(2)
+    with pytest.raises(nn.DivergedError):
+        nn.fit(model, X, TARGETS, loss="mean_squared_error", lr=1e30, batch_size=10)
+    assert all(np.isfinite(value).all() for value in weights(model).values())
+
+
+def test_what_a_callback_raises_ends_the_training():
+    ended = []
+
+    class Fails(nn.Callback):
+        def on_epoch_end(self, run):
+            raise RuntimeError("disk full")
+
+        def on_train_end(self, run):
+            ended.append(True)
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        nn.fit(network(), X, LABELS, callbacks=[Fails()])
+    assert ended
+
+
+def test_progress_bar(monkeypatch, capsys):
+    nn.fit(network(), X, LABELS, epochs=2)
+    assert capsys.readouterr() == ("", "")  # no terminal
+    nn.fit(network(), X, LABELS, epochs=2, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "/2 [" in err
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    nn.fit(network(), X, LABELS, epochs=1)
+    with pytest.raises(ImportError, match=r"pip install 'numact\[progress\]'"):
+        nn.fit(network(), X, LABELS, epochs=1, progress=True)
+
+
+def test_history_is_a_dict_of_lists():
+    history = nn.fit(network(), X, LABELS, epochs=3, validation=0.2)
+    columns = history.as_dict()
+    assert {len(column) for column in columns.values()} == {3}
+    assert columns["epoch"] == [1, 2, 3]
+    assert columns["loss"] == history.loss
+    columns["loss"].clear()
+    assert len(history) == 3
+
+
+# What is refused, with nothing changed
+
+
+def changed(array, at, value):
+    array = array.copy()
+    array[at] = value
+    return array
+
+
+REFUSED = [
+    ((X[:0], LABELS[:0]), {}, ValueError, r"x has no rows, its shape is \(0, 4\)"),
+    ((X, LABELS[:-1]), {}, ValueError, r"x and y must have the same length .* got shapes \(103, 4\) and \(102,\)"),
+    ((X[:, :3], LABELS), {}, ValueError, r"Dense\(4, 16\).* takes an input of shape \(\.\.\., 4\), got \(1, 3\)"),
+    ((changed(X, (7, 2), np.nan), LABELS), {}, ValueError, r"x must be finite in float32, but element \(7, 2\) is nan"),
+    ((changed(X.astype(float), (7, 2), 1e300), LABELS), {}, ValueError, r"finite in float32, but element \(7, 2\)"),
+    ((X.astype(complex), LABELS), {}, TypeError, "x must be real numbers, got dtype complex128"),
+    ((X, changed(LABELS, 3, 3)), {}, ValueError, r"y must lie in 0..2, the model has 3 outputs; label 3 is 3"),
+    ((X, changed(LABELS, 3, -1)), {}, ValueError, "label 3 is -1"),
+    ((X, LABELS.astype(float)), {}, TypeError, "y must be integers, one class number per row, got dtype float64"),
+    ((X, np.eye(3, dtype=int)[LABELS]), {}, ValueError, r"for one-hot rows pass y\.argmax\(axis=1\)"),
+    ((X, LABELS), {"loss": "softmax_crossentropy"}, ValueError, "did you mean 'softmax_cross_entropy'"),
+    ((X, LABELS), {"loss": 3}, TypeError, "loss must be named by a string, got 3"),
+    ((X, LABELS), {"schedule": "cosin"}, ValueError, "unknown schedule 'cosin'; did you mean 'cosine'"),
+    ((X, LABELS), {"epoch": 3}, TypeError, "fit has no parameter 'epoch'; did you mean epochs"),
+    ((X, LABELS), {"lr": -1}, ValueError, "lr must be at least 0"),
+    ((X, LABELS), {"epochs": 0}, ValueError, "epochs must be at least 1"),
+    ((X, LABELS), {"batch_size": 2.5}, TypeError, "batch_size must be an integer"),
+    ((X, LABELS), {"patience": 0}, ValueError, "patience must be at least 1"),
+    ((X, LABELS), {"min_delta": -1}, ValueError, "min_delta must be a number of at least 0"),
+    ((X, LABELS), {"rng": 0}, TypeError, "rng must be a numpy.random.Generator"),
+    ((X, LABELS), {"sample_weight": np.ones(5)}, ValueError, "x and y and sample_weight must have the same length"),
+    ((X, LABELS), {"sample_weight": -np.ones(103)}, ValueError, "sample_weight must be at least 0, got -1"),
+    ((X, LABELS), {"sample_weight": np.zeros(103)}, ValueError, "sample_weight is zero for every row"),
+    ((X, LABELS), {"sample_weight": np.full(103, np.nan)}, ValueError, "sample_weight must be finite"),
+    ((X, LABELS), {"sample_weight": np.ones((103, 1))}, ValueError, r"sample_weight must have shape \(rows,\)"),
+    ((X, LABELS), {"sample_weight": ["a"] * 103}, TypeError, "sample_weight must be real numbers"),
+    ((X, LABELS), {"validation": 1.5}, ValueError, "fraction must lie between 0 and 1"),
+    ((X, LABELS), {"validation": 1}, TypeError, "validation must be a fraction such as 0.1"),
+    ((X, LABELS), {"validation": (X, LABELS + 1)}, ValueError, "validation y must lie in 0..2"),
+    ((X, LABELS), {"validation": (X[:, 1:], LABELS)}, ValueError, "takes an input of shape"),
+    ((X, LABELS), {"validation": 0.2, "history": nn.History()}, ValueError, "needs its validation data as arrays"),
+]
+
+
+@pytest.mark.parametrize(("data", "options", "error", "message"), REFUSED)
+def test_refused(data, options, error, message):
+    model = network()
+    before = weights(model)
+    with pytest.raises(error, match=message):
+        nn.fit(model, *data, **options)
+    assert same(weights(model), before)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "message"),
+    [
+        ("mean_squared_error", TARGETS[:, 0], r"y must have the shape of the model's output, \(103, 2\), got \(103,\)"),
+        ("mean_squared_error", changed(TARGETS, (4, 1), np.inf), r"y must be finite in float32, but element \(4, 1\)"),
+        ("binary_cross_entropy_with_logits", TARGETS, r"y must lie in 0\.\.1 for binary_cross_entropy_with_logits"),
+    ],
+)
+def test_targets_refused(loss, y, message):
+    with pytest.raises(ValueError, match=message):
+        nn.fit(network(2), X, y, loss=loss)
+
+
+# Data
+
+
+def test_batches_take_any_number_of_arrays():
+    rows = np.arange(10)
+    for reuse in (False, True):
+        seen = []
+        for x, y, w in nn.batches(X[:10], rows, rows * 2.0, batch_size=4, rng=np.random.default_rng(0), reuse=reuse):
+            assert np.array_equal(x, X[y])
+            assert np.array_equal(w, y * 2)
+            seen.append(y.copy())
+        assert list(map(len, seen)) == [4, 4, 2]
+        assert np.array_equal(np.concatenate(seen), np.random.default_rng(0).permutation(10))
+
+
+def test_batches_reuse_their_arrays():
+    addresses = {x.ctypes.data for (x,) in nn.batches(X, batch_size=8, reuse=True)}
+    assert len(addresses) == 1
+    kept = [x for (x,) in nn.batches(X, batch_size=8)]
+    assert np.array_equal(np.sort(np.concatenate(kept), axis=0), np.sort(X, axis=0))
+
+
+def test_batches_refuse_at_the_call():
+    with pytest.raises(TypeError, match="at least one array"):
+        nn.batches(batch_size=1)
+    with pytest.raises(ValueError, match="x and y and array 2 must have the same length"):
+        nn.batches(X, X, X[1:], batch_size=1)
+
+
+def test_split():
+    rows = np.arange(len(X))
+    (x, rest), (_, part) = nn.split(X, rows, fraction=0.3, rng=np.random.default_rng(0))
+    assert np.array_equal(np.sort(np.concatenate([rest, part])), rows)
+    assert len(part) == round(0.3 * len(X))
+    assert np.array_equal(x, X[rest])
+    assert (np.diff(rest) > 0).all()
+
+    _, (part,) = nn.split(rows, fraction=0.3, stratify=LABELS, rng=np.random.default_rng(0))
+    for label in range(3):
+        assert np.sum(LABELS[part] == label) == round(0.3 * np.sum(label == LABELS))
+    _, (part,) = nn.split(rows, fraction=0.5, stratify=["a", "b"] * 51 + ["c"])
+    assert len(part) == 26 + 26 + 0
+    with pytest.raises(ValueError, match=r"fraction=0.1 of 3 rows leaves 3 and sets 0 aside"):
+        nn.split(rows[:3], fraction=0.1)
+    with pytest.raises(ValueError, match=r"in their classes leaves"):
+        nn.split(rows[:3], fraction=0.3, stratify=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"stratify must have shape \(rows,\)"):
+        nn.split(rows, stratify=X)
+
+
+SCALINGS = [nn.Standardize(), nn.Standardize(per_feature=False), nn.Whiten()]
+
+
+@pytest.mark.parametrize("scaling", SCALINGS, ids=repr)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_scaling_is_undone_by_inverse(scaling, dtype):
+    x = (100 * X @ RNG.normal(size=(4, 4)) + 50).astype(dtype)
+    y = scaling.fit(x).transform(x)
+    assert y.dtype == (np.float64 if dtype == np.int64 else dtype)
+    np.testing.assert_allclose(y.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(scaling.inverse(y), x, rtol=1e-4, atol=1e-2)
+    row = scaling.transform(x[3:4])
+    np.testing.assert_allclose(row, y[3:4], rtol=1e-5, atol=1e-6)
+
+
+def test_standard_deviation_is_one():
+    x = X * [1, 10, 100, 1000] + 5
+    np.testing.assert_allclose(nn.Standardize().fit(x).transform(x).std(axis=0), 1)
+    whole = nn.Standardize(per_feature=False).fit(x)
+    assert len(set(whole.scale)) == 1
+    assert whole.transform(x).std() == pytest.approx(1)
+
+
+def test_whitened_features_are_uncorrelated():
+    x = X @ RNG.normal(size=(4, 4)) + 5
+    whiten = nn.Whiten(epsilon=1e-12).fit(x)
+    np.testing.assert_allclose(np.cov(whiten.transform(x).T, bias=True), np.eye(4), atol=1e-8)
+    assert (np.diff(whiten.scale) <= 0).all()
+    np.testing.assert_allclose(whiten.components.T @ whiten.components, np.eye(4), atol=1e-12)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS, ids=repr)
+@pytest.mark.parametrize("constant", [0.0, 0.1, -1e8, 1e-30])
+def test_constant_features_do_not_blow_up(scaling, constant):
+    """The mean of many equal numbers is not exactly the number."""
+    for x in (np.full((10007, 3), constant), np.column_stack([np.resize(X[:, 0], 10007), np.full(10007, constant)])):
+        y = scaling.fit(x).transform(x)
+        assert np.isfinite(y).all()
+        np.testing.assert_allclose(y[:, -1], 0, atol=1e-6)
+        np.testing.assert_allclose(scaling.inverse(y), x, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [nn.Standardize, nn.Whiten])
+def test_scaling_refuses(make):
+    with pytest.raises(RuntimeError, match="has seen no data yet: call fit first"):
+        make().transform(X)
+    with pytest.raises(ValueError, match=r"x must be finite in float64, but element \(1, 0\) is nan"):
+        make().fit(changed(X.astype(float), (1, 0), np.nan))
+    with pytest.raises(ValueError, match=r"x must have shape \(rows, features\)"):
+        make().fit(X[0])
+    with pytest.raises(TypeError, match="x must be real numbers"):
+        make().fit(X.astype(str))
+    fitted = make().fit(X)
+    with pytest.raises(ValueError, match=r"takes an array of shape \(rows, 4\), got \(103, 3\)"):
+        fitted.transform(X[:, 1:])
+    with pytest.raises(TypeError, match="x must be real numbers"):
+        fitted.inverse(X.astype(complex))
+    with pytest.raises(ValueError, match="epsilon must be above 0, got 0"):
+        nn.Whiten(epsilon=0)
