@@ -123,9 +123,7 @@ def activation_stats(
     return ActivationStats(*(rows[:, 0].tolist() if kept is None else rows.reshape(len(rows), *kept)))
 
 
-def _table(
-    array: NDArray[Any], axis: int | Sequence[int] | None
-) -> tuple[NDArray[Any], int, tuple[int, ...] | None]:
+def _table(array: NDArray[Any], axis: int | Sequence[int] | None) -> tuple[NDArray[Any], int, tuple[int, ...] | None]:
     """A view with the axes that are kept, those summed over, and as one the kept axes that stood behind those.
 
     Also the number of the first ones, and the shape of the kept axes, None where there are none.
