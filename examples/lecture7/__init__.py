@@ -5,5 +5,5 @@ Run ``python -m examples.lecture7 --out DIR`` from the top of the repository, wi
 
 import os
 
-# The matrix products are too small to gain from threads, and the experiments run side by side. Read when NumPy is loaded.
+# The matrix products are too small to gain from threads, and experiments run side by side. NumPy reads it when loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from .common import Experiment, Setting, new_figure
@@ -39,7 +40,8 @@ def run(name: str, setting: Setting, out: Path) -> dict[str, Any]:
     each = experiment(name)
     figure = new_figure(each.size)
     started = time.perf_counter()
-    findings = each.run(setting, figure)
+    with np.errstate(all="ignore"):  # what diverged stays in the figures as what it became
+        findings = each.run(setting, figure)
     seconds = time.perf_counter() - started
     figure.savefig(out / f"{name}.png")
     return {

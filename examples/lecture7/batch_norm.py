@@ -9,6 +9,8 @@ import numpy as np
 from .common import (
     CLASSES,
     COLORS,
+    LEARNED,
+    Array,
     Experiment,
     Finding,
     Setting,
@@ -61,11 +63,11 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
     )
     legend(scale_axes)
 
-    good = {norm: [lr for lr, a in zip(rates, by_rate[norm].mean(axis=0), strict=True) if a > 0.9] for norm in by_rate}
-    fine = {norm: [s for s, a in zip(scales, by_scale[norm].mean(axis=0), strict=True) if a > 0.9] for norm in by_scale}
+    good = {norm: np.array(rates)[each.mean(axis=0) > LEARNED] for norm, each in by_rate.items()}
+    fine = {norm: np.array(scales)[each.mean(axis=0) > LEARNED] for norm, each in by_scale.items()}
 
-    def ends(values: list[float]) -> str:
-        return f"{min(values):g} to {max(values):g}" if values else "nowhere"
+    def ends(values: Array) -> str:
+        return f"{values.min():g} to {values.max():g}" if values.size else "nowhere"
 
     return [
         Finding(
@@ -76,14 +78,15 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
         ),
         Finding(
             "It allows larger learning rates.",
-            f"Rates with more than 90 % mean test accuracy: {ends(good[False])} without, {ends(good[True])} with.",
-            bool(max(good[True], default=0) > max(good[False], default=0)),
+            f"Rates with more than {100 * LEARNED:.0f} % mean test accuracy: {ends(good[False])} without, "
+            f"{ends(good[True])} with.",
+            bool(good[True].max(initial=0) > good[False].max(initial=0)),
         ),
         Finding(
             "It lessens the dependence on the initial weights.",
-            f"Sizes of the weights, in units of He's, with more than 90 %: {ends(fine[False])} without, "
-            f"{ends(fine[True])} with.",
-            bool(len(fine[True]) > len(fine[False])),
+            f"Sizes of the weights, in units of He's, with more than {100 * LEARNED:.0f} %: {ends(fine[False])} "
+            f"without, {ends(fine[True])} with.",
+            fine[True].size > fine[False].size,
         ),
     ]
 

@@ -20,6 +20,8 @@ Array = NDArray[Any]
 T = TypeVar("T")
 
 CLASSES = 10
+LARGE_RATES = [0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.5]
+LEARNED = 0.9  # the mean test accuracy from which on a network counts as one that has learned
 COLORS = {
     "sigmoid": "#c05621", "tanh": "#b7791f", "relu": "#2b6cb0", "leaky_relu": "#319795", "prelu": "#2f855a",
     "elu": "#6b46c1", "selu": "#b83280", "maxout": "#4a5568", "silu": "#e53e3e", "swish": "#e53e3e",
@@ -115,6 +117,11 @@ class Trained:
     test_accuracy: float
     diverged: bool
 
+    @property
+    def final_loss(self) -> float:
+        """The training loss of the last epoch, infinity if the training diverged."""
+        return np.inf if self.diverged else self.history.loss[-1]
+
     def epochs_until(self, loss: float) -> float:
         """The first epoch whose training loss is at most that, infinity if there is none."""
         below = np.flatnonzero(np.asarray(self.history.loss) <= loss)
@@ -154,6 +161,12 @@ class Tuned:
 
     def epochs_until(self, loss: float) -> Array:
         return np.array([run.epochs_until(loss) for run in self.runs])
+
+    def curves(self, name: str = "loss") -> Array:
+        """That list of the histories, a row for each run, as far as all of them go."""
+        lists = [getattr(run.history, name) for run in self.runs]
+        shortest = min(map(len, lists))
+        return np.array([each[:shortest] for each in lists])
 
 
 def tuned(
@@ -277,8 +290,11 @@ def panels(figure: Any, count: int, rows: int = 1) -> list[Any]:
 
 
 def band(axes: Any, x: Any, runs: Any, label: str, color: str, **style: Any) -> None:
-    """The mean of the runs (one per row) and their range."""
+    """The mean of the runs (one per row) and their range; x counts from 1 if it is None."""
     runs = np.asarray(runs, float)
+    if x is None:
+        x = np.arange(1, runs.shape[1] + 1)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.plot(x, runs.mean(axis=0), label=label, color=color, linewidth=1.6, **{"marker": ".", "markersize": 4} | style)
     axes.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.15, linewidth=0)
 
@@ -290,6 +306,8 @@ def dots(axes: Any, groups: dict[str, Any], colors: Sequence[str] | None = None)
         axes.plot(values, np.full(np.size(values), i), "o", color=color, markersize=4, alpha=0.6)
         axes.plot([np.mean(values)], [i], "|", color=color, markersize=14, markeredgewidth=2)
     axes.set_yticks(range(len(groups)), list(groups))
+    axes.margins(y=0.25 if len(groups) < 6 else 0.02)
+    axes.locator_params(axis="x", nbins=6)
     axes.invert_yaxis()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .common import (
     COLORS,
+    LARGE_RATES,
     OTHER_COLORS,
     Experiment,
     Finding,
@@ -25,7 +26,6 @@ from .common import (
     tuned,
 )
 
-RATES = [0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0]
 BIASES = [-4.0, -3.0, -2.0, -1.0, 0.0]
 DEPTH = 3
 
@@ -35,7 +35,7 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
     data, seeds = digits(), range(setting.seeds)
     epochs = setting.epochs(15)
 
-    rates = setting.some(RATES)
+    rates = setting.some(LARGE_RATES)
     runs = [
         [train(network("relu", DEPTH)(np.random.default_rng(seed)), lr, epochs, seed) for lr in rates]
         for seed in setting.each(seeds, "dead_relus")
@@ -64,8 +64,7 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
     }
     gone = {bias: np.array([dead_units(run.model, data.x) for run in each.runs]) for bias, each in found.items()}
     for bias, color in ((0.0, "#718096"), (0.01, COLORS["relu"])):
-        curves = [run.history.loss for run in found[bias].runs]
-        band(positive, np.arange(1, epochs + 1), curves, f"bias {bias:g}", color, marker="")
+        band(positive, None, found[bias].curves(), f"bias {bias:g}", color, marker="")
     positive.set(title="loss with a bias of 0.01", xlabel="epoch", yscale="log")
     legend(positive)
 

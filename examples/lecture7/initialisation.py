@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from .common import (
     panels,
     percent,
     plain,
-    train,
+    tuned,
 )
 
 DEPTH, WIDTH = 10, 64
@@ -29,11 +30,10 @@ WEIGHTS = ("normal 0.01", "xavier_normal", "he_normal", "normal 1")
 RATES = (0.003, 0.01, 0.03)
 
 
-def build(activation: str, weights: str, seed: int) -> nn.Sequential:
-    given = weights if weights.endswith("_normal") else None
-    model = plain(activation, DEPTH, WIDTH, initial_weight=given)(np.random.default_rng(seed))
-    if given is None:
-        rng = np.random.default_rng(seed)
+def build(activation: str, weights: str, rng: np.random.Generator) -> nn.Sequential:
+    family = weights if weights.endswith("_normal") else None
+    model = plain(activation, DEPTH, WIDTH, initial_weight=family)(rng)
+    if family is None:
         for p in model.parameters:
             if p.name.endswith("weight"):
                 p.value[...] = float(weights.split()[1]) * rng.normal(size=p.value.shape)
@@ -42,26 +42,17 @@ def build(activation: str, weights: str, seed: int) -> nn.Sequential:
 
 def run(setting: Setting, figure: Any) -> list[Finding]:
     axes = dict(zip(("tanh", "relu"), panels(figure, 2), strict=True))
-    data, layers = digits(), np.arange(1, DEPTH + 1)
+    data = digits()
     deviation, test = {}, {}
     for name in axes:
         for weights, color in zip(setting.each(WEIGHTS, f"initialisation, {name}"), OTHER_COLORS, strict=False):
-            models = [build(name, weights, seed) for seed in range(setting.seeds)]
+            make = functools.partial(build, name, weights)
+            models = [make(np.random.default_rng(seed)) for seed in range(setting.seeds)]
             deviation[name, weights] = np.array(
                 [[float(y.std(dtype=float)) for y in hidden_outputs(model, data.x)] for model in models]
             )
-            band(axes[name], layers, deviation[name, weights], weights.replace("_normal", ""), color)
-            runs = [
-                [train(build(name, weights, seed), lr, setting.epochs(10), seed) for seed in range(setting.seeds)]
-                for lr in setting.some(RATES)
-            ]
-            best = min(
-                runs,
-                key=lambda each: np.mean(
-                    [np.nan_to_num(r.history.loss[-1] if r.history.loss else np.inf) for r in each]
-                ),
-            )
-            test[name, weights] = np.array([each.test_accuracy for each in best])
+            band(axes[name], None, deviation[name, weights], weights.replace("_normal", ""), color)
+            test[name, weights] = tuned(make, setting, 10, RATES).test
         axes[name].set(title=f"{name}: deviation of the outputs", xlabel="hidden layer", yscale="log")
     legend(axes["relu"])
 
@@ -83,7 +74,8 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
         Finding(
             "Xavier's suits tanh, but with ReLU the activations shrink; He's keeps them.",
             f"Deviation behind {DEPTH} layers: tanh with Xavier's {number(deviation['tanh', xavier][:, -1])}; ReLU "
-            f"with Xavier's {number(deviation['relu', xavier][:, -1])}, with He's {number(deviation['relu', he][:, -1])}.",
+            f"with Xavier's {number(deviation['relu', xavier][:, -1])}, with He's "
+            f"{number(deviation['relu', he][:, -1])}.",
             bool(
                 deviation["tanh", xavier][:, -1].min() > 0.1
                 and deviation["relu", xavier][:, -1].max() < 0.2 * deviation["relu", he][:, -1].min()

@@ -75,8 +75,7 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
     needed, test = {}, {}
     for (name, data), color in zip(setting.each(prepared().items(), "preprocessing"), OTHER_COLORS, strict=False):
         found = tuned(network("relu", 2), setting, 15, RATES, data)
-        curves = [run.history.loss for run in found.runs]
-        band(loss_axes, np.arange(1, len(curves[0]) + 1), curves, f"{name}, rate {found.lr:g}", color, marker="")
+        band(loss_axes, None, found.curves(), f"{name}, rate {found.lr:g}", color, marker="")
         needed[name], test[name] = found.epochs_until(GOAL), found.test
     loss_axes.set(title="digits: training loss", xlabel="epoch", yscale="log")
     legend(loss_axes)

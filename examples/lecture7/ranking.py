@@ -15,21 +15,23 @@ LEFT_OUT = ("softmax", "log_softmax", "softmin", "rrelu")
 NAMES = [name for name in na.activations if name not in LEFT_OUT]
 ADVISED = ("leaky_relu", "maxout", "elu", "selu")
 GOAL = 0.1
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 
 def run(setting: Setting, figure: Any) -> list[Finding]:
-    accuracy_axes, speed_axes = panels(figure, 2)
+    error_axes, speed_axes = panels(figure, 2)
     found = {}
     for name in setting.each(NAMES if setting.effort >= 0.5 else ["relu", "sigmoid", "tanh", *ADVISED], "ranking"):
-        found[name] = tuned(network(name, 3), setting, 15)
+        found[name] = tuned(network(name, 3), setting, 12, RATES)
     order = sorted(found, key=lambda name: -found[name].test.mean())
     colors = [COLORS[n] if n in ("relu", "sigmoid", "tanh", *ADVISED) else "#718096" for n in order]
-    dots(accuracy_axes, {f"{name}, {found[name].lr:g}": found[name].test for name in order}, colors)
-    accuracy_axes.set(title="test accuracy (best learning rate)")
+    errors = {f"{name}, {found[name].lr:g}": np.maximum(1 - found[name].test, 1e-3) for name in order}
+    dots(error_axes, errors, colors)
+    error_axes.set(title="test error at the best learning rate", xscale="log")
     epochs = {name: found[name].epochs_until(GOAL) for name in found}
     dots(speed_axes, {name: epochs[name] for name in order}, colors)
     speed_axes.set(title=f"epochs to a training loss of {GOAL}", xlim=(0, None))
-    for axes in (accuracy_axes, speed_axes):
+    for axes in (error_axes, speed_axes):
         axes.tick_params(axis="y", labelsize=7)
 
     test = {name: each.test for name, each in found.items()}

@@ -36,9 +36,7 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
         for name in setting.each(NAMES, f"relu_convergence, depth {depth}"):
             found = tuned(network(name, depth), setting, most, RATES, score=epochs)
             needed[depth, name] = found.epochs_until(GOAL)
-            shortest = min(len(run.history) for run in found.runs)
-            curves = [run.history.loss[:shortest] for run in found.runs]
-            band(axes, np.arange(1, shortest + 1), curves, f"{name}, rate {found.lr:g}", COLORS[name], marker="")
+            band(axes, None, found.curves(), f"{name}, rate {found.lr:g}", COLORS[name], marker="")
         axes.axhline(GOAL, color="#718096", linewidth=0.8)
         axes.set(title=f"{depth} hidden layers", xlabel="epoch", yscale="log", ylim=(1e-3, 4))
         legend(axes)

@@ -19,9 +19,9 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
     loss: dict[str, list[Any]] = {name: [] for name in NAMES}
     for depth in setting.each(depths, "swish_depth"):
         for name in NAMES:
-            found = tuned(network(name, depth), setting, 15, (0.01, 0.03, 0.1))
+            found = tuned(network(name, depth), setting, 15, (0.003, 0.01, 0.03))
             test[name].append(found.test)
-            loss[name].append([run.history.loss[-1] for run in found.runs])
+            loss[name].append([run.final_loss for run in found.runs])
     labels = {"relu": "relu", "silu": "swish, beta 1", "swish": "swish, beta learned"}
     for name in NAMES:
         style = {"color": COLORS[name], "linestyle": "--" if name == "swish" else "-"}

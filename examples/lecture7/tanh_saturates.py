@@ -30,7 +30,6 @@ SCALES = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
 def run(setting: Setting, figure: Any) -> list[Finding]:
     means, saturation = panels(figure, 2)
     data, seeds = digits(), range(setting.seeds)
-    layers = np.arange(1, DEPTH + 1)
     mean = {}
     for name in ("tanh", "sigmoid"):
         mean[name] = np.array(
@@ -39,7 +38,7 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
                 for seed in seeds
             ]
         )
-        band(means, layers, mean[name], name, COLORS[name])
+        band(means, None, mean[name], name, COLORS[name])
     means.set(title="mean output before training", xlabel="hidden layer", ylim=(-0.2, 0.8))
     legend(means)
 

@@ -108,8 +108,8 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
         ),
         Finding(
             "And learning takes longer.",
-            f"Steps until both weights are within 0.05, each with the best learning rate: {number(steps[False])} with positive inputs, "
-            f"{number(steps[True])} with centred ones.",
+            f"Steps until both weights are within 0.05, each with the best learning rate: {number(steps[False])} with "
+            f"positive inputs, {number(steps[True])} with centred ones.",
             bool(steps[False].mean() > 1.2 * steps[True].mean()),
         ),
     ]
