@@ -75,7 +75,7 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
             min(largest["leaky_relu"], largest["prelu"]) > largest["relu"],
         ),
         Finding(
-            "PReLU learns its slopes.",
+            "PReLU learns slopes far from 0.25, where they start.",
             f"Mean slopes by layer: {'; '.join(number(each) for each in means)}; nine tenths of all slopes lie from "
             f"{low:.2f} to {high:.2f}, and they moved by {moved:.2f} in the mean.",
             bool(moved > 0.05),
