@@ -24,7 +24,7 @@ from .report import Picture
 from numact.cli.bench import seconds  # isort: skip
 
 SECTIONS = (
-    "cells", "rows", "gated", "gradients", "halves", "layouts", "sgd", "calls", "threads", "chain", "training",
+    "cells", "rows", "gated", "gradients", "stats", "halves", "layouts", "sgd", "calls", "threads", "chain", "training",
     "estimator", "package",
 )  # fmt: skip
 

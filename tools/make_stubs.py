@@ -78,7 +78,9 @@ def stubs() -> dict[str, str]:
         "from ._runtime import set_num_threads as set_num_threads\n"
         "from ._runtime import show_config as show_config\n"
         "from ._sgd import SGD as SGD\n"
-        "from ._sgd import sgd_step as sgd_step\n\n"
+        "from ._sgd import sgd_step as sgd_step\n"
+        "from ._stats import ActivationStats as ActivationStats\n"
+        "from ._stats import activation_stats as activation_stats\n\n"
         "__version__: str\n"
         "activations: Mapping[str, Activation]\n"
     )

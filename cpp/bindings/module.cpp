@@ -12,6 +12,7 @@ PYBIND11_MODULE(_native, m) {
   numact::register_parameter_gradients(m);
   numact::register_rows(m);
   numact::register_maxout(m);
+  numact::register_stats(m);
   numact::register_sgd(m);
   numact::register_runtime(m);
   numact::register_limits(m);

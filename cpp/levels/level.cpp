@@ -25,6 +25,7 @@
 #include "../kernels/parameter_gradient.hpp"
 #include "../kernels/rows.hpp"
 #include "../kernels/sgd.hpp"
+#include "../kernels/stats.hpp"
 
 namespace numact {
 namespace {
@@ -138,6 +139,8 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                    Maxout<Half, float>::forward, Maxout<Bfloat16, float>::forward},
                                   {Maxout<float, float>::backward, Maxout<double, double>::backward,
                                    Maxout<Half, float>::backward, Maxout<Bfloat16, float>::backward},
+                                  {StatsWalker<float, float>::walk, StatsWalker<double, double>::walk,
+                                   StatsWalker<Half, float>::walk, StatsWalker<Bfloat16, float>::walk},
                                   sgd_row<float>,
                                   sgd_row<double>,
                                   SgdHalf<Half>::row,

@@ -145,6 +145,25 @@ struct MaxoutBackwardBlocks {
   ptrdiff_t piece_stride;
 };
 
+// What is known of some elements. scale * x = scale * pivot + distance; the mean distance is `offset`, and `squares` is the sum
+// of the squares of distance - offset, all over the finite elements.
+struct StatsState {
+  double finite, pivot, offset, squares, smallest, largest, zero, saturated, nonfinite;
+};
+// Elements as rows of columns, each of which has statistics of its own: rows [begin, end) of the columns of some groups. The rows
+// lie along axes, the innermost first. `together` rows go into one step and have states of their own, one after the other.
+constexpr int most_stats_groups = 16;
+struct StatsPart {
+  const char* x;
+  int axes;
+  const ptrdiff_t *lengths, *strides;
+  ptrdiff_t columns, column_stride, begin, end;
+  int together, first_group, last_group;
+  double low, high;  // at which an element is saturated; NaN where it cannot be
+  double scale;
+};
+using StatsWalk = void (*)(const StatsPart&, StatsState* states);
+
 struct Table {
   const char* name;
   const ElementwiseKernel* elementwise;
@@ -160,6 +179,7 @@ struct Table {
   RowsPart rows_part[type_count];
   void (*maxout[type_count])(const MaxoutBlocks&);
   void (*maxout_backward[type_count])(const MaxoutBackwardBlocks&);
+  StatsWalk stats[type_count];
   SgdRow<float> sgd32;
   SgdRow<double> sgd64;
   SgdHalfRow sgd_float16;

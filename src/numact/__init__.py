@@ -19,23 +19,30 @@ from ._standard import functions as _public
 __version__ = _version()
 
 globals().update(_public)
+_FROM_RECORDS = ("Activation", "Parameter", "activations")
+_FROM_STATS = ("ActivationStats", "activation_stats")
 
 if TYPE_CHECKING:
     from ._records import Activation, Parameter, activations
+    from ._stats import ActivationStats, activation_stats
 
 
 def __getattr__(name: str) -> object:  # what is imported when first used
     if name in ("nn", "precise", "ufuncs"):
         return importlib.import_module(f"{__name__}.{name}")
-    if name in ("Activation", "Parameter", "activations"):
-        return getattr(importlib.import_module(f"{__name__}._records"), name)
+    for module, names in (("_records", _FROM_RECORDS), ("_stats", _FROM_STATS)):
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+            return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
     "SGD",
     "Activation",
+    "ActivationStats",
     "Parameter",
+    "activation_stats",
     "activations",
     "available_isas",
     "get_num_threads",

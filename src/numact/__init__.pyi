@@ -19,6 +19,8 @@ from ._runtime import set_num_threads as set_num_threads
 from ._runtime import show_config as show_config
 from ._sgd import SGD as SGD
 from ._sgd import sgd_step as sgd_step
+from ._stats import ActivationStats as ActivationStats
+from ._stats import activation_stats as activation_stats
 
 __version__: str
 activations: Mapping[str, Activation]

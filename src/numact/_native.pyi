@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ._descriptions import Kind
@@ -31,6 +32,7 @@ def maxout(
 def maxout_backward(
     level: str, dy: NDArray[Any], which: NDArray[Any], pieces: int, dx: NDArray[Any], piece_stride: int
 ) -> None: ...
+def activation_stats(level: str, x: NDArray[Any], outer_axes: int, low: float, high: float) -> NDArray[np.float64]: ...
 def sgd_step(
     param: NDArray[Any],
     grad: NDArray[Any],

@@ -1147,3 +1147,33 @@ def sgd_step(
     param -= lr * step
     if master is not None:
         stored[...] = master
+
+
+# --- statistics ---
+
+
+@_quiet
+def activation_stats(
+    x: ArrayLike,
+    axis: int | tuple[int, ...] | None = None,
+    *,
+    low: float = np.nan,
+    high: float = np.nan,
+    tolerance: float = 0.01,
+) -> tuple[Any, ...]:
+    """Mean, deviation, least and largest of the finite elements; fractions of all that are 0, saturated, not finite."""
+    (x,) = _floats(x)
+    axes = tuple(range(x.ndim)) if axis is None else axis
+    finite = np.isfinite(x)
+    known = np.where(finite, x, np.nan)
+    n = finite.sum(axis=axes, keepdims=True)
+    mean = np.nansum(known, axis=axes, keepdims=True) / n
+    deviation = np.sqrt(np.nansum((known - mean) ** 2, axis=axes) / n.reshape(np.shape(np.sum(x, axis=axes))))
+    ends = [
+        np.where(n > 0, end(known, axis=axes, keepdims=True), np.nan).reshape(deviation.shape)
+        for end in (np.fmin.reduce, np.fmax.reduce)
+    ]
+    below, above = (np.asarray(end).astype(x.dtype) for end in (low + tolerance, high - tolerance))
+    saturated = (x <= below) | (x >= above)
+    fractions = [np.mean(each, axis=axes) for each in (x == 0, saturated, ~finite)]
+    return (mean.reshape(deviation.shape), deviation, *ends, *fractions)

@@ -30,6 +30,7 @@ from numact.nn._io import load, save
 from numact.nn._layer import Layer, Parameter
 from numact.nn._loss import binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy
 from numact.nn._mlp import mlp
+from numact.nn._monitor import Finding, HealthWarning, LayerHealth, Monitor
 from numact.nn._regularisation import BatchNorm, Dropout
 from numact.nn._schedules import ConstantSchedule, CosineSchedule, StepSchedule
 from numact.nn._sequential import Sequential
@@ -43,10 +44,14 @@ __all__ = [
     "Dense",
     "DivergedError",
     "Dropout",
+    "Finding",
     "Gated",
+    "HealthWarning",
     "History",
     "Layer",
+    "LayerHealth",
     "Maxout",
+    "Monitor",
     "PReLU",
     "Parameter",
     "RReLU",

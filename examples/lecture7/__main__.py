@@ -1,0 +1,143 @@
+"""The command: runs the experiments, prints what they found, writes figures, results and the page."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import multiprocessing
+import os
+import textwrap
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from .common import Experiment, Setting, new_figure
+
+NAMES = [
+    "sigmoid_gradients", "zero_centred", "cost_of_exp", "tanh_saturates", "relu_convergence", "dead_relus",
+    "leaky_and_prelu", "elu", "selu_depth", "maxout", "swish_depth", "ranking", "preprocessing", "initialisation",
+    "batch_norm", "transfer",
+]  # fmt: skip
+LONGEST = ("ranking", "selu_depth", "swish_depth", "batch_norm")  # begun first
+RESULTS = "results.json"
+
+
+def experiment(name: str) -> Experiment:
+    found = importlib.import_module(f".{name}", __package__).EXPERIMENT
+    assert isinstance(found, Experiment)
+    return found
+
+
+def run(name: str, setting: Setting, out: Path) -> dict[str, Any]:
+    """One experiment; writes its figure to `out`."""
+    each = experiment(name)
+    figure = new_figure(each.size)
+    started = time.perf_counter()
+    with np.errstate(all="ignore"):  # what diverged stays in the figures as what it became
+        findings = each.run(setting, figure)
+    seconds = time.perf_counter() - started
+    figure.savefig(out / f"{name}.png")
+    return {
+        "title": each.title,
+        "seeds": setting.seeds,
+        "effort": setting.effort,
+        "seconds": round(seconds, 1),
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+def finish(name: str, result: dict[str, Any], out: Path) -> None:
+    """Print what an experiment found, and add it to the results in `out`."""
+    lines = [f"\n{result['title']} ({result['seconds']:.0f} s)"]
+    for each in result["findings"]:
+        lines.append(
+            textwrap.fill(f"{verdict(each)}: {each['claim']}", 100, initial_indent="  ", subsequent_indent="    ")
+        )
+        lines.append(textwrap.fill(each["measured"], 100, initial_indent="    ", subsequent_indent="    "))
+    tqdm.write("\n".join(lines))
+    file = out / RESULTS
+    results = json.loads(file.read_text()) if file.exists() else {}
+    results[name] = result
+    file.write_text(json.dumps({key: results[key] for key in NAMES if key in results}, indent=1) + "\n")
+
+
+def run_all(names: Sequence[str], setting: Setting, out: Path, jobs: int) -> None:
+    """The experiments side by side; what measures times runs alone."""
+    quiet = replace(setting, progress=False)
+    with tqdm(total=len(names), unit="experiment", disable=not setting.progress) as bar:
+
+        def done(name: str, result: dict[str, Any]) -> None:
+            finish(name, result, out)
+            bar.update()
+
+        alone = [name for name in names if jobs == 1 or name == "cost_of_exp"]
+        for name in alone:
+            done(name, run(name, setting if jobs == 1 else quiet, out))
+        rest = sorted((name for name in names if name not in alone), key=lambda name: name not in LONGEST)
+        if rest:
+            with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+                running = {pool.submit(run, name, quiet, out): name for name in rest}
+                for each in as_completed(running):
+                    done(running[each], each.result())
+
+
+def verdict(finding: dict[str, Any]) -> str:
+    return "holds" if finding["held"] else "does not hold"
+
+
+def table(results: dict[str, Any], name: str, figures: str) -> str:
+    """The part of the page that one experiment fills: figure and findings."""
+    rows = "\n".join(
+        f"| {each['claim']} | {each['measured']} | {verdict(each)} |" for each in results[name]["findings"]
+    )
+    return f"![{results[name]['title']}]({figures}/{name}.png)\n\n| claim | measured | here it |\n|---|---|---|\n{rows}"
+
+
+def fill_page(page: Path, results: dict[str, Any]) -> None:
+    """Put figures and findings between the markers of the page; nothing else of it changes."""
+    text = page.read_text()
+    parts = {name: table(results, name, page.stem) for name in results}
+    held = [each["held"] for result in results.values() for each in result["findings"]]
+    seeds = {result["seeds"] for result in results.values()}
+    parts["summary"] = (
+        f"{sum(held)} of {len(held)} claims hold here. {' or '.join(map(str, sorted(seeds)))} seeds; "
+        f"{sum(result['seconds'] for result in results.values()):.0f} seconds in all."
+    )
+    for name, part in parts.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, marker, rest = text.partition(begin)
+        _, end_marker, after = rest.partition(end)
+        if not marker or not end_marker:
+            raise ValueError(f"{page} has no markers for {name}: expected {begin!r} and {end!r}")
+        text = f"{before}{begin}{part}\n{end}{after}"
+    page.write_text(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m examples.lecture7", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME", help="experiments, by default all")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where figures and results.json go")
+    parser.add_argument("--seeds", type=int, default=5, help="repetitions, by default 5")
+    parser.add_argument("--effort", type=float, default=1.0, help="less than 1 for a quick look")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="experiments at once, by default one per CPU")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="also put the results of DIR into this page")
+    parser.add_argument("--only-page", action="store_true", help="run nothing")
+    options = parser.parse_args(arguments)
+    setting = Setting(options.seeds, options.effort)
+    options.out.mkdir(parents=True, exist_ok=True)
+    names = [] if options.only_page else options.names or NAMES
+    run_all(names, setting, options.out, options.jobs)
+    if options.page is not None:
+        results = json.loads((options.out / RESULTS).read_text())
+        fill_page(options.page, results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Statistics of activations in one native pass."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _build
+from ._functions import _aligned, _as_data, _axis
+from ._records import activations
+from ._runtime import _native
+
+_LEVEL = _build.chosen_level()
+
+Statistic = float | NDArray[np.float64]
+
+__all__ = ["ActivationStats", "activation_stats"]
+
+
+class ActivationStats(NamedTuple):
+    """What `activation_stats` found: floats, or float64 arrays with one value per unit.
+
+    Attributes
+    ----------
+    mean, std : float or ndarray
+        Of the finite elements, the deviation with divisor n; NaN where there are none.
+    min, max : float or ndarray
+        The smallest and the largest finite element; NaN where there are none.
+    zero, saturated, nonfinite : float or ndarray
+        Fractions of all elements; NaN where there are none.
+    """
+
+    mean: Statistic
+    std: Statistic
+    min: Statistic
+    max: Statistic
+    zero: Statistic
+    saturated: Statistic
+    nonfinite: Statistic
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in zip(self._fields, self, strict=True))
+        shape = np.shape(self.mean)
+        return f"ActivationStats({shown}{f', shape={shape}' if shape else ''})"
+
+
+def _shown(value: Statistic) -> str:
+    """A number, or the range of the numbers of an array."""
+    known = np.ravel(value)[~np.isnan(np.ravel(value))]
+    low, high = (f"{end:.4g}" for end in (known.min(), known.max())) if known.size else ("nan", "nan")
+    return low if low == high else f"{low}..{high}"
+
+
+def activation_stats(
+    x: ArrayLike,
+    /,
+    axis: int | Sequence[int] | None = None,
+    *,
+    activation: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    tolerance: float = 0.01,
+) -> ActivationStats:
+    """Mean, standard deviation, ends, and the fractions of zeros, saturated and non-finite elements, in one pass.
+
+    The standard deviation is exact to many digits also where it is far smaller than the mean. An element is saturated
+    if ``x <= low + tolerance`` or ``x >= high - tolerance``, thresholds of float32 and half-precision data as float32.
+
+    Parameters
+    ----------
+    x : array_like
+        Outputs of an activation, any shape and layout; float16, bfloat16 (of ml_dtypes), float32 or float64, integers
+        and bool are taken as float64.
+    axis : int or tuple of int, optional
+        The axes over which to take the statistics, by default all: 0 for one value per unit of an array of shape
+        (samples, units).
+    activation : str, optional
+        The function that ``x`` is the output of: takes ``low`` and ``high`` from the catalogue, those ends of its
+        ``output_range`` at which it ``saturates``. For a function that is not monotonic or not bounded there, such as
+        gelu, the output does not tell whether it is saturated.
+    low, high : float, optional
+        The ends themselves, for example of an activation with other parameters than the default ones.
+    tolerance : float, optional
+        How close to an end counts as saturated.
+
+    Returns
+    -------
+    ActivationStats
+
+    Raises
+    ------
+    TypeError
+        If the data is of another kind: complex, longdouble, object, text; if both activation and an end are given.
+    ValueError
+        If the activation is unknown or its output does not tell, an end is NaN, the tolerance is negative, or an axis
+        occurs twice.
+    numpy.exceptions.AxisError
+        If x has no such axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numact as na
+    >>> y = na.tanh(np.array([[-9.0, 0.0], [0.5, 0.0], [9.0, 0.0]]))
+    >>> na.activation_stats(y, activation="tanh")
+    ActivationStats(mean=0.07702, std=0.605, min=-1, max=1, zero=0.5, saturated=0.3333, nonfinite=0)
+    >>> na.activation_stats(y, axis=0).zero
+    array([0., 1.])
+    """
+    (array,), dtype = _as_data("activation_stats", x)
+    low, high = _ends(activation, low, high)
+    if not tolerance >= 0:
+        raise ValueError(f"activation_stats: tolerance must be at least 0, got {tolerance!r}")
+    array = _aligned(array, dtype)
+    table, outer, kept = _table(array, axis)
+    ends = (math.nan if low is None else low + tolerance, math.nan if high is None else high - tolerance)
+    rows = _native.activation_stats(_LEVEL, table, outer, *ends)
+    return ActivationStats(*(rows[:, 0].tolist() if kept is None else rows.reshape(len(rows), *kept)))
+
+
+def _table(array: NDArray[Any], axis: int | Sequence[int] | None) -> tuple[NDArray[Any], int, tuple[int, ...] | None]:
+    """A view with the axes that are kept, those summed over, and as one the kept axes that stood behind those.
+
+    Also the number of the first ones, and the shape of the kept axes, None where there are none.
+    """
+    if axis is None:
+        return array[..., np.newaxis], 0, None
+    dimensions = array.ndim
+    given = axis if isinstance(axis, (tuple, list)) else (axis,)
+    summed = sorted({_axis("activation_stats", each, dimensions) for each in given})
+    if len(summed) < len(given):
+        raise ValueError(f"activation_stats: an axis occurs twice in {axis!r}")
+    if len(summed) == dimensions:
+        return array[..., np.newaxis], 0, None
+    behind = 1 + max(summed, default=-1)
+    outer = [i for i in range(behind) if i not in summed]
+    order = [*outer, *summed, *range(behind, dimensions)]
+    table = array.transpose(order)
+    shape = table.shape[:behind]
+    # A copy only where the strides do not allow one axis.
+    table = table.reshape(*shape, math.prod(table.shape[behind:]))
+    return table, len(outer), (*shape[: len(outer)], *array.shape[behind:])
+
+
+def _ends(activation: str | None, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    if activation is None:
+        for name, end in (("low", low), ("high", high)):
+            if end is not None and math.isnan(end):
+                raise ValueError(f"activation_stats: {name} must be a number, not NaN")
+        return low, high
+    if low is not None or high is not None:
+        raise TypeError("activation_stats: give either activation or low and high")
+    ends = saturated_ends(activation)
+    if ends is None:
+        raise ValueError(
+            f"activation_stats: the outputs of {activation} do not tell where it is saturated; leave activation out, "
+            "or give low or high"
+        )
+    return ends
+
+
+@functools.cache
+def saturated_ends(activation: str) -> tuple[float | None, float | None] | None:
+    """The outputs at which an activation is saturated, None for a side where it never is; None if they do not tell."""
+    if activation not in activations:
+        from .nn._checks import known
+
+        known("activation", activation, activations)
+    record = activations[activation]
+    low, high = record.output_range
+    ends = (
+        low if record.saturates in ("left", "both") else None,
+        high if record.saturates in ("right", "both") else None,
+    )
+    told = record.monotonic and all(end is None or math.isfinite(end) for end in ends)
+    return ends if told else None

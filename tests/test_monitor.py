@@ -1,0 +1,163 @@
+"""nn.Monitor: what it records and what it warns of."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import numact as na
+from numact import nn
+
+
+@pytest.fixture
+def data(rng):
+    x = rng.normal(size=(320, 6)).astype(np.float32)
+    return x, (x[:, 0] * x[:, 1] > 0).astype(int)
+
+
+def train(model, data, monitor, **options):
+    return nn.fit(model, *data, callbacks=[monitor], rng=np.random.default_rng(1), **{"epochs": 2} | options)
+
+
+def kinds(monitor):
+    return {(each.kind, each.layer) for each in monitor.findings}
+
+
+def test_records_what_the_layers_put_out(data, rng):
+    model = nn.Sequential(nn.Dense(6, 16), nn.Activate("tanh"), nn.Dense(16, 2), rng=rng)
+    seen = []
+
+    class Look(nn.Callback):
+        def on_output(self, run, name, layer, y):
+            if name == "1":
+                seen.append(np.array(y, float))
+
+        def on_step(self, run):
+            norms.append(np.sqrt(sum(np.sum(np.square(p.grad, dtype=float)) for p in layer.parameters)))
+
+    layer, norms = model.layers[0], []
+    monitor = nn.Monitor(every=3)
+    nn.fit(model, *data, epochs=2, callbacks=[monitor, Look()], rng=rng)
+    assert monitor.steps == list(range(1, 21, 3))
+    record = monitor.layers["1"]
+    assert record.title == "1 Activate('tanh')"
+    for i, y in enumerate(seen[::3]):
+        assert record.mean[i] == pytest.approx(y.mean(), rel=1e-6)
+        assert record.std[i] == pytest.approx(y.std(), rel=1e-6)
+        assert (record.min[i], record.max[i]) == (y.min(), y.max())
+        assert record.saturated[i] == np.mean(np.abs(y) >= np.float32(0.99))
+        assert record.zero[i] == record.nonfinite[i] == 0
+    assert monitor.layers["0"].gradient_norm == pytest.approx(norms[::3], rel=1e-6)
+    assert monitor.layers["1"].gradient_norm == []
+    assert np.isnan(monitor.layers["2"].saturated).all()
+
+
+def test_the_training_is_the_same_with_a_monitor(data):
+    states = []
+    for callbacks in ([], [nn.Monitor(every=1)]):
+        model = nn.mlp([6, 16, 16, 2], "silu", rng=np.random.default_rng(0))
+        nn.fit(model, *data, epochs=2, callbacks=callbacks, rng=np.random.default_rng(1))
+        states.append(model.state)
+    assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize("name", [n for n, r in na.activations.items() if r.kind != "random"])
+def test_no_false_alarm(data, name):
+    """A usual network, of any activation, is well."""
+    if name in ("softmax", "softmin", "log_softmax"):
+        pytest.skip("no hidden layer")
+    parameters = {"threshold": {"threshold": 0.0}}.get(name, {})
+    model = nn.mlp([6, 32, 32, 2], name, parameters, rng=np.random.default_rng(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train(model, data, nn.Monitor(every=1), lr=0.01)
+
+
+def test_dead_units(data, rng):
+    first = nn.Dense(6, 16, initial_bias=np.where(np.arange(16) < 5, -100.0, 0.0))
+    model = nn.Sequential(first, nn.Activate("relu"), nn.Dense(16, 2), rng=rng)
+    monitor = nn.Monitor(every=1)
+    with pytest.warns(nn.HealthWarning, match=r"1 Activate\('relu'\), epoch 1, step 10: 5 of 16 units are dead"):
+        train(model, data, monitor)
+    assert kinds(monitor) == {("dead", "1")}
+    assert all(part >= 5 / 16 for part in monitor.layers["1"].dead)
+
+
+def test_saturation(data, rng):
+    model = nn.Sequential(
+        nn.Dense(6, 16, initial_weight=20 * rng.normal(size=(6, 16))), nn.Activate("tanh"), nn.Dense(16, 2), rng=rng
+    )
+    monitor = nn.Monitor(every=1)
+    with pytest.warns(nn.HealthWarning, match=r"1 Activate\('tanh'\).*of the outputs are saturated"):
+        train(model, data, monitor)
+    assert kinds(monitor) == {("saturated", "1")}
+
+
+def test_vanishing_gradients(data, rng):
+    monitor = nn.Monitor(every=1, warn=False)
+    train(nn.mlp([6, *[16] * 8, 2], "sigmoid", rng=rng), data, monitor)
+    assert kinds(monitor) == {("vanishing", name) for name in "0246"}
+    assert monitor.findings[0].message.startswith("0 Dense(6, 16), epoch 1, step 10: the gradients vanish")
+
+
+def test_exploding_gradients(data, rng):
+    deep = [nn.Dense(6, 16)]
+    for _ in range(6):
+        deep += [nn.Activate("relu"), nn.Dense(16, 16, initial_weight=2 * rng.normal(size=(16, 16)))]
+    monitor = nn.Monitor(every=1, warn=False)
+    train(nn.Sequential(*deep, nn.Dense(16, 2), rng=rng), data, monitor, lr=1e-9)
+    assert ("exploding", "0") in kinds(monitor)
+    assert monitor.findings[0].message.startswith("0 Dense(6, 16), epoch 1, step 1: the gradients explode")
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_not_finite_outputs(data, rng, every):
+    class Breaks(nn.Callback):
+        def on_step(self, run):
+            if run.step == 3:
+                run.model.layers[2].weight.value[0, 0] = np.inf
+
+    model = nn.mlp([6, 8, 8, 2], rng=rng)
+    monitor = nn.Monitor(every=every)
+    with (
+        pytest.warns(nn.HealthWarning, match=r"2 Dense\(8, 8\), epoch 1, step 4: .* of the outputs are not finite"),
+        pytest.raises(nn.DivergedError),
+    ):
+        nn.fit(model, *data, callbacks=[Breaks(), monitor], rng=rng)
+    assert kinds(monitor) == {("nonfinite", "2")}
+
+
+def test_not_finite_gradients(data, rng):
+    class Breaks(nn.Callback):
+        def on_step(self, run):
+            if run.step == 3:
+                run.model.layers[0].weight.grad[0, 0] = np.nan
+
+    monitor = nn.Monitor()
+    with pytest.warns(nn.HealthWarning, match="gradients of weight are not finite"), pytest.raises(nn.DivergedError):
+        nn.fit(nn.mlp([6, 8, 2], rng=rng), *data, callbacks=[Breaks(), monitor], rng=rng)
+    assert kinds(monitor) == {("nonfinite", "0")}
+
+
+def test_warns_once_and_only_if_wanted(data, rng):
+    model = nn.Sequential(nn.Dense(6, 4, initial_bias=-100.0), nn.Activate("relu"), nn.Dense(4, 2), rng=rng)
+    monitor = nn.Monitor(warn=False)
+    train(model, data, monitor, epochs=4)
+    assert [each.kind for each in monitor.findings].count("dead") == 1
+
+
+def test_plot(data, rng, tmp_path):
+    monitor = nn.Monitor(every=2)
+    with pytest.raises(RuntimeError, match="nothing is recorded"):
+        monitor.plot()
+    train(nn.mlp([6, 8, 8, 2], rng=rng), data, monitor)
+    figure = monitor.plot(tmp_path / "health.png")
+    assert (tmp_path / "health.png").stat().st_size > 10_000
+    assert len(figure.axes) == 4
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="every must be at least 1"):
+        nn.Monitor(every=0)
+    with pytest.raises(ValueError, match="saturated must be at least 0"):
+        nn.Monitor(saturated=np.nan)
