@@ -108,7 +108,7 @@ def fill_page(page: Path, results: dict[str, Any]) -> None:
     seeds = {result["seeds"] for result in results.values()}
     parts["summary"] = (
         f"{sum(held)} of {len(held)} claims hold here. {' or '.join(map(str, sorted(seeds)))} seeds; "
-        f"{sum(result['seconds'] for result in results.values()):.0f} seconds in all."
+        f"{sum(result['seconds'] for result in results.values()):.0f} seconds of computing."
     )
     for name, part in parts.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"

@@ -314,5 +314,12 @@ def dots(axes: Any, groups: dict[str, Any], colors: Sequence[str] | None = None)
     axes.invert_yaxis()
 
 
+def rate_axis(axes: Any) -> None:
+    """A logarithmic axis of learning rates, with ticks at every second one of `LARGE_RATES`."""
+    axes.set(xlabel="learning rate", xscale="log")
+    axes.minorticks_off()
+    axes.set_xticks(LARGE_RATES[::2], [f"{rate:g}" for rate in LARGE_RATES[::2]])
+
+
 def legend(axes: Any, **options: Any) -> None:
     axes.legend(**{"frameon": False, "fontsize": 8} | options)

@@ -22,6 +22,7 @@ from .common import (
     panels,
     percent,
     plain,
+    rate_axis,
     train,
     tuned,
 )
@@ -44,7 +45,8 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
     test = np.array([[run.test_accuracy for run in row] for row in runs])
     band(by_rate, rates, dead, "dead units", COLORS["relu"])
     band(by_rate, rates, test, "test accuracy", OTHER_COLORS[1])
-    by_rate.set(title="after training, by learning rate", xlabel="learning rate", xscale="log", ylim=(-0.03, 1.03))
+    by_rate.set(title="after training, by learning rate", ylim=(-0.03, 1.03))
+    rate_axis(by_rate)
     legend(by_rate)
 
     before, after = [], []

@@ -21,6 +21,7 @@ from .common import (
     number,
     panels,
     percent,
+    rate_axis,
     train,
     tuned,
 )
@@ -42,8 +43,10 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
         test[name] = np.array([[run.test_accuracy for run in row] for row in runs])
         band(dead_axes, rates, dead[name], name, COLORS[name])
         band(test_axes, rates, test[name], name, COLORS[name])
-    dead_axes.set(title="dead units after training", xlabel="learning rate", xscale="log", ylim=(-0.03, 1.03))
-    test_axes.set(title="test accuracy", xlabel="learning rate", xscale="log")
+    dead_axes.set(title="dead units after training", ylim=(-0.03, 1.03))
+    test_axes.set(title="test accuracy", ylim=(-0.03, 1.03))
+    for axes in (dead_axes, test_axes):
+        rate_axis(axes)
     legend(dead_axes)
 
     found = tuned(network("prelu", DEPTH), setting, 30)
