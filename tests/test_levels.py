@@ -65,12 +65,13 @@ def level_flags(level: str) -> list[str]:
     """The flags of CMakeLists.txt."""
     text = (ROOT / "CMakeLists.txt").read_text()
     flags = re.search(r"set\(kernel_flags (.*)\)", text)
-    smaller = re.search(r"PRIVATE (-O2 .*)\)", text)
+    *of_gcc, of_others = re.findall(r"APPEND kernel_flags (.*)\)", text)
     assert flags is not None
-    assert smaller is not None
+    assert of_gcc
+    own = (of_others if "clang" in str(COMPILER) else " ".join(of_gcc)).split()
     march = [] if level == "arm64" else [f"-march={level}"]
-    own = {"x86-64": smaller.group(1).split(), "x86-64-v4": ["-mprefer-vector-width=512"]}
-    return [*flags.group(1).split(), *march, *own.get(level, [])]
+    wide = ["-mprefer-vector-width=512"] if level == "x86-64-v4" else []
+    return [*flags.group(1).split(), *own, *march, *wide]
 
 
 @pytest.fixture(scope="module", params=LEVELS)

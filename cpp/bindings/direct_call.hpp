@@ -35,7 +35,8 @@ class WithoutGil {
  public:
   explicit WithoutGil(double nanoseconds_of_work)
       : state_(nanoseconds_of_work > worth_releasing ? PyEval_SaveThread() : nullptr) {}
-  ~WithoutGil() {
+  // A daemon thread that asks for the GIL when the interpreter has ended is unwound.
+  ~WithoutGil() noexcept(false) {
     if (state_ != nullptr) PyEval_RestoreThread(state_);
   }
   WithoutGil(const WithoutGil&) = delete;

@@ -257,6 +257,7 @@ py::object call_directly(const Function& function, PyObject* const* args, PyObje
   Grid grid;
   grid.place(operands, function.operands());
   grid.merge();
+  const FpScope scope;
   const WithoutGil released(double(PyArray_SIZE(first)) * loop->kernel->cost);
   run_rows(Rows(*loop, grid, PyArray_DIM(first, axis), element_strides), true);
   return result;

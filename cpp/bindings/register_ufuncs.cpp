@@ -237,6 +237,7 @@ py::object call_directly(const Function& function, const Loop& loop, PyObject* c
   }
 
   {
+    const FpScope scope;  // also for what threads are worth
     const WithoutGil released(double(elements) * loop.cost);
     if (grid.axes > 1) {
       const bool past_cache = loop.past_cache(grid.stride[0], elements);

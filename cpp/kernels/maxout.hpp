@@ -93,6 +93,7 @@ struct Maxout {
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i) {
       const T kept = dy[i], index = which[i];
+#pragma GCC unroll 4
       for (int piece = 0; piece < pieces; ++piece) dx[i * pieces + piece] = index == T(piece) ? kept : 0;
     }
   }
