@@ -44,10 +44,12 @@ def bound(key: Key, error: float, complete: bool) -> float:
     if tier == "precise":
         step = 0.5 if parametric else 0.05
         return min(0.75, round(math.ceil((error + 1e-4) / step) * step, 2))
+    promise = (3.5 if direction == "forward" else 5.0) if gated else (2.5 if direction == "forward" else 4.0)
     if (dtype == "float32" or gated) and error > 0.6 and not complete:  # a sample says little about the largest
-        return (3.5 if direction == "forward" else 5.0) if gated else (2.5 if direction == "forward" else 4.0)
+        return promise
     step = 0.5 if parametric else 0.05 if dtype == "float32" else 0.25
-    return round(math.ceil((error + 1e-4) / step) * step, 2)
+    margin = 0.1 if dtype == "float64" and error > 0.6 else 1e-4  # float64 is always a sample
+    return round(max(error, min(promise, math.ceil((error + margin) / step) * step)), 2)
 
 
 def collect(paths: list[str]) -> tuple[dict[Key, tuple[float, str]], set[Key]]:
