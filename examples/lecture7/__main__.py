@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import multiprocessing
 import os
 import textwrap
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from .common import Experiment, Setting, new_figure
+from .common import Setting, run
 
 NAMES = [
     "sigmoid_gradients", "zero_centred", "cost_of_exp", "tanh_saturates", "relu_convergence", "dead_relus",
@@ -27,30 +24,6 @@ NAMES = [
 ]  # fmt: skip
 LONGEST = ("ranking", "selu_depth", "swish_depth", "batch_norm")  # begun first
 RESULTS = "results.json"
-
-
-def experiment(name: str) -> Experiment:
-    found = importlib.import_module(f".{name}", __package__).EXPERIMENT
-    assert isinstance(found, Experiment)
-    return found
-
-
-def run(name: str, setting: Setting, out: Path) -> dict[str, Any]:
-    """One experiment; writes its figure to `out`."""
-    each = experiment(name)
-    figure = new_figure(each.size)
-    started = time.perf_counter()
-    with np.errstate(all="ignore"):  # what diverged stays in the figures as what it became
-        findings = each.run(setting, figure)
-    seconds = time.perf_counter() - started
-    figure.savefig(out / f"{name}.png")
-    return {
-        "title": each.title,
-        "seeds": setting.seeds,
-        "effort": setting.effort,
-        "seconds": round(seconds, 1),
-        "findings": [asdict(finding) for finding in findings],
-    }
 
 
 def finish(name: str, result: dict[str, Any], out: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -323,3 +326,28 @@ def rate_axis(axes: Any) -> None:
 
 def legend(axes: Any, **options: Any) -> None:
     axes.legend(**{"frameon": False, "fontsize": 8} | options)
+
+
+def experiment(name: str) -> Experiment:
+    found = importlib.import_module(f".{name}", __package__).EXPERIMENT
+    assert isinstance(found, Experiment)
+    return found
+
+
+# Here and not beside the command: other processes cannot import what the command line started.
+def run(name: str, setting: Setting, out: Path) -> dict[str, Any]:
+    """One experiment; writes its figure to `out`."""
+    each = experiment(name)
+    figure = new_figure(each.size)
+    started = time.perf_counter()
+    with np.errstate(all="ignore"):  # what diverged stays in the figures as what it became
+        findings = each.run(setting, figure)
+    seconds = time.perf_counter() - started
+    figure.savefig(out / f"{name}.png")
+    return {
+        "title": each.title,
+        "seeds": setting.seeds,
+        "effort": setting.effort,
+        "seconds": round(seconds, 1),
+        "findings": [asdict(finding) for finding in findings],
+    }
