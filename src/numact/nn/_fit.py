@@ -23,7 +23,7 @@ from numact.nn._data import batches, split
 from numact.nn._layer import Layer
 from numact.nn._samples import Objective, Samples, objective_of, size_of, weighted
 from numact.nn._schedules import ConstantSchedule, Schedule, schedule_of
-from numact.nn._sequential import Sequential
+from numact.nn._sequential import Sequential, leaves
 
 Array = NDArray[Any]
 
@@ -113,8 +113,7 @@ def _forward(run: Run, outputs: Sequence[Callable[..., None]]) -> Array:
     if not outputs:
         return run.model.forward(run.x, training=True)
     y = run.x
-    leaves = run.model._leaves("") if isinstance(run.model, Sequential) else [("", run.model)]
-    for name, layer in leaves:
+    for name, layer in leaves(run.model):
         y = layer.forward(y, training=True)
         for call in outputs:
             call(run, name, layer, y)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,7 @@ from numact._stats import activation_stats, saturated_ends
 from numact.nn._callbacks import Callback, Run
 from numact.nn._checks import positive_int
 from numact.nn._layer import Layer
-from numact.nn._sequential import Sequential
+from numact.nn._sequential import leaves
 
 Array = NDArray[Any]
 
@@ -163,7 +162,7 @@ class Monitor(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         self._epoch_start = len(self.steps)
-        for name, layer in _leaves(run.model):
+        for name, layer in leaves(run.model):
             self.layers.setdefault(name, LayerHealth(f"{name} {layer!r}".strip()))
 
     def on_output(self, run: Run, name: str, layer: Layer, y: Array) -> None:
@@ -191,7 +190,7 @@ class Monitor(Callback):
         if not self._due(run):
             return
         self.steps.append(run.step)
-        for name, layer in _leaves(run.model):
+        for name, layer in leaves(run.model):
             if not layer.parameters:
                 continue
             record = self.layers[name]
@@ -213,8 +212,8 @@ class Monitor(Callback):
         start, self._epoch_start = self._epoch_start, len(self.steps)
         if start == len(self.steps):
             return
-        leaves = dict(_leaves(run.model))
-        for name, layer in leaves.items():
+        layers = dict(leaves(run.model))
+        for name, layer in layers.items():
             record = self.layers[name]
             ends, rectifier = _ends(layer)
             dead, record._dead_so_far = record._dead_so_far, None
@@ -236,7 +235,7 @@ class Monitor(Callback):
                 )  # fmt: skip
         sizes = {
             name: _mean(self.layers[name].gradient_norm[start:]) / math.sqrt(self.layers[name]._parameters)
-            for name, layer in leaves.items()
+            for name, layer in layers.items()
             if layer.parameters
         }
         largest = max(sizes.values(), default=0.0)
@@ -254,13 +253,13 @@ class Monitor(Callback):
             return
         if run.step and not math.isfinite(run.loss):
             y = run.x
-            for name, layer in _leaves(run.model):
+            for name, layer in leaves(run.model):
                 with np.errstate(all="ignore"):
                     y = layer.forward(y)
                 if part := activation_stats(y).nonfinite:
                     self._found("nonfinite", name, run, f"{part:.1%} of the outputs are not finite")
                     return
-        for name, layer in reversed(list(_leaves(run.model))):
+        for name, layer in reversed(list(leaves(run.model))):
             for p in layer.parameters:
                 if part := activation_stats(p.grad).nonfinite:
                     self._found("nonfinite", name, run, f"{part:.1%} of the gradients of {p.name} are not finite")
@@ -311,10 +310,6 @@ class Monitor(Callback):
         if path is not None:
             figure.savefig(path)
         return figure
-
-
-def _leaves(model: Layer) -> Iterator[tuple[str, Layer]]:
-    yield from model._leaves("") if isinstance(model, Sequential) else [("", model)]
 
 
 def _ends(layer: Layer) -> tuple[tuple[float | None, float | None] | None, bool]:

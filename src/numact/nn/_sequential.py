@@ -307,3 +307,8 @@ class Sequential(OwnMemoryLayer):
                 yield from layer._leaves(f"{prefix}{i}.")
             else:
                 yield f"{prefix}{i}", layer
+
+
+def leaves(model: Layer) -> Iterator[tuple[str, Layer]]:
+    """All layers of a model that are no Sequential, with their positions; the model itself has none."""
+    return model._leaves("") if isinstance(model, Sequential) else iter([("", model)])
