@@ -69,10 +69,10 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
 // X(type, name, float32 forward, float32 backward, float64 forward, float64 backward, cost): act(gate) * value, the backward
 // with two outputs.
 #define NUMACT_GATED(X)                                                                                                \
-  X(Glu, "glu", Single, Wide, Double, DeepDouble, 1.0)                                                                 \
+  X(Glu, "glu", Single, DeepSingle, Double, DeepDouble, 1.0)                                                           \
   X(Reglu, "reglu", Single, Single, Wide, Wide, 0.12)                                                                  \
-  X(Geglu, "geglu", Wide, Wide, DeepDouble, DeepDouble, 2.0)                                                           \
-  X(Swiglu, "swiglu", Single, Wide, Double, DeepDouble, 1.2)
+  X(Geglu, "geglu", DeepSingle, DeepSingle, DeepDouble, DeepDouble, 2.0)                                               \
+  X(Swiglu, "swiglu", Single, DeepSingle, Double, DeepDouble, 1.2)
 
 // X(name, kind): with kernels of their own, over an axis.
 #define NUMACT_ROWS(X) X("softmax", "axis") X("log_softmax", "axis") X("softmin", "axis") X("maxout", "axis")

@@ -44,7 +44,7 @@ struct Swiglu : Gated<Swiglu> {
     const bool last = absolute(gate) > 1;
     const T d = decay.plus(1), first = last ? gate : gate * value;
     const T left = decay.times(last ? value : first, last ? limited<A>(gate) : T(1), decay.rest_of_sum(d));
-    return gate < 0 ? left / d : first / d * (last ? value : T(1));
+    return (gate < 0 ? left : first) / d * (gate >= 0 && last ? value : T(1));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
@@ -60,12 +60,15 @@ struct Geglu : Gated<Geglu> {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     const GeluParts<A> p(gate);
-    return scaled_product<A>(p.factor, value, p.fraction(), p.power());
+    // Near 0 gate and value meet first, else last: then neither can overflow or underflow before the result does.
+    const T first = p.tail ? -value * p.power.part * p.power.part : p.central ? gate * value : gate;
+    const T fraction = p.fraction() * (p.tail ? p.power.rest : T(1));
+    return first * fraction * (p.tail || p.central ? T(1) : value);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
     const GeluParts<A> p(gate);
-    return scaled_product<A>(dy, value, p.slope(), p.slope_power());
+    return scaled_product<A>(dy, value, p.slope(), select<A>(p.left, p.power, unit_power<A>()));
   }
 };
 

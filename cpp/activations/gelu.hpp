@@ -12,45 +12,42 @@
 namespace numact {
 namespace {
 
-// For products: gelu = factor * fraction * 2^n, gelu' = slope * 2^m, the powers apart. exp(a^2/2) = (1 + p) / (down * power).
+// For products, the power apart: gelu = -fraction * power in the tail, else x * fraction; gelu' = slope * power on the left, else
+// slope. exp(a^2/2) = (1 + p) / (down * power).
 template <class A>
 struct GeluParts {
   using word = typename A::word;
-  bool left, central;
-  word x, factor, p, down = 1;
+  bool left, central, tail;
+  word x, p, down;
   Deviate<A> deviate;
-  Power<A> tail_power = unit_power<A>();
+  Power<A> power = unit_power<A>();
 
   NUMACT_LANE explicit GeluParts(word x_)
       : left(x_ < 0),
         central(!A::wide && absolute(x_) < word(0.5)),
+        tail(left && !central),
         x(x_),
-        factor(left && !central ? -1 : x_),
         deviate(at_most(absolute(x_), word(for_float32<A> ? 24.5 : 66.3)), -root_of_2pi_excess<A>) {
     const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
     p = growth.expm1();
-    bool beyond = false;
-    if constexpr (A::deep) beyond = growth.n > 3000;  // what the three factors of a Power hold
-    down = beyond ? word(0x1p-120) : word(1);
-    tail_power = power_of_two<A>(beyond ? 120 - growth.n : -growth.n);
+    const DeepPower<A> decay(-growth.n);
+    down = decay.down, power = decay.power;
   }
   NUMACT_LANE word fraction() const {
-    const TailFraction<A> tail(deviate);
-    const word outside = either((left ? tail.a_d : tail.d) / tail.denominator_times(p));
+    const TailFraction<A> parts(deviate);
+    const word outside = either((left ? parts.a_d : parts.d) / parts.denominator_times(p));
     if constexpr (A::wide) return outside;
     return central ? multiply_add<A>(x, central_fraction<A>(deviate.square), word(0.5)) : outside;
   }
-  NUMACT_LANE Power<A> power() const { return select<A>(left && !central, tail_power, unit_power<A>()); }
   NUMACT_LANE word slope() const {
     const word root = word(root_of_2pi);
     return either(slope_fraction<A>(deviate) / multiply_add<A>(p, root, root));
   }
-  NUMACT_LANE Power<A> slope_power() const { return select<A>(left, tail_power, unit_power<A>()); }
 
  private:
-  NUMACT_LANE word either(word tail) const {
-    const word of_left = tail * down;
-    return left ? of_left : 1 - value(Exponential<A>{of_left, tail_power});
+  NUMACT_LANE word either(word mantissa) const {
+    const word of_left = mantissa * down;
+    return left ? of_left : 1 - value(Exponential<A>{of_left, power});
   }
 };
 

@@ -220,6 +220,9 @@ struct Portable {  // double for a result that is rounded to float once, without
   using number = double;
   static constexpr bool fused = false, wide = true, paired = false, deep = false;
 };
+struct DeepSingle : Single {  // Single for products: exponentials that vanish only times two large factors
+  static constexpr bool deep = true;
+};
 #if defined(__FMA__) || defined(__aarch64__)
 struct Wide : Portable {  // double for a result that is rounded to float once
   static constexpr bool fused = true;

@@ -31,9 +31,16 @@ struct ExpConstants<Double> {
 };
 template <>
 struct ExpConstants<Paired> : ExpConstants<Double> {};
+// From n = deepest on a Power holds 2^n; below, it holds 2^spare times that.
+template <>
+struct ExpConstants<DeepSingle> : ExpConstants<Single> {
+  static constexpr float lowest = -285.0f;  // 2^-411, below 2^-149 also times the two largest floats
+  static constexpr float deepest = -372, spare = 60, below = 0x1p-60f;
+};
 template <>
 struct ExpConstants<DeepDouble> : ExpConstants<Double> {
   static constexpr double lowest = -2200.0;  // 2^-3174, below 2^-1074 also times the two largest doubles
+  static constexpr double deepest = -3000, spare = 120, below = 0x1p-120;
 };
 template <class A>
 struct ExpConstants : ExpConstants<Portable> {};  // of Wide
@@ -89,6 +96,23 @@ NUMACT_LANE Power<A> power_of_two(typename A::word n) {
     return {power_from_rounded<T>(third), power_from_rounded<T>((n - 2 * (third - magic)) + magic)};
   }
 }
+
+// 2^n as down * power: down is what a Power cannot hold of it, where a deep arithmetic needs it.
+template <class A>
+struct DeepPower {
+  typename A::word down = 1;
+  Power<A> power = unit_power<A>();
+
+  NUMACT_LANE explicit DeepPower(typename A::word n) {
+    if constexpr (A::deep) {
+      using C = ExpConstants<A>;
+      const bool beyond = n < C::deepest;
+      down = beyond ? C::below : 1;
+      n += beyond ? C::spare : 0;
+    }
+    power = power_of_two<A>(n);
+  }
+};
 
 // a * b; where it is infinite the low word is 0, and a zero keeps its sign.
 template <class A>
@@ -181,8 +205,7 @@ struct Reduced {
   }
 };
 
-// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a deep arithmetic needs it; a below the lowest
-// counts as the lowest.
+// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42]; a below the lowest counts as the lowest.
 template <class A>
 struct Exponential {
   typename A::number mantissa;
@@ -200,12 +223,7 @@ NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_l
     const auto square = r * r, rest = multiply_add<A>(square, exp_q<A>(r, square), leading.lo);
     mantissa = fast_two_sum(leading.hi, rest);
   }
-  if constexpr (!A::deep) {
-    return {mantissa, power_of_two<A>(x.n)};
-  } else {
-    const bool beyond = x.n < -3000;  // of what the three factors of a Power hold
-    return {times_power(beyond ? 0x1p-120 : 1.0, mantissa), power_of_two<A>(beyond ? x.n + 120 : x.n)};
-  }
+  return {mantissa, power_of_two<A>(x.n)};
 }
 template <class A>
 NUMACT_LANE typename A::number value(Exponential<A> e) {
@@ -236,7 +254,7 @@ template <class A>
 struct Decay {
   using word = typename A::word;
   static constexpr word largest = -ExpConstants<A>::lowest;
-  word p, unit, down;  // down: what the parts cannot hold of 2^n, where a deep arithmetic needs it
+  word p, unit, down;  // down: as in DeepPower
   Power<A> power;
 
   NUMACT_LANE Decay(word p_given, const Decay& same) : p(p_given), unit(same.unit), down(same.down), power(same.power) {}
@@ -288,11 +306,12 @@ struct Decay {
   NUMACT_LANE word times_slope_mantissa(word dy, word x, word mantissa) const {
     return x < 0 ? times_mantissa(dy, mantissa) : dy * multiply_add<A>(-mantissa, unit, word(1));
   }
-  NUMACT_LANE explicit Decay(Reduced<A> x)
+  NUMACT_LANE explicit Decay(Reduced<A> x) : Decay(x, DeepPower<A>(x.n)) {}
+  NUMACT_LANE Decay(Reduced<A> x, DeepPower<A> parts)
       : p(x.expm1()),
         unit(power_from_rounded<word>(A::wide ? x.z : larger_positive(x.z, Format<word>::round_magic + 1))),
-        down(A::deep && x.n < -3000 ? word(0x1p-120) : word(1)),
-        power(A::wide ? Power<A>(1, unit) : power_of_two<A>(A::deep && x.n < -3000 ? x.n + 120 : x.n)) {}
+        down(parts.down),
+        power(A::wide ? Power<A>(1, unit) : parts.power) {}
   // float holds its bounds with two roundings here.
   NUMACT_LANE static word sum_of_product(word a, word b, word c) {
     return sizeof(word) == sizeof(double) ? exact_multiply_add<A>(a, b, c) : multiply_add<A>(a, b, c);

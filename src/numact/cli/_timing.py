@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ def _sample(call: Call, calls: int) -> float:
 def interleaved(contenders: Mapping[str, Call], seconds: float = 0.2, least: int = 5) -> dict[str, Timing]:
     """Time the contenders for ``seconds`` each on average, with as many samples of each, ``least`` or more.
 
-    Before each sample comes a call that is not timed: it finds data and threads as a loop of such calls would.
+    They take turns in another order each time, or one would always find the cache as the same other leaves it. Before each
+    sample comes a call that is not timed: it finds data and threads as a loop of such calls would.
     """
     durations = {}
     for name, call in contenders.items():
@@ -48,8 +50,11 @@ def interleaved(contenders: Mapping[str, Call], seconds: float = 0.2, least: int
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     end = perf_counter() + seconds * len(contenders)
     rounds = 0
+    turns, order = list(contenders), random.Random(0)
     while rounds < least or perf_counter() < end:
-        for name, call in contenders.items():
+        order.shuffle(turns)
+        for name in turns:
+            call = contenders[name]
             if durations[name] < _LONG:
                 call()
             samples[name].append(_sample(call, calls[name]))
