@@ -12,21 +12,11 @@
 namespace numact {
 namespace {
 
-// The gradient of the value is the forward of dy in its place.
-template <class F>
-struct Gated {
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return F::template forward<A>(gate, dy);
-  }
-};
-
-struct Glu : Gated<Glu> {
+struct Glu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
-    const Decay<A> decay(absolute(gate));
-    const T d = decay.plus(1);
-    return (gate < 0 ? decay.times(value, T(1), decay.rest_of_sum(d)) : value) / d;
+    using L = Logistic<A>;
+    return L::quotient_of_any(value, at_least(at_most(gate, L::rightmost), L::leftmost_of_any));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
@@ -34,17 +24,22 @@ struct Glu : Gated<Glu> {
     const T e = decay.value();
     return scaled_product<A>(dy, value, decay.mantissa() / multiply_add<A>(e, e + 2, T(1)), decay.power);
   }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    const Decay<A> decay(absolute(gate));
+    const T d = decay.plus(1);
+    return (gate < 0 ? decay.times(dy, T(1), decay.rest_of_sum(d)) : dy) / d;
+  }
 };
 
-struct Swiglu : Gated<Swiglu> {
-  // gate and value meet first where that cannot overflow, else last, where it cannot underflow.
+struct Swiglu {
+  // Gate and value meet first, scaled down where that might overflow.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
-    const Decay<A> decay(absolute(gate));
-    const bool last = absolute(gate) > 1;
-    const T d = decay.plus(1), first = last ? gate : gate * value;
-    const T left = decay.times(last ? value : first, last ? limited<A>(gate) : T(1), decay.rest_of_sum(d));
-    return (gate < 0 ? left : first) / d * (gate >= 0 && last ? value : T(1));
+    using L = Logistic<A>;
+    const T near = at_least(gate, L::leftmost_of_any);
+    const bool large = !A::wide && at_most(absolute(gate), absolute(value)) > 1;
+    return L::quotient_of_any(near * (large ? L::lent : T(1)) * value, at_most(near, L::rightmost), large);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
@@ -53,6 +48,24 @@ struct Swiglu : Gated<Swiglu> {
     const T slope = gate < 0 ? decay.mantissa() * (sum + e) : multiply_add<A>(e, sum, T(1));
     return scaled_product<A>(dy, value, slope / multiply_add<A>(e, e + 2, T(1)),
                              select<A>(gate < 0, decay.power, unit_power<A>()));
+  }
+  // gate and dy meet first where that cannot overflow, else last, where it cannot underflow.
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    const Decay<A> decay(absolute(gate));
+    const bool last = absolute(gate) > 1;
+    const T d = decay.plus(1), first = last ? gate : gate * dy;
+    const T left = decay.times(last ? dy : first, last ? limited<A>(gate) : T(1), decay.rest_of_sum(d));
+    return (gate < 0 ? left : first) / d * (gate >= 0 && last ? dy : T(1));
+  }
+};
+
+// The gradient of the value is the forward of dy in its place.
+template <class F>
+struct Gated {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    return F::template forward<A>(gate, dy);
   }
 };
 

@@ -167,6 +167,13 @@ NUMACT_LANE Product<A> operator-(Product<A> a) {
   return {-a.factor, a.x};
 }
 
+template <class A>
+NUMACT_LANE typename A::word word_of(Product<A> a) {
+  return a.value;
+}
+NUMACT_LANE float word_of(float a) { return a; }
+NUMACT_LANE double word_of(double a) { return a; }
+
 // a = n ln 2 + r; z holds n + offset in its low bits. a is a word, a word and its low word, or a Product and possibly a low word.
 template <class A>
 struct Reduced {
@@ -345,17 +352,22 @@ struct Logistic {
     return A::wide ? scaled : scaled * unit;
   }
 
-  // Left of this the quotient is 0 for all numerators.
-  static constexpr word leftmost_of_any = A::wide ? -700 : is_float ? word(-198.9) : -1457;
+  // Left of this the quotient is 0 for all numerators, also those of two factors.
+  static constexpr word leftmost_of_any = A::wide ? -700 : is_float ? word(-198.9) : -1470;
+  static constexpr word loan = 16, lent = word(0x1p-16);
 
   // For t from `leftmost_of_any` to `rightmost` and any numerator. Where exp would overflow, 1 does not count: numerator and
-  // denominator are scaled down in steps, each small enough for the numerators that do not vanish.
-  NUMACT_LANE static word quotient_of_any(word numerator, Product<A> t) {
-    constexpr word step = is_float ? 80 : 540, down = is_float ? word(0x1p-80) : word(0x1p-540);
-    const bool once = !A::wide && t.value < (is_float ? -83 : -700), twice = !A::wide && t.value < (is_float ? -139 : -1074);
-    const Scaled<A> e(-t, (once ? -step : 0) + (twice ? -step : 0));
+  // denominator are scaled down in steps, each small enough for the numerators that do not vanish. The numerator may come
+  // with the factor `lent`.
+  template <class Argument>
+  NUMACT_LANE static word quotient_of_any(word numerator, Argument t, bool is_lent = false) {
+    constexpr word step = is_float ? 80 : 550, down = is_float ? word(0x1p-80) : word(0x1p-550);
+    const word value = word_of(t);
+    const bool once = !A::wide && value < (is_float ? -83 : -700), twice = !A::wide && value < (is_float ? -139 : -1074);
+    const word shift = (once ? -step : 0) + (twice ? -step : 0);
+    const Scaled<A> e(-t, is_lent ? shift - loan : shift);
     const word scaled = numerator * (once ? down : 1) * (twice ? down : 1);
-    return scaled / (e.power + multiply_add<A>(e.p, e.power, word(1)));
+    return scaled / (e.power + multiply_add<A>(e.p, e.power, is_lent ? lent : word(1)));
   }
 };
 
