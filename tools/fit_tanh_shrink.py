@@ -1,7 +1,7 @@
 """Constants of cpp/activations/tanh_shrink.hpp, with t = x^2.
 
-Run ``python tools/fit_tanh_shrink.py``. x - tanh(x) = x t / (3 + t + t k(t)), tanh(x) = x r(t), tanh(x)^2 =
-t / (1 + t v(t)): k and r quotients of polynomials, v a polynomial; each error is relative to the left side.
+Run ``python tools/fit_tanh_shrink.py``. x - tanh(x) = x t / (3 + t + t k(t)) and tanh(x) = x r(t), k and r quotients of
+polynomials; each error is relative to the left side.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import mpmath
 from mpmath import mpf
 
-from remez import rational_remez, remez, show
+from remez import rational_remez, show
 
 TINY = mpf(10) ** -9
 
@@ -28,12 +28,6 @@ def r(t: mpf) -> mpf:
     return mpmath.tanh(x) / x
 
 
-def v(t: mpf) -> mpf:
-    if t < TINY:
-        return mpf(2) / 3 + t / 15
-    return (t / mpmath.tanh(mpmath.sqrt(t)) ** 2 - 1) / t
-
-
 for degrees, limit in (((3, 3), "8.5"), ((8, 8), "18.5")):
     above, below, error = rational_remez(k, degrees, lambda t: t / (3 + t + t * k(t)), mpf(0), mpf(limit) ** 2)
     show(f"k, the numerator of degree {degrees[0]}, |x| <= {limit}, error relative to x - tanh(x)", above, error)
@@ -41,6 +35,3 @@ for degrees, limit in (((3, 3), "8.5"), ((8, 8), "18.5")):
 above, below, error = rational_remez(r, (5, 5), lambda t: 1 / r(t), mpf(0), mpf("10.2") ** 2)
 show("r, the numerator of degree 5, |x| <= 10.2, error relative to tanh(x)", above, error)
 show("r, the denominator of degree 5", below, error)
-for degree, single in ((5, True), (11, False)):
-    coefficients, error = remez(v, range(degree + 1), lambda t: t / (1 + t * v(t)), mpf(0), mpf("1.25") ** 2)
-    show(f"v of degree {degree}, |x| <= 1.25, error relative to tanh(x)^2", coefficients, error, single=single)

@@ -1,10 +1,9 @@
 // tanh_shrink(x) = x - tanh(x) = x t / (3 + t + t k(t)), t = x^2, without cancellation; from |x| = 8.5 (float64: 18.5)
 // on less than half an ulp from x -+ 1.
-// tanh_shrink'(x) = tanh(x)^2: t / (1 + t v(t)) for |x| < 5/4, else 1 - 4 e / (1 + e)^2, e = exp(-2|x|); in double for
-// a float32 result (x r(t))^2.
-// k and r are quotients of polynomials with positive coefficients, v a polynomial, all by Remez,
-// tools/fit_tanh_shrink.py, error relative to the function: k of degrees 3 and 3, 2^-27.6, in Double 8 and 8, 2^-57.2;
-// r 5 and 5, 2^-32.5; v Single degree 5, 2^-28.4, Double 11, 2^-56.1.
+// tanh_shrink'(x) = tanh(x)^2, tanh(|x|) = u / d, u = 1 - exp(-2|x|), d = 2 - u, in two words; in double for a float32
+// result (x r(t))^2.
+// k and r are quotients of polynomials with positive coefficients by Remez, tools/fit_tanh_shrink.py, error relative to the
+// function: k of degrees 3 and 3, 2^-27.6, in Double 8 and 8, 2^-57.2; r 5 and 5, 2^-32.5.
 //
 // Largest errors found, in ulp, of all levels; float32 on every fifth input, float64 on a million points. Float32 forward
 // 1.6124 at 0x1.01d9b4p+0, backward 3.3333 at x = 0x1.307eccp+0, dy = -1.6134e-13; precise 0.5841 and 0.5057; float64
@@ -58,21 +57,12 @@ struct TanhShrink {
       const T tanh = near * n / d;
       return dy * tanh * tanh;
     } else {
-      const T t = a * a, square = t * t;
-      T v;
-      if constexpr (sizeof(T) == sizeof(float)) {
-        v = polynomial<A>(t, square, 0x1.55555ap-1f, 0x1.110f1cp-4f, -0x1.5a78eep-7f, 0x1.7fb316p-10f, -0x1.6b82eep-13f,
-                          0x1.bac3eep-17f);
-      } else {
-        v = polynomial<A>(t, square, 0x1.5555555555567p-1, 0x1.111111110f6ffp-4, -0x1.5ac056af435b6p-7,
-                          0x1.845c89d7fc577p-10, -0x1.937e0950e2b64p-13, 0x1.8f6fc66a2125dp-16, -0x1.7e8679fe8261cp-19,
-                          0x1.654ba633ea670p-22, -0x1.44edb7685161ap-25, 0x1.1642f49a8c911p-28, -0x1.8d7515e4a4d32p-32,
-                          0x1.50dffe0a42d5fp-36);
-      }
-      const Decay<A> decay(2 * a);
-      const T e = decay.value(), far = 1 - 4 * e / multiply_add<A>(e, e + 2, T(1));
-      const bool is_near = a < T(1.25);
-      return dy * (is_near ? a / multiply_add<A>(t, v, T(1)) : far) * (is_near ? a : T(1));
+      // u and tanh in two words each; 1/d is (1 + tanh) / 2.
+      const Scaled<A> e(not_below(-2 * a, T(-50)));
+      const T less = e.power - 1, u = absolute(multiply_add<A>(e.power, e.p, less)), d = 2 - u, tanh = u / d;
+      const T u_rest = -multiply_add<A>(e.power, e.p_rest, multiply_add<A>(e.power, e.p, less + u)), d_rest = (2 - d) - u;
+      const T rest = multiply_add<A>(1 + tanh, u_rest, -tanh * d_rest) - product_error(tanh, d, u);
+      return dy * tanh * multiply_add<A>(1 + tanh, rest, tanh);
     }
   }
 };

@@ -192,8 +192,9 @@ struct Reduced {
     r = A::wide ? multiply_add<A>(n, -C::ln2_hi, a.value) : residual(a.factor, a.x, n * -C::ln2_hi);
     finish(a_lo...);
   }
-  // expm1(r)
+  // expm1(r), and what its rounding left out of it.
   NUMACT_LANE word expm1() const { return multiply_add<A>(square, exp_q<A>(r, square), r); }
+  NUMACT_LANE word rest_of_expm1(word p) const { return multiply_add<A>(square, exp_q<A>(r, square), r - p); }
 
  private:
   using C = ExpConstants<A>;
@@ -241,18 +242,19 @@ NUMACT_LANE typename A::number value(Exponential<A> e) {
   }
 }
 
-// exp(a) = power (1 + p) / 2^shift, |p| < 0.42, a as Reduced takes it; n + shift stays in the range of exponents.
+// exp(a) = power (1 + p + p_rest) / 2^shift, |p| < 0.42, a as Reduced takes it; n + shift stays in the range of exponents.
 template <class A>
 struct Scaled {
   using word = typename A::word;
-  word p, power;
+  word p, p_rest, power;
 
   template <class Argument, class... Low>
   NUMACT_LANE explicit Scaled(Argument a, word shift = 0, Low... a_lo)
       : Scaled(Reduced<A>(a, Format<word>::exponent_bias + shift, a_lo...)) {}
 
  private:
-  NUMACT_LANE explicit Scaled(Reduced<A> x) : p(x.expm1()), power(power_from_rounded<word>(x.z)) {}
+  NUMACT_LANE explicit Scaled(Reduced<A> x)
+      : p(x.expm1()), p_rest(x.rest_of_expm1(p)), power(power_from_rounded<word>(x.z)) {}
 };
 
 // exp(-a) = (1 + p) 2^n, a >= 0, for products whose other factors may be as large as the format allows: 2^n is kept in parts.
