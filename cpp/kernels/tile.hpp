@@ -68,6 +68,24 @@ __attribute__((noinline)) void copy_rows(const char* from, ptrdiff_t from_step, 
   if (bytes <= 128) return copy_pieces<64>(from, from_step, to, to_step, bytes, rows);
   for (ptrdiff_t r = 0; r < rows; ++r) __builtin_memcpy(to + r * to_step, from + r * from_step, size_t(bytes));
 }
+// Rows of up to `room` bytes but the last, which it returns, without gaps in the target: a buffer. What is behind a row comes
+// along, and the next row covers it.
+template <ptrdiff_t room>
+NUMACT_LANE ptrdiff_t copy_with_gaps(const char* from, ptrdiff_t step, char* to, ptrdiff_t bytes, ptrdiff_t rows) {
+  if (step < room) return 0;
+#pragma GCC unroll 4
+  for (ptrdiff_t r = 0; r < rows - 1; ++r) __builtin_memcpy(to + r * bytes, from + r * step, room);
+  return rows - 1;
+}
+__attribute__((noinline)) void gather_rows(const char* from, ptrdiff_t step, char* to, ptrdiff_t bytes, ptrdiff_t rows) {
+  const ptrdiff_t done = bytes <= 8     ? copy_with_gaps<8>(from, step, to, bytes, rows)
+                         : bytes <= 16  ? copy_with_gaps<16>(from, step, to, bytes, rows)
+                         : bytes <= 32  ? copy_with_gaps<32>(from, step, to, bytes, rows)
+                         : bytes <= 64  ? copy_with_gaps<64>(from, step, to, bytes, rows)
+                         : bytes <= 128 ? copy_with_gaps<128>(from, step, to, bytes, rows)
+                                        : 0;
+  copy_rows(from + done * step, step, to + done * bytes, bytes, bytes, rows - done);
+}
 
 // Rows that lie scattered are taken column by column where they are short or the array lies across them.
 template <class T>
@@ -76,7 +94,7 @@ __attribute__((noinline)) void gather(const char* from, const Block& block, T* t
   const ptrdiff_t n = block.n;
   if (block.is_run()) return gather(from, block.stride, to, block.size());
   if (block.stride == size && n * size >= 4)
-    return copy_rows(from, block.row_stride, reinterpret_cast<char*>(to), n * size, n * size, block.rows);
+    return gather_rows(from, block.row_stride, reinterpret_cast<char*>(to), n * size, block.rows);
   if (n > block.rows) {
     for (ptrdiff_t r = 0; r < block.rows; ++r) gather(from + r * block.row_stride, block.stride, to + r * n, n);
     return;
