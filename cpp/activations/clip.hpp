@@ -25,11 +25,12 @@ NUMACT_LANE T clip(T x, T low, T high) {
 // The derivative of clip.
 template <class T>
 NUMACT_LANE T slope_between(T x, T low, T high) {
-  const T outside = x == x ? T(0) : x;
-  return unless_nan(low, high, x > low ? (x < high ? T(1) : outside) : outside);
+  return unless_nan(low, high, ((x > low) & (x < high) ? T(1) : T(0)) + nan_of(x));
 }
 
 struct Relu6 {
+  using precise = Single;  // exact
+
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     return clip(x, T(0), T(6));

@@ -86,6 +86,8 @@ struct Geglu : Gated<Geglu> {
 };
 
 struct Reglu : Gated<Reglu> {
+  using precise = Single;  // rounded once
+
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     return Relu::forward<A>(gate) * value;

@@ -7,10 +7,15 @@
 namespace numact {
 namespace {
 
+// 0, or NaN where x is one. Added to a choice: a choice among three would be made in masks of both widths where x was a float.
+template <class T>
+NUMACT_LANE T nan_of(T x) {
+  return x == x ? T(0) : x;
+}
 // 1 on the right of 0, `left` at 0 and on its left, NaN at NaN: the derivative of every function with its one kink at 0.
 template <class T>
 NUMACT_LANE T slope_at(T x, T left) {
-  return x > 0 ? T(1) : (x <= 0 ? left : x);
+  return (x > 0 ? T(1) : left) + nan_of(x);
 }
 // 1 where x is above `start`, 0 elsewhere, NaN where one of them is.
 template <class T>
@@ -19,6 +24,8 @@ NUMACT_LANE T slope_above(T x, T start) {
 }
 
 struct Relu {
+  using precise = Single;  // exact
+
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     return x < 0 ? 0 : x;
