@@ -160,9 +160,10 @@ struct ElementwiseWalker {
     for (int k = 0; k < kernel.outputs && !apart; ++k) scatter(aside[k] + (line - rest), target[k], sizeof(T), rest);
   }
 
-  // One output, whole cache lines of it with stores that do not load them first; the rest as any row.
+  // One output, whole cache lines of it with stores that do not load them first; the rest as any row. The inputs are asked for
+  // ahead, further than the processor does by itself.
   static void row_past_cache(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
-    constexpr ptrdiff_t length = tile_length;
+    constexpr ptrdiff_t bytes = 1024, length = bytes / ptrdiff_t(sizeof(T)), ahead = 1536;
     alignas(64) T piece[length];
     const bool fixed = zero(kernel, strides);
     const int output = kernel.arrays + kernel.parameters;
@@ -172,6 +173,8 @@ struct ElementwiseWalker {
     char* moved[most_operands];
     for (; done + length <= n; done += length) {
       for (int i = 0; i < output; ++i) moved[i] = operands[i] + done * strides[i];
+      for (int i = 0; i < kernel.arrays; ++i)
+        for (ptrdiff_t at = ahead; at < ahead + bytes; at += 64) __builtin_prefetch(moved[i] + at);
       moved[output] = reinterpret_cast<char*>(piece);
       loop(kernel, fixed, moved, length);
       copy_past_cache(piece, operands[output] + done * ptrdiff_t(sizeof(T)), sizeof piece);
