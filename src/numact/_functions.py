@@ -228,9 +228,10 @@ def rrelu_functions(functions: Mapping[str, Any], level: str, precise: bool) -> 
         rng: Any = None,
         out: Any = None,
     ) -> tuple[Any, Any]:
-        if not training and rng is None and type(lower) is float and type(upper) is float and 0 <= lower <= upper <= 1:
-            # The range is finite in every dtype.
-            if results := direct(x, 0.5 * lower + 0.5 * upper, out):
+        plain = not training and rng is None and type(lower) is float and type(upper) is float
+        if plain and 0 <= lower <= upper <= 1:  # a range that is finite in every dtype
+            results: tuple[Any, Any] | None = direct(x, 0.5 * lower + 0.5 * upper, out)
+            if results is not None:
                 return results
         (array,), dtype = _as_data("rrelu", x)
         _check_range(lower, upper, dtype)
