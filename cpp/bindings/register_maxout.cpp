@@ -63,7 +63,7 @@ py::object maxout(const Table& table, PyObject* const* args) {
                         returned(std::move(results[1]), outputs.given[1]));
 }
 
-// The largest piece that is named, as far as it is looked at.
+// The largest piece that is named.
 int largest(const Operand& which) {
   Grid grid;
   grid.place(&which, 1);
@@ -77,7 +77,7 @@ int largest(const Operand& which) {
     const auto* const at = reinterpret_cast<const uint8_t*>(data);
     if (stride == 1) {
 #pragma omp simd reduction(max : found)
-      for (ptrdiff_t i = 0; i < n; ++i) found = std::max(found, at[i]);
+      for (ptrdiff_t i = 0; i < n; ++i) found = at[i] > found ? at[i] : found;  // of std::max GCC makes no vectors
     } else {
       for (ptrdiff_t i = 0; i < n; ++i) found = std::max(found, at[i * stride]);
     }
