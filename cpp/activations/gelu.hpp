@@ -50,7 +50,7 @@ struct GeluParts {
  private:
   NUMACT_LANE word either(word tail) const {
     const word of_left = tail * down;
-    return left ? of_left : 1 - value(Exponential<A>{of_left, tail_power});
+    return left ? of_left : 1 - times(of_left, tail_power);
   }
 };
 

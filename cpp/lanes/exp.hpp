@@ -72,6 +72,12 @@ NUMACT_LANE Power<A> select(bool condition, Power<A> yes, Power<A> no) {
   return {condition ? yes.part : no.part, condition ? yes.rest : no.rest};
 }
 
+// x * 2^n
+template <class A>
+NUMACT_LANE typename A::word times(typename A::word x, const Power<A>& power) {
+  return A::wide ? x * power.rest : power.part * (power.part * (power.rest * x));
+}
+
 // 2^n from n + round_magic + exponent_bias: the shift leaves n + bias in the exponent field.
 template <class T>
 NUMACT_LANE T power_from_rounded(T z) {
@@ -90,25 +96,12 @@ NUMACT_LANE Power<A> power_of_two(typename A::word n) {
   }
 }
 
-// a * b; where it is infinite the low word is 0, and a zero keeps its sign.
-template <class A>
-NUMACT_LANE typename A::number finite_product(typename A::word a, typename A::number b) {
-  if constexpr (A::paired) {
-    const auto product = number<A>(a) * b;
-    const auto hi = a * b.hi;
-    const bool finite = absolute(hi) <= Format<typename A::word>::largest;
-    return {with_sign_of(finite ? product.hi : hi, hi), finite ? product.lo : 0};
-  } else {
-    return a * b;
-  }
-}
-
 // a * b * fraction * 2^n with neither overflow nor underflow in between: 2^n goes where it cannot hurt. It is shared between
 // a large a and b, and all to the larger where the smaller is below 1. The largest lend the smaller one 2^16, or a fraction
 // above 1 would overflow.
 template <class A>
-NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::word b, typename A::number fraction,
-                                            Power<A> power) {
+NUMACT_LANE typename A::word scaled_product(typename A::word a, typename A::word b, typename A::word fraction,
+                                          Power<A> power) {
   if constexpr (A::wide) {
     return (a * b) * (fraction * power.rest);
   } else {
@@ -116,9 +109,8 @@ NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::wo
     const bool ordered = absolute(a) >= absolute(b);
     const auto large = (ordered ? a : b) * power.part, small = ordered ? b : a;
     const bool share = absolute(small) > 1, lend = absolute(large) > Format<T>::largest * T(0x1p-16);
-    const auto shared = finite_product<A>(lend ? large * T(0x1p-16) : large, times_power(power.rest, fraction));
-    return finite_product<A>((lend ? small * T(0x1p16) : small) * (share ? power.part : T(1)),
-                             select(share, shared, times_power(power.part, shared)));
+    const T shared = (lend ? large * T(0x1p-16) : large) * (power.rest * fraction);
+    return (lend ? small * T(0x1p16) : small) * (share ? power.part : T(1)) * (share ? shared : power.part * shared);
   }
 }
 
@@ -135,8 +127,8 @@ struct Product {
   word factor, x, value;
 
   NUMACT_LANE Product(word factor_given, word x_given) : factor(factor_given), x(x_given), value(factor * x) {}
-  // What the rounding of value left out.
-  NUMACT_LANE word rest() const { return residual(factor, x, -value); }
+  // What the rounding of value left out, where that counts.
+  NUMACT_LANE word rest() const { return A::wide ? 0 : residual(factor, x, -value); }
 };
 template <class A>
 NUMACT_LANE Product<A> operator-(Product<A> a) {
@@ -163,6 +155,13 @@ struct Reduced {
   }
   // expm1(r)
   NUMACT_LANE word expm1() const { return multiply_add<A>(square, exp_q<A>(r, square), r); }
+  // exp(a) / 2^n in two words, with what r leaves out of a, of which this is the reduction.
+  NUMACT_LANE Pair<word> exp(Product<A> a) const {
+    const word left = (multiply_add<A>(n, -C::ln2_hi, a.value) - r) + multiply_add<A>(n, -C::ln2_lo, a.rest());
+    const Pair<word> leading = fast_two_sum(word(1), r);
+    const word rest = multiply_add<A>(left, leading.hi, leading.lo);
+    return fast_two_sum(leading.hi, multiply_add<A>(square, exp_q<A>(r, square), rest));
+  }
 
  private:
   using C = ExpConstants<A>;
@@ -180,41 +179,6 @@ struct Reduced {
     square = r * r;
   }
 };
-
-// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42], times 2^-120 where a deep arithmetic needs it; a below the lowest
-// counts as the lowest.
-template <class A>
-struct Exponential {
-  typename A::number mantissa;
-  Power<A> power;
-};
-template <class A>
-NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_lo = 0) {
-  const Reduced<A> x(-at_most(-a, -ExpConstants<A>::lowest), 0, A::paired ? 0 : a_lo);
-  typename A::number mantissa;
-  if constexpr (!A::paired) {
-    mantissa = 1 + x.expm1();
-  } else {
-    const auto r = x.r + a_lo;
-    const auto leading = fast_two_sum(typename A::word(1), r);
-    const auto square = r * r, rest = multiply_add<A>(square, exp_q<A>(r, square), leading.lo);
-    mantissa = fast_two_sum(leading.hi, rest);
-  }
-  if constexpr (!A::deep) {
-    return {mantissa, power_of_two<A>(x.n)};
-  } else {
-    const bool beyond = x.n < -3000;  // of what the three factors of a Power hold
-    return {times_power(beyond ? 0x1p-120 : 1.0, mantissa), power_of_two<A>(beyond ? x.n + 120 : x.n)};
-  }
-}
-template <class A>
-NUMACT_LANE typename A::number value(Exponential<A> e) {
-  if constexpr (A::wide) {
-    return e.mantissa * e.power.rest;
-  } else {
-    return times_power(e.power.part, times_power(e.power.part, times_power(e.power.rest, e.mantissa)));
-  }
-}
 
 // exp(a) = power (1 + p) / 2^shift, |p| < 0.42, a as Reduced takes it; n + shift stays in the range of exponents.
 template <class A>
@@ -277,7 +241,7 @@ struct Decay {
   // or from f'(-a) exp(a) = (a + b) / (1 + e)^2, e = value(). What roundings leave out of sum and square is put back, by an
   // estimate of 1 / (1 + e)^2.
   NUMACT_LANE word times_slope(word dy, word x, word e, word a, word b) const {
-    if constexpr (A::wide) return times_slope(dy, x, (a + b) / multiply_add<A>(e, e + 2, word(1)));
+    if constexpr (A::wide) return times_slope(dy, x, (a + b) * (1 / multiply_add<A>(e, e + 2, word(1))));
     const Pair<word> sum = two_sum(a, b);
     const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product, y = sum.hi / square;
     const word estimate = multiply_add<A>(e, word(-0.75), word(1)), less = (product - (square - 1)) * estimate;
@@ -286,7 +250,9 @@ struct Decay {
 
  private:
   NUMACT_LANE word times_slope_mantissa(word dy, word x, word mantissa) const {
-    return x < 0 ? times_mantissa(dy, mantissa) : dy * multiply_add<A>(-mantissa, unit, word(1));
+    const word right = multiply_add<A>(-mantissa, unit, word(1));
+    if constexpr (A::wide) return dy * (x < 0 ? mantissa * unit : right);
+    return x < 0 ? times_mantissa(dy, mantissa) : dy * right;
   }
   NUMACT_LANE explicit Decay(Reduced<A> x)
       : p(x.expm1()),
