@@ -1,7 +1,7 @@
 // swish(x, beta) = x sigmoid(beta x); silu(x) = swish(x, 1). With t = beta x and e = exp(-|t|):
 //   swish  = x / (1 + e) for t >= 0,  x e / (1 + e) for t < 0
 //   swish' = (1 + e + t e) / (1 + e)^2,  e (1 + e + t) / (1 + e)^2
-//   d swish / d beta = x^2 e / (1 + e)^2; its term of float64 within 0.27 of 2^-53, found on 200,000 points of all exponents
+//   d swish / d beta = x^2 e / (1 + e)^2; float64 terms within 0.29 of 2^-53 on a million points of all exponents
 // The limit 0 at the infinity where t is -infinity; beta = 0 gives x/2 everywhere.
 // quick_gelu(x) = swish(x, 1.702), the constant in two words where x is.
 //
