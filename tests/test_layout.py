@@ -623,3 +623,30 @@ def test_any_overlap(chosen, first, second, written):
     expected[written][:n] = one_by_one(ufunc, *arrays)
     ufunc(*arrays, out=memory[written][:n])
     assert_same_bits(memory, expected, f"{case.name} {build} {first} {second} to {written}", inputs[0])
+
+
+def test_as_many_axes_as_numpy_has(rng):
+    x = rng.normal(size=4096).astype(np.float32)
+    y = np.tanh(x.astype(float)).astype(np.float32)
+    for dimensions in (64, 63):
+        order = rng.permutation(dimensions)
+        many = x.reshape((2,) * 12 + (1,) * (dimensions - 12)).transpose(order)
+        axis = int(np.argmax(order == 3))
+
+        def back(result, order=order):
+            return result.transpose(np.argsort(order)).reshape(-1)
+
+        assert np.allclose(back(na.tanh(many)), y, rtol=1e-6)
+        assert_same_bits(back(na.leaky_relu(many, 0.1)), na.leaky_relu(x, 0.1), "leaky_relu")
+        assert_same_bits(
+            back(na.softmax(many, axis=axis)), na.softmax(x.reshape(8, 2, 256), axis=1).reshape(-1), "softmax"
+        )
+        pieces = x.reshape(8, 2, 256)
+        assert_same_bits(
+            np.moveaxis(na.crelu(many, axis), axis, -1).reshape(many.size // 2, 4),
+            np.moveaxis(na.crelu(np.moveaxis(many, axis, -1).reshape(-1, 2)), 1, -1),
+            "crelu",
+        )
+        got, which = na.maxout(many, axis)
+        assert np.array_equal(np.sort(got.reshape(-1)), np.sort(pieces.max(1).reshape(-1)))
+        assert na.maxout_backward(got, which, 2, axis).shape == many.shape

@@ -300,10 +300,13 @@ def test_refused_by_backward(built, dtype):
     dx = np.full((4, 3, 2), 7, dtype)
     too_large, negative = which.copy(), which.astype(int)
     too_large[3, 2], negative[3, 2] = 2, -1
+    strided = np.zeros((8, 6), np.uint8)[::2, ::2]
+    strided[3, 2] = 2
     frozen = dx.copy()
     frozen.flags.writeable = False
     for error, match, arguments, out in (
         (ValueError, "outside", (dy, too_large, 2), dx),
+        (ValueError, "outside", (dy, strided, 2), dx),
         (ValueError, "outside", (dy, negative, 2), dx),
         (ValueError, "outside", (dy, negative + 256, 2), dx),
         (ValueError, "pieces", (dy, which, 0), dx),

@@ -123,6 +123,25 @@ def test_large_and_small_magnitudes(built, dtype, name, rng):
         check(built, name, dtype, dy, x, 0.75, f"{name}_backward {built.level} {built.tier} dy {size}")
 
 
+@wide_enough
+@pytest.mark.parametrize("small_x", [False, True])
+def test_terms_of_all_exponents(built, dtype, small_x, rng):
+    """Each term alone: exp(-|beta x|) and x^2 may be far beyond the format where their product with dy is not."""
+    n, limits = 4000, np.finfo(dtype)
+    reach = -np.log2(float(limits.tiny)) * 0.9
+    x = np.exp2(rng.uniform(-reach, 0, n) if small_x else rng.uniform(-20, 0.4 * reach, n))
+    # As far as exp(-|beta x|) is told from 0.
+    t = np.exp2(rng.uniform(-6, np.log2(1450.0 if dtype is np.float64 else 170.0), n))
+    beta = np.clip(t / x, float(limits.tiny), float(limits.max) / 8)
+    dy = np.exp2(rng.uniform(-reach, reach, n))
+    dy, x, beta = (each.astype(dtype) * rng.choice([-1, 1], n).astype(dtype) for each in (dy, x, beta))
+    expected = np.abs(terms("swish", dy, x, beta))
+    kept = expected < float(limits.max)
+    dy, x, beta = dy[kept], x[kept], beta[kept]
+    assert (expected[kept] > 1e3 * float(limits.tiny)).mean() > 0.2
+    check(built, "swish", dtype, dy, x, beta, f"swish_backward {built.level} {built.tier} {np.dtype(dtype)}")
+
+
 # The same bits however it lies
 
 

@@ -47,7 +47,7 @@ struct GeluParts {
  private:
   NUMACT_LANE word either(word mantissa) const {
     const word of_left = mantissa * down;
-    return left ? of_left : 1 - value(Exponential<A>{of_left, power});
+    return left ? of_left : 1 - times(of_left, power);
   }
 };
 

@@ -1,6 +1,7 @@
 // relu(x) = max(x, 0), relu'(0) = 0. relu(-0.0) = -0.0. Exact.
 // squared_relu(x) = relu(x)^2, derivative 2 relu(x). One rounding: 0.5 ulp, backward 1 where dy relu(x) is subnormal: it is
 // doubled last, so that nothing overflows where the result does not.
+// crelu(x) = relu(x), relu(-x), its derivatives those of relu at x and, negative, at -x. Exact: one term of the sum is 0.
 #pragma once
 #include "../lanes/arithmetic.hpp"
 
@@ -37,6 +38,25 @@ struct Relu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {
     return dy * slope_at(y, T(0));
+  }
+};
+
+struct Crelu {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward_positive(T x) {
+    return Relu::forward<A>(x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward_negative(T x) {
+    return Relu::forward<A>(-x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy_positive, T dy_negative, T x) {
+    return backward_from_output<A>(dy_positive, dy_negative, x, -x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_from_output(T dy_positive, T dy_negative, T y_positive, T y_negative) {
+    return Relu::backward<A>(dy_positive, y_positive) - Relu::backward<A>(dy_negative, y_negative);
   }
 };
 

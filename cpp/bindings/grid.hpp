@@ -25,19 +25,18 @@ struct Operand {
 
 class Grid {
  public:
-  static constexpr int most_arrays = 8, most_axes = 16;
+  static constexpr int most_arrays = 8, most_axes = NPY_MAXDIMS;
 
   int arrays = 0, axes = 0;
   ptrdiff_t length[most_axes];  // the innermost axis first
   ptrdiff_t stride[most_axes][most_arrays];
   char* data[most_arrays];
 
-  // False where the operands do not broadcast to one shape, or for more axes than there is room for.
+  // False where the operands do not broadcast to one shape.
   bool place(const Operand* operands, int count) {
     arrays = 0;
     shape_axes_ = 0;
     for (int k = 0; k < count; ++k) shape_axes_ = std::max(shape_axes_, operands[k].axes);
-    if (shape_axes_ > most_axes) return false;
     for (int i = 0; i < shape_axes_; ++i) {
       shape_[i] = 1;
       for (int k = 0; k < count; ++k) {

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_native, m) {
   numact::register_ufuncs(m);
   numact::register_parameter_gradients(m);
   numact::register_rows(m);
+  numact::register_composed(m);
   numact::register_maxout(m);
   numact::register_stats(m);
   numact::register_sgd(m);

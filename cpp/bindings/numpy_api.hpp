@@ -11,9 +11,12 @@
 #define NO_IMPORT_UFUNC
 #endif
 #include <numpy/arrayobject.h>
+#include <numpy/arrayscalars.h>
 #include <numpy/ufuncobject.h>
 
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 
 #include "../levels/table.hpp"
@@ -54,6 +57,7 @@ struct Extent {
       (reach < 0 ? low : high) += reach;
     }
   }
+  bool meets(const Extent& other) const { return low < other.high && other.low < high; }
 };
 
 // A new reference as an object, or the Python error that is set as an exception.
@@ -64,5 +68,23 @@ inline pybind11::object checked(PyObject* result) {
 inline void check(int status) {
   if (status < 0) throw pybind11::error_already_set();
 }
+
+// What `call` returns; a C++ exception, which CPython must not see, becomes a Python error and `failed`.
+template <class Result, class Call>
+Result translated(Result failed, const Call& call) {
+  try {
+    return call();
+  } catch (pybind11::error_already_set& error) {
+    error.restore();
+  } catch (const pybind11::value_error& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return failed;
+}
+
+// NumPy and Python keep pointers to names and docstrings for as long as the objects live: for ever.
+inline const char* kept(const std::string& text) { return (new std::string(text))->c_str(); }
 
 }  // namespace numact

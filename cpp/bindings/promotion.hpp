@@ -1,33 +1,12 @@
 // Which dtype a ufunc computes in. A ufunc is made without loops; they are added as array methods, and its promoter sends every
 // other combination of dtypes to them.
 #pragma once
-#include <stdexcept>
-#include <string>
-
 #include "numpy_api.hpp"
 
 namespace numact {
 
-// NumPy and Python keep pointers to names and docstrings for as long as the objects live: for ever.
-inline const char* kept(const std::string& text) { return (new std::string(text))->c_str(); }
-
 inline bool is_weak(const PyArray_DTypeMeta* dtype) {
   return dtype == &PyArray_PyFloatDType || dtype == &PyArray_PyLongDType;
-}
-
-// What `call` returns; a C++ exception, which CPython must not see, becomes a Python error and `failed`.
-template <class Result, class Call>
-Result translated(Result failed, const Call& call) {
-  try {
-    return call();
-  } catch (pybind11::error_already_set& error) {
-    error.restore();
-  } catch (const pybind11::value_error& error) {
-    PyErr_SetString(PyExc_ValueError, error.what());
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-  }
-  return failed;
 }
 
 [[noreturn]] inline void refuse(const PyObject* ufunc, PyArray_DTypeMeta* dtype) {

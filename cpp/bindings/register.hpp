@@ -8,6 +8,7 @@ void register_levels(pybind11::module_& m);
 void register_ufuncs(pybind11::module_& m);
 void register_parameter_gradients(pybind11::module_& m);
 void register_rows(pybind11::module_& m);
+void register_composed(pybind11::module_& m);
 void register_maxout(pybind11::module_& m);
 void register_stats(pybind11::module_& m);
 void register_sgd(pybind11::module_& m);

@@ -11,8 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "../runtime/fp_scope.hpp"
+#include "../lanes/half.hpp"
 #include "../runtime/threads.hpp"
+#include "direct_call.hpp"
 #include "records.hpp"
 #include "register.hpp"
 
@@ -97,33 +98,50 @@ struct Sums {
   }
 };
 
+constexpr int operand_count = 4;  // dy, x, parameter, dx
+
+// Operands as one run of elements.
+struct Run {
+  char* data[operand_count];
+  npy_intp strides[operand_count];
+};
+
 struct Task {
   const Layout* layout;
   const ParameterGradientKernel* kernel;
   ParameterGradientWalk walk;
-  npy_intp range;
-  std::vector<NpyIter*> iterators;
+  npy_intp range, ranges;
   std::vector<Sums> sums;
+  Run run;                          // all elements, if there are no iterators
+  std::vector<NpyIter*> iterators;  // one for each range
 };
 
-// The elements of a range, a run of the iterator at a time.
-template <class Run>
-void for_each_run(const Task& task, ptrdiff_t index, Run run) {
-  NpyIter* const iterator = task.iterators[static_cast<size_t>(index)];
+// The elements of a range, a run at a time.
+template <class Part>
+void for_each_run(const Task& task, ptrdiff_t index, Part part) {
   npy_intp position = index * task.range;
+  const auto take = [&](char* const* data, const npy_intp* strides, npy_intp left) {
+    char* moved[operand_count];
+    std::copy_n(data, operand_count, moved);
+    while (left > 0) {
+      const npy_intp n = part(position, moved, strides, left);
+      for (int i = 0; i < operand_count; ++i) moved[i] += n * strides[i];
+      position += n;
+      left -= n;
+    }
+  };
+  if (task.iterators.empty()) {
+    char* data[operand_count];
+    for (int i = 0; i < operand_count; ++i) data[i] = task.run.data[i] + position * task.run.strides[i];
+    return take(data, task.run.strides, std::min(task.range, task.layout->size - position));
+  }
+  NpyIter* const iterator = task.iterators[static_cast<size_t>(index)];
   NpyIter_IterNextFunc* const next = NpyIter_GetIterNext(iterator, nullptr);
   char** const pointers = NpyIter_GetDataPtrArray(iterator);
   const npy_intp* const strides = NpyIter_GetInnerStrideArray(iterator);
   const npy_intp* const inner = NpyIter_GetInnerLoopSizePtr(iterator);
-  do {
-    char* moved[] = {pointers[0], pointers[1], pointers[2], pointers[3]};
-    for (npy_intp left = *inner; left > 0;) {
-      const npy_intp n = run(position, moved, strides, left);
-      for (int i = 0; i < 4; ++i) moved[i] += n * strides[i];
-      position += n;
-      left -= n;
-    }
-  } while (next(iterator));
+  do take(pointers, strides, *inner);
+  while (next(iterator));
 }
 
 // Each row goes to one sum.
@@ -188,97 +206,186 @@ void run_range(void* argument, ptrdiff_t index) {
   (task.layout->summed ? sum_rows : sum_apart)(task, index);
 }
 
-__attribute__((noinline)) void narrow(const double* from, float* to, npy_intp n) {
-  for (npy_intp i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]);
+// As data of a type, each rounded once.
+__attribute__((noinline)) void store(const double* totals, Type type, void* to, npy_intp n) {
+  const auto each = [&](auto* stored, const auto& rounded) {
+    for (npy_intp i = 0; i < n; ++i) stored[i] = rounded(totals[i]);
+  };
+  switch (type) {
+    case Type::float64: return each(static_cast<double*>(to), [](double x) { return x; });
+    case Type::float32: return each(static_cast<float*>(to), [](double x) { return float(x); });
+    case Type::float16: return each(static_cast<Half*>(to), [](double x) { return narrowed(rounded_to_odd(x), Half{}); });
+    case Type::bfloat16: return each(static_cast<Bfloat16*>(to), [](double x) { return narrowed(rounded_to_odd(x), Bfloat16{}); });
+  }
 }
 
-// Writes dx and returns the parameter's gradient, of its shape: float32 beside float32 data, else float64. dy, x and the
-// parameter broadcast to dx, which has the data's dtype.
-py::object parameter_gradient(const std::string& level, const std::string& name, bool precise, const py::object& dy,
-                              const py::object& x, const py::object& parameter, const py::object& dx) {
-  for (const py::object& each : {dy, x, parameter, dx})
-    if (!PyArray_Check(each.ptr())) throw py::type_error("arrays are needed");
-  const FpScope scope;  // NumPy casts to its buffers already while the iterators are set up
-  auto* const out = reinterpret_cast<PyArrayObject*>(dx.ptr());
-  const std::optional<Type> data_type = type_of(out);
-  if (!data_type) throw py::type_error("arrays of floating-point numbers are needed");
+// Sets up ranges and sums; the totals.
+class Summation {
+ public:
+  Summation(const Layout& layout, const ParameterGradientKernel& kernel, ParameterGradientWalk walk)
+      : task_{&layout, &kernel, walk, 0, 0, {}, {}, {}} {
+    // At most 64 ranges, and no more than half a byte for their sums per element of the data.
+    const npy_intp most =
+        std::clamp<npy_intp>(std::min(layout.size >> 15, layout.size / (32 * layout.parameter_size + 1)), 1, 64);
+    const npy_intp unit = layout.summed ? stage_length : layout.row, even = (layout.size + most - 1) / most;
+    task_.range = std::max<npy_intp>(1, (even + unit - 1) / unit * unit);
+    task_.ranges = (layout.size + task_.range - 1) / task_.range;
+    for (npy_intp k = 0; k < task_.ranges; ++k) task_.sums.emplace_back(layout.parameter_size);
+  }
+
+  void over(const Run& run) {
+    task_.run = run;
+    add_up();
+  }
+  // Operands of any layout that broadcast to the last.
+  void over(PyArrayObject** operands) {
+    const auto release = [](NpyIter* iterator) { NpyIter_Deallocate(iterator); };
+    using Iterator = std::unique_ptr<NpyIter, decltype(release)>;
+    constexpr npy_uint32 each = NPY_ITER_OVERLAP_ASSUME_ELEMENTWISE;
+    npy_uint32 flags[] = {each | NPY_ITER_READONLY, each | NPY_ITER_READONLY, each | NPY_ITER_READONLY,
+                          each | NPY_ITER_WRITEONLY | NPY_ITER_NO_BROADCAST};
+    std::vector<Iterator> owned;
+    owned.emplace_back(NpyIter_MultiNew(operand_count, operands,
+                                        NPY_ITER_EXTERNAL_LOOP | NPY_ITER_BUFFERED | NPY_ITER_GROWINNER | NPY_ITER_RANGED |
+                                            NPY_ITER_DELAY_BUFALLOC | NPY_ITER_COPY_IF_OVERLAP,
+                                        NPY_CORDER, NPY_NO_CASTING, flags, nullptr),
+                       release);
+    for (npy_intp k = 0; k < task_.ranges; ++k) {
+      if (k > 0) owned.emplace_back(NpyIter_Copy(owned[0].get()), release);
+      NpyIter* const iterator = owned.back().get();
+      if (iterator == nullptr) throw py::error_already_set();
+      task_.iterators.push_back(iterator);
+    }
+    for (npy_intp k = 0; k < task_.ranges; ++k) {
+      const npy_intp begin = k * task_.range, end = std::min(task_.layout->size, begin + task_.range);
+      if (NpyIter_ResetToIterIndexRange(task_.iterators[size_t(k)], begin, end, nullptr) != NPY_SUCCEED)
+        throw py::error_already_set();
+    }
+    add_up();
+  }
+  void totals(double* to) const {
+    const Sums& all = task_.sums[0];
+    for (npy_intp i = 0; i < task_.layout->parameter_size; ++i)
+      to[i] = Sum{all.value[static_cast<size_t>(i)], all.rest[static_cast<size_t>(i)]}.total();
+  }
+
+ private:
+  Task task_;
+
+  void add_up() {
+    const double work = 2 * double(task_.layout->size) * elementwise_records[task_.kernel->record].cost;
+    const WithoutGil released(work);
+    threads::run(task_.ranges, threads::worthwhile(work), run_range, &task_);
+    Sums& all = task_.sums[0];
+    for (size_t k = 1; k < task_.sums.size(); ++k)
+      for (npy_intp i = 0; i < task_.layout->parameter_size; ++i)
+        all.add(i, {task_.sums[k].value[static_cast<size_t>(i)], task_.sums[k].rest[static_cast<size_t>(i)]});
+  }
+};
+
+// The kernels of one activation by the type of the data.
+struct Gradient {
+  const ParameterGradientKernel* kernels[type_count];
+  ParameterGradientWalk walks[type_count];
+};
+
+bool broadcasts_to(PyArrayObject* parameter, PyArrayObject* data) {
+  const int own = PyArray_NDIM(parameter), ahead = PyArray_NDIM(data) - own;
+  if (ahead < 0) return false;
+  for (int i = 0; i < own; ++i)
+    if (PyArray_DIM(parameter, i) != 1 && PyArray_DIM(parameter, i) != PyArray_DIM(data, ahead + i)) return false;
+  return true;
+}
+
+// Whether dx, an array that was given, may be written while another is read from its first element to the last.
+bool same_or_apart(PyArrayObject* dx, PyArrayObject* other) {
+  return PyArray_DATA(dx) == PyArray_DATA(other) || !Extent(dx).meets(Extent(other));
+}
+
+void write(PyArrayObject* to, Type type, const std::vector<double>& totals) {
+  const auto n = static_cast<npy_intp>(totals.size());
+  if (PyArray_IS_C_CONTIGUOUS(to)) return store(totals.data(), type, PyArray_DATA(to), n);
+  const py::object contiguous = checked(PyArray_EMPTY(PyArray_NDIM(to), PyArray_DIMS(to), PyArray_TYPE(to), 0));
+  auto* const from = reinterpret_cast<PyArrayObject*>(contiguous.ptr());
+  store(totals.data(), type, PyArray_DATA(from), n);
+  check(PyArray_CopyInto(to, from));
+}
+
+// dy, x, parameter, out -> dx, dparameter
+py::object backward(const Gradient& gradient, PyObject* const* args) {
+  PyArrayObject* const dy = plain_array(args[0]);
+  PyArrayObject* const x = dy != nullptr ? plain_array(args[1], NPY_DTYPE(PyArray_DESCR(dy))) : nullptr;
+  const std::optional<Type> type = x != nullptr ? type_of(x) : std::nullopt;
+  const Outputs outputs(args[3]);
+  if (!type || !outputs.alone || !PyArray_SAMESHAPE(dy, x)) return {};
+  const ParameterGradientKernel& kernel = *gradient.kernels[static_cast<int>(*type)];
+  py::object made;
+  PyArrayObject* parameter;
+  if (double number; is_number(args[2], number)) {
+    if (std::isnan(number)) return {};
+    made = zero_dimensional(kernel.parameter, number);
+    parameter = reinterpret_cast<PyArrayObject*>(made.ptr());
+  } else {
+    parameter = plain_array(args[2], dtype_of(kernel.parameter));
+    if (parameter == nullptr || is_nan(parameter) || !broadcasts_to(parameter, x)) return {};
+  }
+
+  PyArrayObject* const shaped_like[] = {x, parameter};
+  PyArrayObject* written[2];
+  py::object results[2];
+  for (int k = 0; k < 2; ++k) {
+    PyArrayObject* const like = shaped_like[k];
+    results[k] = output_array(outputs.given[k], PyArray_TYPE(x), PyArray_NDIM(like), PyArray_DIMS(like));
+    if (!results[k]) return {};
+    written[k] = reinterpret_cast<PyArrayObject*>(results[k].ptr());
+  }
+  PyArrayObject *const dx = written[0], *const dparameter = written[1];
+  if (outputs.given[1] != nullptr && Extent(dparameter).meets(Extent(dx))) return {};
+
+  const FpScope scope;
+  const Layout layout(x, parameter);
+  std::vector<double> totals(static_cast<size_t>(layout.parameter_size));
+  if (layout.size > 0) {
+    Summation summation(layout, kernel, gradient.walks[static_cast<int>(*type)]);
+    PyArrayObject* operands[operand_count] = {dy, x, parameter, dx};
+    bool one_run = PyArray_SIZE(parameter) == 1;
+    for (PyArrayObject* const each : {dy, x, dx}) one_run = one_run && PyArray_IS_C_CONTIGUOUS(each);
+    for (int i = 0; i < 3 && outputs.given[0] != nullptr; ++i) one_run = one_run && same_or_apart(dx, operands[i]);
+    if (one_run) {
+      Run run;
+      for (int i = 0; i < operand_count; ++i)
+        run.data[i] = PyArray_BYTES(operands[i]), run.strides[i] = operands[i] == parameter ? 0 : PyArray_ITEMSIZE(x);
+      summation.over(run);
+    } else {
+      summation.over(operands);
+    }
+    summation.totals(totals.data());
+  }
+  write(dparameter, *type, totals);
+  return py::make_tuple(returned(std::move(results[0]), outputs.given[0]),
+                        returned(std::move(results[1]), outputs.given[1]));
+}
+
+py::object make_parameter_gradient(const std::string& level, const std::string& name, bool precise) {
   const Table& table = level_table(level);
-  const ParameterGradientKernel& kernel =
-      find_kernel(table.parameter_gradients, table.parameter_gradient_count, precise, *data_type,
-                  [&](const ParameterGradientKernel& each) {
-                    return each.exists() && name == elementwise_records[each.record].name;
-                  });
-  auto* const values = reinterpret_cast<PyArrayObject*>(parameter.ptr());
-  const Layout layout(out, values);
-
-  const bool narrowed = *data_type == Type::float32;
-  const py::object result =
-      checked(PyArray_ZEROS(PyArray_NDIM(values), PyArray_DIMS(values), narrowed ? NPY_FLOAT32 : NPY_FLOAT64, 0));
-  if (layout.size == 0) return result;
-
-  // At most 64 ranges, and no more than half a byte for their sums per element of the data.
-  const npy_intp ranges =
-      std::clamp<npy_intp>(std::min(layout.size >> 15, layout.size / (32 * layout.parameter_size + 1)), 1, 64);
-  const npy_intp unit = layout.summed ? stage_length : layout.row;
-  npy_intp range = (layout.size + ranges - 1) / ranges;
-  range = std::max<npy_intp>(1, (range + unit - 1) / unit * unit);
-  const npy_intp count = (layout.size + range - 1) / range;
-
-  const py::object data_dtype = checked(reinterpret_cast<PyObject*>(PyArray_DescrFromType(PyArray_TYPE(out))));
-  const int wanted = kernel.parameter == Type::float32 ? NPY_FLOAT32 : NPY_FLOAT64;
-  const py::object parameter_dtype = checked(reinterpret_cast<PyObject*>(PyArray_DescrFromType(wanted)));
-  PyArrayObject* operands[] = {
-      reinterpret_cast<PyArrayObject*>(dy.ptr()), reinterpret_cast<PyArrayObject*>(x.ptr()),
-      reinterpret_cast<PyArrayObject*>(parameter.ptr()), out};
-  auto* const data = reinterpret_cast<PyArray_Descr*>(data_dtype.ptr());
-  PyArray_Descr* dtypes[] = {data, data, reinterpret_cast<PyArray_Descr*>(parameter_dtype.ptr()), data};
-  constexpr npy_uint32 each = NPY_ITER_NBO | NPY_ITER_ALIGNED | NPY_ITER_OVERLAP_ASSUME_ELEMENTWISE;
-  npy_uint32 flags[] = {each | NPY_ITER_READONLY, each | NPY_ITER_READONLY, each | NPY_ITER_READONLY,
-                        each | NPY_ITER_WRITEONLY | NPY_ITER_NO_BROADCAST};
-  const auto release = [](NpyIter* iterator) { NpyIter_Deallocate(iterator); };
-  const std::unique_ptr<NpyIter, decltype(release)> whole(
-      NpyIter_MultiNew(4, operands,
-                       NPY_ITER_EXTERNAL_LOOP | NPY_ITER_BUFFERED | NPY_ITER_GROWINNER | NPY_ITER_RANGED |
-                           NPY_ITER_DELAY_BUFALLOC | NPY_ITER_ZEROSIZE_OK | NPY_ITER_COPY_IF_OVERLAP,
-                       NPY_CORDER, NPY_SAME_KIND_CASTING, flags, dtypes),
-      release);
-  if (!whole) throw py::error_already_set();
-
-  Task task{&layout, &kernel, table.parameter_gradient_walk[static_cast<int>(*data_type)], range, {}, {}};
-  std::vector<std::unique_ptr<NpyIter, decltype(release)>> owned;
-  for (npy_intp k = 0; k < count; ++k) {
-    owned.emplace_back(k == 0 ? nullptr : NpyIter_Copy(whole.get()), release);
-    NpyIter* const iterator = k == 0 ? whole.get() : owned.back().get();
-    if (iterator == nullptr) throw py::error_already_set();
-    if (NpyIter_ResetToIterIndexRange(iterator, k * range, std::min(layout.size, (k + 1) * range), nullptr) != NPY_SUCCEED)
-      throw py::error_already_set();
-    task.iterators.push_back(iterator);
-    task.sums.emplace_back(layout.parameter_size);
+  Gradient gradient;
+  for (int k = 0; k < type_count; ++k) {
+    const Type type = static_cast<Type>(k);
+    gradient.kernels[k] = &find_kernel(table.parameter_gradients, table.parameter_gradient_count, precise, type,
+                                       [&](const ParameterGradientKernel& each) {
+                                         return each.exists() && name == elementwise_records[each.record].name;
+                                       });
+    gradient.walks[k] = table.parameter_gradient_walk[k];
   }
-  void* const gradient = PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr()));
-  std::vector<double> wide(narrowed ? static_cast<size_t>(layout.parameter_size) : 0);
-  double* const totals = narrowed ? wide.data() : static_cast<double*>(gradient);
-  {
-    const py::gil_scoped_release released;
-    const double work = 2 * double(layout.size) * elementwise_records[kernel.record].cost;
-    threads::run(count, threads::worthwhile(work), run_range, &task);
-    Sums& all = task.sums[0];
-    for (size_t k = 1; k < task.sums.size(); ++k)
-      for (npy_intp i = 0; i < layout.parameter_size; ++i)
-        all.add(i, {task.sums[k].value[static_cast<size_t>(i)], task.sums[k].rest[static_cast<size_t>(i)]});
-    for (npy_intp i = 0; i < layout.parameter_size; ++i)
-      totals[i] = Sum{all.value[static_cast<size_t>(i)], all.rest[static_cast<size_t>(i)]}.total();
-    if (narrowed) narrow(totals, static_cast<float*>(gradient), layout.parameter_size);
-  }
-  return result;
+  return make_direct_function(kept(name + suffix(Direction::backward)), 4,
+                              [gradient](PyObject* const* args) { return backward(gradient, args); });
 }
 
 }  // namespace
 
 void register_parameter_gradients(py::module_& m) {
-  m.def("parameter_gradient", parameter_gradient, py::arg("level"), py::arg("name"), py::arg("precise"), py::arg("dy"),
-        py::arg("x"), py::arg("parameter"), py::arg("dx"),
-        "Writes dx; returns the parameter's gradient, float32 beside float32 data, else float64.");
+  m.def("make_parameter_gradient", make_parameter_gradient, py::arg("level"), py::arg("name"), py::arg("precise"),
+        "The gradient with that of a learned parameter, for its front end.");
 }
 
 }  // namespace numact

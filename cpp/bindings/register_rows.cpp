@@ -196,30 +196,6 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
 
 // ---- calls without NumPy ----
 
-// An operand without one of its axes.
-struct Outer {
-  npy_intp lengths[Grid::most_axes], strides[Grid::most_axes];
-
-  Operand without(Operand operand, int axis) {
-    const auto remove = [&](const npy_intp* from, npy_intp* to) {
-      std::copy(from + axis + 1, from + operand.axes, std::copy_n(from, axis, to));
-    };
-    remove(operand.lengths, lengths), remove(operand.strides, strides);
-    operand.lengths = lengths, operand.strides = strides, --operand.axes;
-    return operand;
-  }
-};
-
-// The axis that the keyword, if there is one, names of `axes`; -1 where NumPy shall look at it.
-int core_axis(PyObject* keyword, int axes) {
-  if (keyword == nullptr) return axes - 1;
-  if (!PyLong_CheckExact(keyword)) return -1;
-  int overflow;
-  const long axis = PyLong_AsLongAndOverflow(keyword, &overflow);
-  if (overflow != 0 || axis < -axes || axis >= axes) return -1;
-  return static_cast<int>(axis < 0 ? axis + axes : axis);
-}
-
 // The result, or nothing where NumPy shall do it. A new array is laid out as the first.
 py::object call_directly(const Function& function, PyObject* const* args, PyObject* axis_keyword, PyObject* out) {
   const Loop* const loop = loop_for(function, args);
@@ -227,7 +203,7 @@ py::object call_directly(const Function& function, PyObject* const* args, PyObje
   auto* const first = reinterpret_cast<PyArrayObject*>(args[0]);
   const PyArray_DTypeMeta* const dtype = NPY_DTYPE(PyArray_DESCR(first));
   const int axes = PyArray_NDIM(first), axis = core_axis(axis_keyword, axes);
-  if (axes == 0 || axes > Grid::most_axes || axis < 0 || PyArray_SIZE(first) == 0) return {};
+  if (axes == 0 || axis < 0 || PyArray_SIZE(first) == 0) return {};
   py::object result;
   Operand operands[most_operands];
   for (int i = 0; i < function.operands(); ++i) {

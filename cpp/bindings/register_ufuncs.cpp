@@ -13,11 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "../runtime/cache.hpp"
-#include "../runtime/fp_scope.hpp"
-#include "../runtime/threads.hpp"
-#include "direct_call.hpp"
-#include "grid_parts.hpp"
+#include "elementwise_loop.hpp"
 #include "numbered_loops.hpp"
 #include "promotion.hpp"
 #include "records.hpp"
@@ -27,99 +23,6 @@ namespace py = pybind11;
 
 namespace numact {
 namespace {
-
-constexpr int most_outputs = Outputs::most, most_operands = 3 + most_parameters + most_outputs;
-
-// ---- the loop NumPy calls ----
-
-struct Loop {
-  const ElementwiseKernel* kernel;
-  ElementwiseWalk walk;
-  int inputs, operands;
-  ptrdiff_t sizes[most_operands];
-  double cost;  // ns per element
-
-  void run(char* const* data, const ptrdiff_t* strides, ptrdiff_t n, const ptrdiff_t* row_strides = nullptr,
-           ptrdiff_t rows = 1, bool past_cache = false) const {
-    walk(*kernel, data, strides, n, row_strides, rows, past_cache);
-  }
-  // Whether the outputs shall go around the caches: where they do not fit there beside the inputs, and the memory, not the
-  // arithmetic, takes the time.
-  bool past_cache(const ptrdiff_t* strides, ptrdiff_t elements) const {
-    constexpr double time_of_byte = 0.03;  // ns
-    ptrdiff_t bytes = 0;
-    for (int i = 0; i < operands; ++i) bytes += strides[i] != 0 ? sizes[i] : 0;
-    return cost < time_of_byte * double(bytes) && elements > last_level_cache() / bytes;
-  }
-};
-
-struct Job {
-  const Loop* loop;
-  char* const* operands;
-  const npy_intp* strides;
-  ptrdiff_t n;
-  bool past_cache;
-};
-
-using threads::chunk_length;
-
-void run_chunk(void* argument, ptrdiff_t chunk) {
-  const Job& job = *static_cast<const Job*>(argument);
-  const ptrdiff_t begin = chunk * chunk_length;
-  char* moved[most_operands];
-  for (int i = 0; i < job.loop->operands; ++i) moved[i] = job.operands[i] + begin * job.strides[i];
-  job.loop->run(moved, job.strides, std::min(chunk_length, job.n - begin), nullptr, 1, job.past_cache);
-}
-
-// Whether writing an output may change an input that is read later: reduce, accumulate and at hand the output in as an
-// input at another offset or with stride 0. The same memory element by element is fine, and so are interleaved arrays.
-bool feeds_back(const Loop& loop, int output, char* const* operands, const npy_intp* strides, ptrdiff_t n) {
-  const char* const out = operands[output];
-  const ptrdiff_t out_stride = strides[output], out_size = loop.sizes[output], last = n - 1;
-  for (int i = 0; i < loop.inputs; ++i) {
-    const ptrdiff_t stride = strides[i], distance = operands[i] - out;
-    if (stride == out_stride && stride != 0) {
-      const ptrdiff_t step = std::abs(stride), offset = ((distance % step) + step) % step;
-      if (distance == 0 || (offset >= out_size && step - offset >= loop.sizes[i])) continue;
-    }
-    const char* const in = operands[i];
-    const char* const in_low = in + std::min<ptrdiff_t>(0, last * stride);
-    const char* const in_high = in + std::max<ptrdiff_t>(0, last * stride) + loop.sizes[i];
-    const char* const out_low = out + std::min<ptrdiff_t>(0, last * out_stride);
-    const char* const out_high = out + std::max<ptrdiff_t>(0, last * out_stride) + out_size;
-    if (in_low < out_high && out_low < in_high) return true;
-  }
-  return false;
-}
-
-int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions, const npy_intp* strides) {
-  const FpScope scope;
-  const ptrdiff_t n = dimensions[0];
-  bool one_by_one = false;
-  for (int k = loop.inputs; k < loop.operands && n > 1; ++k)
-    one_by_one = one_by_one || feeds_back(loop, k, operands, strides, n);
-  if (one_by_one) {
-    char* moved[most_operands];
-    for (int i = 0; i < loop.operands; ++i) moved[i] = operands[i];
-    for (ptrdiff_t k = 0; k < n; ++k) {
-      loop.run(moved, strides, 1);
-      for (int i = 0; i < loop.operands; ++i) moved[i] += strides[i];
-    }
-    return 0;
-  }
-  // Elements of an output that lie on each other are written in order.
-  bool apart = true;
-  for (int k = loop.inputs; k < loop.operands; ++k) apart = apart && std::abs(strides[k]) >= loop.sizes[k];
-  const int team = n > chunk_length && apart ? threads::worthwhile(double(n) * loop.cost) : 1;
-  const bool past_cache = loop.past_cache(strides, n);
-  if (team == 1) {
-    loop.run(operands, strides, n, nullptr, 1, past_cache);
-  } else {
-    Job job{&loop, operands, strides, n, past_cache};
-    threads::run((n + chunk_length - 1) / chunk_length, team, run_chunk, &job);
-  }
-  return 0;
-}
 
 using Loops = NumberedLoops<Loop, 2048, run_loop>;
 
@@ -150,15 +53,7 @@ void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta*
       find_kernel(table.elementwise, table.elementwise_count, function.precise, data, [&](const ElementwiseKernel& each) {
         return each.exists() && each.record == function.record && each.direction == function.direction;
       });
-  Loop loop = {&kernel,
-               table.elementwise_walk[static_cast<int>(data)],
-               function.inputs(),
-               function.operands(),
-               {},
-               cost(kernel)};
-  for (int i = 0; i < loop.operands; ++i)
-    loop.sizes[i] = size_of(i >= function.arrays && i < loop.inputs ? kernel.parameter : data);
-  const size_t place = Loops::place_of(loop);
+  const size_t place = Loops::place_of(Loop::over(table, kernel, data));
   PyArray_DTypeMeta* dtypes[most_operands];
   for (int i = 0; i < function.operands(); ++i)
     dtypes[i] = i >= function.arrays && i < function.inputs() ? dtype_of(kernel.parameter) : dtype;
@@ -194,62 +89,11 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
 // The result, or nothing where NumPy shall do it.
 py::object call_directly(const Function& function, const Loop& loop, PyObject* const* arrays, const Operand* parameters,
                          PyObject* const* given) {
-  PyArray_Descr* const descr = PyArray_DESCR(reinterpret_cast<PyArrayObject*>(arrays[0]));
   Operand operands[most_operands];
-  for (int i = 0; i < function.arrays; ++i) {
-    PyArrayObject* const array = plain_array(arrays[i], NPY_DTYPE(descr));
-    if (array == nullptr) return {};
-    operands[i] = Operand(array);
-  }
-  const int inputs = function.inputs();
+  PyArrayObject* const first = plain_arrays(arrays, function.arrays, operands);
+  if (first == nullptr) return {};
   std::copy(parameters, parameters + function.parameters, operands + function.arrays);
-  py::object results[most_outputs];
-  for (int k = 0; k < function.outputs; ++k) {
-    if ((given[k] == nullptr) != (given[0] == nullptr)) return {};
-    if (given[k] == nullptr) continue;
-    PyArrayObject* const array = plain_array(given[k], NPY_DTYPE(descr));
-    if (array == nullptr || !PyArray_ISWRITEABLE(array)) return {};
-    operands[inputs + k] = Operand(array);
-    results[k] = py::reinterpret_borrow<py::object>(given[k]);
-  }
-
-  Grid grid;
-  if (!grid.place(operands, given[0] == nullptr ? inputs : function.operands())) return {};
-  const ptrdiff_t elements = grid.elements();
-  if (elements == 0) return {};
-  for (int k = 0; k < function.outputs; ++k) {
-    if (results[k]) {
-      if (!grid.is_whole(operands[inputs + k])) return {};
-      continue;
-    }
-    if (grid.shape_axes() == 0) return {};  // a scalar
-    npy_intp lengths[Grid::most_axes], strides[Grid::most_axes];
-    grid.lay_out(loop.sizes[inputs + k], lengths, strides);
-    results[k] = checked(PyArray_NewFromDescr(&PyArray_Type, PyArray_DescrFromType(descr->type_num), grid.shape_axes(),
-                                              lengths, strides, nullptr, 0, nullptr));
-    grid.add(Operand(reinterpret_cast<PyArrayObject*>(results[k].ptr())));
-  }
-  grid.merge();
-  for (int k = inputs; k < function.operands() && given[0] != nullptr; ++k) {
-    if (!grid.distinct(k)) return {};
-    for (int i = 0; i < k; ++i)
-      if (!grid.same_or_apart(i, k)) return {};
-  }
-
-  {
-    const FpScope scope;  // also for what threads are worth
-    const WithoutGil released(double(elements) * loop.cost);
-    if (grid.axes > 1) {
-      const bool past_cache = loop.past_cache(grid.stride[0], elements);
-      run_grid(grid, loop.cost, [&](char* const* data, ptrdiff_t n, ptrdiff_t rows) {
-        loop.run(data, grid.stride[0], n, grid.stride[1], rows, past_cache);
-      });
-    } else {
-      run_loop(loop, grid.data, &elements, grid.stride[0]);
-    }
-  }
-  if (function.outputs == 1) return std::move(results[0]);
-  return py::make_tuple(std::move(results[0]), std::move(results[1]));
+  return compute(loop, PyArray_TYPE(first), operands, given);
 }
 
 vectorcallfunc numpy_call = nullptr;  // of every ufunc
@@ -257,8 +101,7 @@ vectorcallfunc numpy_call = nullptr;  // of every ufunc
 // Both gradients in one array would leave the second alone.
 void check_outputs(const PyObject* self, PyObject* one, PyObject* other) {
   if (one == nullptr || other == nullptr || !PyArray_Check(one) || !PyArray_Check(other)) return;
-  const Extent first(reinterpret_cast<PyArrayObject*>(one)), second(reinterpret_cast<PyArrayObject*>(other));
-  if (first.high <= second.low || second.high <= first.low) return;
+  if (!Extent(reinterpret_cast<PyArrayObject*>(one)).meets(Extent(reinterpret_cast<PyArrayObject*>(other)))) return;
   if (py::module_::import("numpy").attr("shares_memory")(py::handle(one), py::handle(other)).cast<bool>())
     throw py::value_error(std::string(reinterpret_cast<const PyUFuncObject*>(self)->name) +
                           ": the two arrays of out share memory");
@@ -347,9 +190,23 @@ std::string requirement(Domain domain, const char* previous_name, double previou
   }
 }
 
+// Whether any other value is a real number, a 0-d array too.
+bool is_scalar(PyObject* value, double& number) {
+  if (PyArray_Check(value)) {
+    auto* const array = reinterpret_cast<PyArrayObject*>(value);
+    if (!PyArray_IsZeroDim(value) || !(PyArray_ISINTEGER(array) || PyArray_ISFLOAT(array))) return false;
+  } else if (!PyLong_Check(value) && !PyArray_IsScalar(value, Floating) &&
+             (!PyArray_IsScalar(value, Integer) || PyArray_IsScalar(value, Timedelta))) {
+    return false;
+  }
+  number = PyFloat_AsDouble(value);
+  if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
+  return true;
+}
+
 // Scalars are checked against the domain; arrays follow the formula. Leaves the scalar in numbers[j], NaN for an array:
-// the next parameter may have to be compared with it.
-void check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers) {
+// the next parameter may have to be compared with it. Returns whether the value is a number that needs no further look.
+bool check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers) {
   const ParameterRecord& parameter = front.record->parameter[j];
   double& number = numbers[j];
   number = std::numeric_limits<double>::quiet_NaN();
@@ -359,44 +216,16 @@ void check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers
                  text.ptr());
     throw py::error_already_set();
   }
-  if (PyFloat_Check(value)) {
-    number = PyFloat_AS_DOUBLE(value);
-  } else if (PyLong_Check(value) || PyArray_IsScalar(value, Floating) || PyArray_IsZeroDim(value) ||
-             (PyArray_IsScalar(value, Integer) && !PyArray_IsScalar(value, Timedelta))) {
-    if (PyArray_Check(value) && !PyArray_ISINTEGER(reinterpret_cast<PyArrayObject*>(value)) &&
-        !PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(value)))
-      return;
-    number = PyFloat_AsDouble(value);
-    if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
-  } else {
-    return;
-  }
+  const bool simple = is_number(value, number);
+  if (!simple && !is_scalar(value, number)) return false;
   const Domain domain = front.from_output ? parameter.domain_from_output : parameter.domain;
   const int before = j > 0 ? j - 1 : 0;
   const double previous = j > 0 ? numbers[before] : std::numeric_limits<double>::quiet_NaN();
-  if (within(number, domain, previous)) return;
+  if (within(number, domain, previous)) return simple;
   const py::str text = py::repr(value);
   PyErr_Format(PyExc_ValueError, "%s: %s must be %s, got %U", front.definition.ml_name, parameter.name,
                requirement(domain, front.record->parameter[before].name, previous).c_str(), text.ptr());
   throw py::error_already_set();
-}
-
-// The nearest float, also a subnormal one where another library has set flush-to-zero.
-__attribute__((noinline)) float plain_narrowed(double value) { return static_cast<float>(value); }
-float narrowed(double value) {
-  static float (*const volatile convert)(double) = plain_narrowed;
-  const FpScope scope;
-  return convert(value);
-}
-
-py::object zero_dimensional(int type, double value) {
-  py::object array = checked(PyArray_SimpleNew(0, nullptr, type));
-  void* data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr()));
-  if (type == NPY_FLOAT32)
-    *static_cast<float*>(data) = narrowed(value);
-  else
-    *static_cast<double*>(data) = value;
-  return array;
 }
 
 // Which parameter a keyword names, -1: none.
@@ -454,10 +283,9 @@ py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize
   }
 
   const Loop* const loop = loop_for(function, args);
-  const bool wide = loop != nullptr && loop->kernel->parameter == Type::float64;
   bool plain = loop != nullptr && outputs.alone;
   double numbers[most_parameters];
-  float narrow[most_parameters];
+  Scalar scalars[most_parameters];
   Operand parameters[most_parameters];
   for (int j = 0; j < function.parameters; ++j) {
     PyObject* const value = values[j] != nullptr ? values[j] : front.defaults[j];
@@ -466,11 +294,11 @@ py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize
                    front.record->parameter[j].name);
       throw py::error_already_set();
     }
-    check_domain(front, j, value, numbers);
+    const bool number = check_domain(front, j, value, numbers);
     if (!plain) continue;
-    if (PyFloat_Check(value)) {  // np.float64 is one
-      narrow[j] = narrowed(numbers[j]);
-      parameters[j] = wide ? Operand(&numbers[j], sizeof(double)) : Operand(&narrow[j], sizeof(float));
+    if (number) {
+      scalars[j] = Scalar(numbers[j]);
+      parameters[j] = scalars[j].as(loop->kernel->parameter);
     } else if (PyArrayObject* const array = plain_array(value, dtype_of(loop->kernel->parameter))) {
       parameters[j] = Operand(array);
     } else {
@@ -485,7 +313,7 @@ py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize
   for (int j = 0; j < function.parameters; ++j) {
     passed[j] = values[j] != nullptr ? values[j] : front.defaults[j];
     if (loop == nullptr || !PyFloat_Check(passed[j])) continue;
-    kept[j] = zero_dimensional(wide ? NPY_FLOAT64 : NPY_FLOAT32, numbers[j]);
+    kept[j] = zero_dimensional(loop->kernel->parameter, numbers[j]);
     passed[j] = kept[j].ptr();
   }
   return call_of_ufunc(front, args, nargs, keywords, passed);

@@ -18,7 +18,7 @@ struct MakeIndices<0, I...> {
   using type = Indices<I...>;
 };
 
-constexpr int most_arrays = 3, most_outputs = 2;
+constexpr int most_arrays = 4, most_outputs = 2;
 
 // Tells the compiler that there is no tail.
 template <class T>
@@ -27,19 +27,21 @@ NUMACT_LANE void expect_whole_lines(ptrdiff_t n) {
 }
 
 // y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P. The backward of two arrays, gate and
-// value, has two outputs.
-template <class F, class A, Direction direction, class T, class P, int arrays, int parameters>
+// value, has two outputs, and so has the forward of crelu.
+template <class F, class A, Direction direction, class T, class P, int arrays, int parameters, int outputs>
 struct Elementwise {
-  static_assert(parameters <= most_parameters && arrays <= most_arrays);
+  static_assert(parameters <= most_parameters && arrays <= most_arrays && outputs <= most_outputs);
   using word = typename A::word;
   using Arrays = typename MakeIndices<arrays>::type;
   using Parameters = typename MakeIndices<parameters>::type;
-  static constexpr int outputs = arrays == 3 ? 2 : 1;
 
   // The words are loaded before anything is stored: an output may be the memory of an input.
   template <class... Words>
   NUMACT_LANE static void apply(T* const* y, ptrdiff_t i, Words... words) {
-    if constexpr (outputs == 2) {
+    if constexpr (outputs == 2 && direction == Direction::forward) {
+      y[0][i] = T(F::template forward_positive<A>(words...));
+      y[1][i] = T(F::template forward_negative<A>(words...));
+    } else if constexpr (outputs == 2) {
       y[0][i] = T(F::template backward_gate<A>(words...));
       y[1][i] = T(F::template backward_value<A>(words...));
     } else if constexpr (direction == Direction::forward) {

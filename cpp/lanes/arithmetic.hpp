@@ -165,10 +165,6 @@ NUMACT_LANE T residual(T a, T b, T c) {
 }
 
 template <class T>
-NUMACT_LANE Pair<T> operator-(Pair<T> a) {
-  return {-a.hi, -a.lo};
-}
-template <class T>
 NUMACT_LANE Pair<T> operator+(T a, Pair<T> b) {
   const Pair<T> sum = two_sum(a, b.hi);
   return fast_two_sum(sum.hi, sum.lo + b.lo);
@@ -178,17 +174,10 @@ NUMACT_LANE Pair<T> operator+(Pair<T> a, Pair<T> b) {
   const Pair<T> sum = two_sum(a.hi, b.hi);
   return fast_two_sum(sum.hi, sum.lo + (a.lo + b.lo));
 }
-template <class T>
-NUMACT_LANE Pair<T> operator-(T a, Pair<T> b) {
-  return a + -b;
-}
-NUMACT_LANE Pair<double> operator*(Pair<double> a, Pair<double> b) {
-  const double product = a.hi * b.hi;
-  return fast_two_sum(product, product_error(a.hi, b.hi, product) + madd(a.hi, b.lo, a.lo * b.hi));
-}
-template <class T>
-NUMACT_LANE Pair<T> operator*(T a, Pair<T> b) {
-  return Pair<T>{a, T(0)} * b;
+// a * b, its low word not brought below half an ulp.
+NUMACT_LANE Pair<double> times(Pair<double> a, double b) {
+  const double product = a.hi * b;
+  return {product, madd(a.lo, b, product_error(a.hi, b, product))};
 }
 // power * x for a power of two: exact.
 template <class T>
@@ -201,10 +190,6 @@ NUMACT_LANE Pair<double> operator/(Pair<double> a, Pair<double> b) {
   const double reciprocal = 1 / b.hi, quotient = a.hi * reciprocal, product = quotient * b.hi;
   const double rest = (a.hi - product) - product_error(quotient, b.hi, product);
   return fast_two_sum(quotient, (rest + madd(-quotient, b.lo, a.lo)) * reciprocal);
-}
-template <class T>
-NUMACT_LANE Pair<T> select(bool condition, Pair<T> yes, Pair<T> no) {
-  return {condition ? yes.hi : no.hi, condition ? yes.lo : no.lo};
 }
 
 // An arithmetic: the word that operands and results travel in, and the number that intermediate values are kept in. Formulas

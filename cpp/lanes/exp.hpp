@@ -79,6 +79,12 @@ NUMACT_LANE Power<A> select(bool condition, Power<A> yes, Power<A> no) {
   return {condition ? yes.part : no.part, condition ? yes.rest : no.rest};
 }
 
+// x * 2^n
+template <class A>
+NUMACT_LANE typename A::word times(typename A::word x, const Power<A>& power) {
+  return A::wide ? x * power.rest : power.part * (power.part * (power.rest * x));
+}
+
 // 2^n from n + round_magic + exponent_bias: the shift leaves n + bias in the exponent field.
 template <class T>
 NUMACT_LANE T power_from_rounded(T z) {
@@ -114,25 +120,12 @@ struct DeepPower {
   }
 };
 
-// a * b; where it is infinite the low word is 0, and a zero keeps its sign.
-template <class A>
-NUMACT_LANE typename A::number finite_product(typename A::word a, typename A::number b) {
-  if constexpr (A::paired) {
-    const auto product = number<A>(a) * b;
-    const auto hi = a * b.hi;
-    const bool finite = absolute(hi) <= Format<typename A::word>::largest;
-    return {with_sign_of(finite ? product.hi : hi, hi), finite ? product.lo : 0};
-  } else {
-    return a * b;
-  }
-}
-
 // a * b * fraction * 2^n with neither overflow nor underflow in between: 2^n goes where it cannot hurt. It is shared between
 // a large a and b, and all to the larger where the smaller is below 1. The largest lend the smaller one 2^16, or a fraction
 // above 1 would overflow.
 template <class A>
-NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::word b, typename A::number fraction,
-                                            Power<A> power) {
+NUMACT_LANE typename A::word scaled_product(typename A::word a, typename A::word b, typename A::word fraction,
+                                          Power<A> power) {
   if constexpr (A::wide) {
     return (a * b) * (fraction * power.rest);
   } else {
@@ -140,9 +133,8 @@ NUMACT_LANE typename A::number scaled_product(typename A::word a, typename A::wo
     const bool ordered = absolute(a) >= absolute(b);
     const auto large = (ordered ? a : b) * power.part, small = ordered ? b : a;
     const bool share = absolute(small) > 1, lend = absolute(large) > Format<T>::largest * T(0x1p-16);
-    const auto shared = finite_product<A>(lend ? large * T(0x1p-16) : large, times_power(power.rest, fraction));
-    return finite_product<A>((lend ? small * T(0x1p16) : small) * (share ? power.part : T(1)),
-                             select(share, shared, times_power(power.part, shared)));
+    const T shared = (lend ? large * T(0x1p-16) : large) * (power.rest * fraction);
+    return (lend ? small * T(0x1p16) : small) * (share ? power.part : T(1)) * (share ? shared : power.part * shared);
   }
 }
 
@@ -159,8 +151,8 @@ struct Product {
   word factor, x, value;
 
   NUMACT_LANE Product(word factor_given, word x_given) : factor(factor_given), x(x_given), value(factor * x) {}
-  // What the rounding of value left out.
-  NUMACT_LANE word rest() const { return residual(factor, x, -value); }
+  // What the rounding of value left out, where that counts.
+  NUMACT_LANE word rest() const { return A::wide ? 0 : residual(factor, x, -value); }
 };
 template <class A>
 NUMACT_LANE Product<A> operator-(Product<A> a) {
@@ -195,6 +187,13 @@ struct Reduced {
   // expm1(r), and what its rounding left out of it.
   NUMACT_LANE word expm1() const { return multiply_add<A>(square, exp_q<A>(r, square), r); }
   NUMACT_LANE word rest_of_expm1(word p) const { return multiply_add<A>(square, exp_q<A>(r, square), r - p); }
+  // exp(a) / 2^n in two words, with what r leaves out of a, of which this is the reduction.
+  NUMACT_LANE Pair<word> exp(Product<A> a) const {
+    const word left = (multiply_add<A>(n, -C::ln2_hi, a.value) - r) + multiply_add<A>(n, -C::ln2_lo, a.rest());
+    const Pair<word> leading = fast_two_sum(word(1), r);
+    const word rest = multiply_add<A>(left, leading.hi, leading.lo);
+    return fast_two_sum(leading.hi, multiply_add<A>(square, exp_q<A>(r, square), rest));
+  }
 
  private:
   using C = ExpConstants<A>;
@@ -213,36 +212,7 @@ struct Reduced {
   }
 };
 
-// exp(a + a_lo) = mantissa * 2^n, mantissa in [0.70, 1.42]; a below the lowest counts as the lowest.
-template <class A>
-struct Exponential {
-  typename A::number mantissa;
-  Power<A> power;
-};
-template <class A>
-NUMACT_LANE Exponential<A> exp_negative(typename A::word a, typename A::word a_lo = 0) {
-  const Reduced<A> x(-at_most(-a, -ExpConstants<A>::lowest), 0, A::paired ? 0 : a_lo);
-  typename A::number mantissa;
-  if constexpr (!A::paired) {
-    mantissa = 1 + x.expm1();
-  } else {
-    const auto r = x.r + a_lo;
-    const auto leading = fast_two_sum(typename A::word(1), r);
-    const auto square = r * r, rest = multiply_add<A>(square, exp_q<A>(r, square), leading.lo);
-    mantissa = fast_two_sum(leading.hi, rest);
-  }
-  return {mantissa, power_of_two<A>(x.n)};
-}
-template <class A>
-NUMACT_LANE typename A::number value(Exponential<A> e) {
-  if constexpr (A::wide) {
-    return e.mantissa * e.power.rest;
-  } else {
-    return times_power(e.power.part, times_power(e.power.part, times_power(e.power.rest, e.mantissa)));
-  }
-}
-
-// exp(a) = power (1 + p + p_rest) / 2^shift, |p| < 0.42, a as Reduced takes it; n + shift stays in the range of exponents.
+// exp(a) = power (1 + p) / 2^shift, |p| < 0.42, a as Reduced takes it; n + shift stays in the range of exponents.
 template <class A>
 struct Scaled {
   using word = typename A::word;
@@ -295,8 +265,8 @@ struct Decay {
   NUMACT_LANE word value() const { return multiply_add<A>(p, unit, unit); }
   // What its rounding left out of e = value().
   NUMACT_LANE word rest_of_value(word e) const { return multiply_add<A>(p, unit, unit - e); }
-  // x + rest + exp(-a) with one rounding where x and exp(-a) nearly cancel.
-  NUMACT_LANE word plus(word x, word rest = 0) const { return multiply_add<A>(p, unit, x + unit + rest); }
+  // x + exp(-a)
+  NUMACT_LANE word plus(word x) const { return multiply_add<A>(p, unit, x + unit); }
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
   // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
@@ -304,7 +274,7 @@ struct Decay {
   // or from f'(-a) exp(a) = (a + b) / (1 + e)^2, e = value(). What roundings leave out of sum and square is put back, by an
   // estimate of 1 / (1 + e)^2.
   NUMACT_LANE word times_slope(word dy, word x, word e, word a, word b) const {
-    if constexpr (A::wide) return times_slope(dy, x, (a + b) / multiply_add<A>(e, e + 2, word(1)));
+    if constexpr (A::wide) return times_slope(dy, x, (a + b) * (1 / multiply_add<A>(e, e + 2, word(1))));
     const Pair<word> sum = two_sum(a, b);
     const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product, y = sum.hi / square;
     const word estimate = multiply_add<A>(e, word(-0.75), word(1)), less = (product - (square - 1)) * estimate;
@@ -313,7 +283,9 @@ struct Decay {
 
  private:
   NUMACT_LANE word times_slope_mantissa(word dy, word x, word mantissa) const {
-    return x < 0 ? times_mantissa(dy, mantissa) : dy * multiply_add<A>(-mantissa, unit, word(1));
+    const word right = multiply_add<A>(-mantissa, unit, word(1));
+    if constexpr (A::wide) return dy * (x < 0 ? mantissa * unit : right);
+    return x < 0 ? times_mantissa(dy, mantissa) : dy * right;
   }
   NUMACT_LANE explicit Decay(Reduced<A> x) : Decay(x, DeepPower<A>(x.n)) {}
   NUMACT_LANE Decay(Reduced<A> x, DeepPower<A> parts)

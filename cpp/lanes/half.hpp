@@ -9,6 +9,13 @@ namespace {
 enum class Half : uint16_t {};      // IEEE 754 binary16: 5 bits of exponent, 10 of mantissa
 enum class Bfloat16 : uint16_t {};  // the upper half of a float32
 
+// x as a float whose rounding to a half is that of x: where it is inexact, the neighbour with an odd last bit.
+NUMACT_LANE float rounded_to_odd(double x) {
+  const float nearest = float(x);
+  const uint32_t all = bits<uint32_t>(nearest), towards_zero = all - (absolute(double(nearest)) > absolute(x) ? 1 : 0);
+  return double(nearest) == x || x != x ? nearest : bits<float>(towards_zero | 1);
+}
+
 NUMACT_LANE float widened(Bfloat16 x) { return bits<float>(uint32_t(x) << 16); }
 
 NUMACT_LANE Bfloat16 narrowed(float x, Bfloat16) {

@@ -54,13 +54,14 @@ constexpr bool has_parameter_gradient(...) {
 template <class F, class A, Direction direction, class T, class P, int inputs, int parameters>
 constexpr ElementwiseKernel elementwise(int record, Tier tier) {
   constexpr int arrays = inputs + (direction == Direction::forward ? 0 : 1);
-  using Loops = Elementwise<F, A, direction, T, P, arrays, parameters>;
+  constexpr int outputs = direction == Direction::backward ? inputs : 1;
+  using Loops = Elementwise<F, A, direction, T, P, arrays, parameters, outputs>;
   ElementwiseRow fixed = nullptr, streams = nullptr;
   if constexpr (direction != Direction::backward_from_output || has_from_output<F>(0)) {
     fixed = Loops::template row<true>;
     if constexpr (parameters > 0) streams = Loops::template row<false>;
   }
-  return {record, direction, tier, type_of<T>, type_of<P>, arrays, parameters, Loops::outputs, fixed, streams};
+  return {record, direction, tier, type_of<T>, type_of<P>, arrays, parameters, outputs, fixed, streams};
 }
 template <class F, class A, class B, class T, class P>
 constexpr ParameterGradientKernel parameter_gradient(int record, Tier tier) {
@@ -124,6 +125,15 @@ constexpr RowsKernel rows_kernels[] = {NUMACT_ROWS_KERNELS(Softmax, "softmax", 0
                                            NUMACT_ROWS_KERNELS(LogSoftmax, "log_softmax", 0, 0, 0)
                                                NUMACT_ROWS_KERNELS(Softmax, "softmin", 1, 3, 1)};
 
+template <class A, Direction direction, class T, int arrays, int outputs>
+constexpr ElementwiseKernel crelu = {
+    index_of_Relu, direction, Tier::standard, type_of<T>, type_of<T>, arrays, 0, outputs,
+    Elementwise<Crelu, A, direction, T, T, arrays, 0, outputs>::template row<true>, nullptr};
+#define NUMACT_CRELU(A, T)                                                                \
+  crelu<A, Direction::forward, T, 1, 2>, crelu<A, Direction::backward, T, 3, 1>, \
+      crelu<A, Direction::backward_from_output, T, 4, 1>
+constexpr ElementwiseKernel crelu_kernels[] = {NUMACT_CRELU(Single, float), NUMACT_CRELU(Wide, double)};
+
 template <class T, int n>
 constexpr int count(const T (&)[n]) {
   return n;
@@ -139,6 +149,8 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                   count(parameter_gradient_kernels),
                                   rows_kernels,
                                   count(rows_kernels),
+                                  crelu_kernels,
+                                  count(crelu_kernels),
                                   {ElementwiseWalker<float, float>::walk, ElementwiseWalker<double, double>::walk,
                                    ElementwiseWalker<Half, float>::walk, ElementwiseWalker<Bfloat16, float>::walk},
                                   {parameter_gradient_walk<float, float>, parameter_gradient_walk<double, double>,

@@ -172,6 +172,8 @@ struct Table {
   int parameter_gradient_count;
   const RowsKernel* rows;
   int rows_count;
+  const ElementwiseKernel* crelu;  // of x; of both halves of dy and x; of both halves of dy and y
+  int crelu_count;
   // By the type that the data is stored as.
   ElementwiseWalk elementwise_walk[type_count];
   ParameterGradientWalk parameter_gradient_walk[type_count];

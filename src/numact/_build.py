@@ -76,7 +76,7 @@ def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[s
         backward = f"{name}_backward"
         function = parameter_backward(name, parameters[0], level, precise)
         functions[backward] = _named(function, backward, module, docs[backward])
-    own = {**maxout_functions(level), **rrelu_functions(functions), **crelu_functions(functions)}
+    own = {**maxout_functions(level), **rrelu_functions(functions, level, precise), **crelu_functions(level)}
     for name, function in own.items():
         functions[name] = _named(function, name, module, docs[name])
     row_functions = _native.make_row_functions(level, precise, docs)

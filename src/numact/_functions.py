@@ -1,8 +1,11 @@
-"""Functions that are no ufuncs: gradients with a learned parameter, maxout, rrelu, crelu. Checks here, work in C++."""
+"""Functions that are no ufuncs: gradients with a learned parameter, maxout, rrelu, crelu.
+
+Each calls its native function, which takes plain arrays of one dtype and an `out` of them that overlaps nothing, and
+returns None for anything else. Only then are the arguments looked at here: refused, or made such arrays.
+"""
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,7 +20,6 @@ if TYPE_CHECKING:  # takes long to import
     Array = NDArray[Any]
 
 MOST_PIECES = 256
-_COMPUTED = frozenset(map(np.dtype, (np.float16, np.float32, np.float64)))
 
 
 def _refuse_mask(name: str, *arrays: ArrayLike) -> None:
@@ -27,11 +29,6 @@ def _refuse_mask(name: str, *arrays: ArrayLike) -> None:
 
 def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
     """The arrays and their common dtype: Python scalars are weak, integers and bool give float64."""
-    first = data[0]
-    if type(first) is np.ndarray and first.dtype in _COMPUTED:  # as a rule all is well, and there is little to compute
-        alike = [each for each in data if type(each) is np.ndarray and each.dtype is first.dtype]
-        if len(alike) == len(data):
-            return alike, first.dtype
     _refuse_mask(name, *data)
     arrays = [np.asarray(a) for a in data]
     weak = [type(a) in (int, float) for a in data]
@@ -51,10 +48,6 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
 
 def _real(name: str, what: str, value: ArrayLike) -> Array:
     """A parameter as an array of real numbers."""
-    if type(value) is np.ndarray and value.ndim and value.dtype in _COMPUTED:
-        return value
-    if type(value) is float and value == value:
-        return np.asarray(value)
     _refuse_mask(name, value)
     array = np.asarray(value, np.float64 if type(value) is int else None)
     if not np.can_cast(array.dtype, np.float64, "same_kind"):
@@ -104,7 +97,7 @@ class _Output:
 
 def _cast(array: Array, dtype: Any) -> Array:
     """The array in a dtype, silently and whatever floating-point mode another library has set."""
-    if array.dtype == dtype:
+    if array.dtype == dtype and array.flags.aligned:
         return array
     with np.errstate(all="ignore"):
         cast: Array = _native.in_default_mode(array.astype, dtype)
@@ -114,44 +107,46 @@ def _cast(array: Array, dtype: Any) -> Array:
 def parameter_backward(name: str, parameter_name: str, level: str, precise: bool) -> Callable[..., tuple[Any, Any]]:
     """The function (dy, x, parameter) -> (dx, dparameter) of the activation `name`."""
     function = f"{name}_backward"
+    direct = _native.make_parameter_gradient(level, name, precise)
 
     def backward(dy: ArrayLike, x: ArrayLike, parameter: ArrayLike, out: Any) -> tuple[Any, Any]:
-        (dy_array, x_array), dtype = _as_data(function, dy, x)
+        data, dtype = _as_data(function, dy, x)
         value = _real(function, parameter_name, parameter)
-        shape = dy_array.shape
-        if x_array.shape != shape:
-            try:
-                shape = np.broadcast_shapes(shape, x_array.shape)
-            except ValueError:
-                raise ValueError(
-                    f"{function}: dy of shape {dy_array.shape} does not broadcast with x of shape {x_array.shape}"
-                ) from None
-        own = value.shape
+        try:
+            dy_array, x_array = np.broadcast_arrays(*(_cast(each, dtype) for each in data))
+        except ValueError:
+            raise ValueError(
+                f"{function}: dy of shape {data[0].shape} does not broadcast with x of shape {data[1].shape}"
+            ) from None
+        own, shape = value.shape, x_array.shape
         pairs = zip(reversed(own), reversed(shape), strict=False)
         if len(own) > len(shape) or any(k not in (1, n) for k, n in pairs):
             raise ValueError(
                 f"{function}: {parameter_name} of shape {own} does not broadcast to the data's shape {shape}"
             )
-        value = _cast(value, np.float64 if dtype == np.float64 or (precise and dtype == np.float32) else np.float32)
+        value = _cast(value, _parameter_dtype(dtype, precise))
         for_dx, for_parameter = _pair(function, out)
-        dx = _Output(function, for_dx, shape, dtype)
-        dparameter = _Output(function, for_parameter, value.shape, dtype, (dx.array,))
-        dparameter.array[...] = _cast(
-            _native.parameter_gradient(level, name, precise, dy_array, x_array, value, dx.array), dtype
-        )
+        dx = _Output(function, for_dx, shape, dtype, (dy_array, x_array, value))
+        dparameter = _Output(function, for_parameter, own, dtype, (dx.array,))
+        direct(dy_array, x_array, value, (dx.array, dparameter.array))
         return dx.result(), dparameter.result()
 
     if name == "prelu":
 
         def prelu_backward(dy: ArrayLike, x: ArrayLike, /, weight: ArrayLike, *, out: Any = None) -> tuple[Any, Any]:
-            return backward(dy, x, weight, out)
+            return direct(dy, x, weight, out) or backward(dy, x, weight, out)
 
         return prelu_backward
 
     def swish_backward(dy: ArrayLike, x: ArrayLike, /, beta: ArrayLike = 1.0, *, out: Any = None) -> tuple[Any, Any]:
-        return backward(dy, x, beta, out)
+        return direct(dy, x, beta, out) or backward(dy, x, beta, out)
 
     return swish_backward
+
+
+def _parameter_dtype(dtype: np.dtype[Any], precise: bool) -> type[np.floating[Any]]:
+    """The dtype that parameters are cast to."""
+    return np.float64 if dtype == np.float64 or (precise and dtype == np.float32) else np.float32
 
 
 def _axis(name: str, axis: int, dimensions: int) -> int:
@@ -167,21 +162,31 @@ def _axis(name: str, axis: int, dimensions: int) -> int:
 def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
     """``maxout`` and ``maxout_backward`` at one ISA level."""
 
+    native = _native.make_maxout(level)
+    direct, direct_backward = native["maxout"], native["maxout_backward"]
+
     def maxout(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> tuple[Any, Any]:
+        return direct(x, axis, out) or any_maxout(x, axis, out)
+
+    def any_maxout(x: ArrayLike, axis: int, out: Any) -> tuple[Any, Any]:
         (array,), dtype = _as_data("maxout", x)
         axis = _axis("maxout", axis, array.ndim)
         pieces = array.shape[axis]
         if not 1 <= pieces <= MOST_PIECES:
             raise ValueError(f"maxout: axis {axis} holds {pieces} pieces, expected 1 to {MOST_PIECES}")
-        array = _aligned(array, dtype)
+        array = _cast(array, dtype)
         shape = array.shape[:axis] + array.shape[axis + 1 :]
         for_y, for_which = _pair("maxout", out)
         y = _Output("maxout", for_y, shape, dtype, (array,))
         which = _Output("maxout", for_which, shape, np.uint8, (array, y.array))
-        _native.maxout(level, _first(array, axis), array.strides[axis], pieces, y.array, which.array)
+        direct(array, axis, (y.array, which.array))
         return y.result(), which.result()
 
     def maxout_backward(dy: ArrayLike, which: ArrayLike, /, pieces: int, axis: int = -1, *, out: Any = None) -> Any:
+        dx = direct_backward(dy, which, pieces, axis, out)
+        return any_maxout_backward(dy, which, pieces, axis, out) if dx is None else dx
+
+    def any_maxout_backward(dy: ArrayLike, which: ArrayLike, pieces: int, axis: int, out: Any) -> Any:
         (gradient,), dtype = _as_data("maxout_backward", dy)
         taken = np.asarray(which)
         if taken.dtype.kind not in "iu":
@@ -199,29 +204,19 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         if taken.size and not (taken.min() >= 0 and taken.max() < pieces):
             raise ValueError(f"maxout_backward: which names a piece outside 0 to {pieces - 1}")
         axis = _axis("maxout_backward", axis, gradient.ndim + 1)
-        gradient = _aligned(gradient, dtype)
-        taken = taken.astype(np.uint8, copy=False)
+        gradient, taken = _cast(gradient, dtype), _cast(taken, np.uint8)
         shape = (*gradient.shape[:axis], pieces, *gradient.shape[axis:])
         dx = _Output("maxout_backward", out, shape, dtype, (gradient, taken))
-        _native.maxout_backward(level, gradient, taken, pieces, _first(dx.array, axis), dx.array.strides[axis])
+        direct_backward(gradient, taken, pieces, axis, dx.array)
         return dx.result()
 
     return {"maxout": maxout, "maxout_backward": maxout_backward}
 
 
-def _aligned(array: Array, dtype: np.dtype[Any]) -> Array:
-    return array if array.dtype == dtype and array.flags.aligned else np.require(array, dtype, ["ALIGNED"])
-
-
-def _first(array: Array, axis: int) -> Array:
-    """The first piece as a view; an array also where it has no dimension left."""
-    first: Array = array[(slice(None),) * axis + (0, ...)]
-    return first
-
-
-def rrelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
-    """``rrelu`` and ``rrelu_backward`` over the leaky_relu of a tier."""
-    leaky_relu, leaky_relu_backward = functions["leaky_relu"], functions["leaky_relu_backward"]
+def rrelu_functions(functions: Mapping[str, Any], level: str, precise: bool) -> dict[str, Callable[..., Any]]:
+    """``rrelu`` and ``rrelu_backward`` of one tier at one ISA level; `functions` holds its ``leaky_relu``."""
+    native = _native.make_rrelu(level, precise)
+    direct, direct_backward, leaky_relu = native["rrelu"], native["rrelu_backward"], functions["leaky_relu"]
 
     def rrelu(
         x: ArrayLike,
@@ -233,20 +228,20 @@ def rrelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
         rng: Any = None,
         out: Any = None,
     ) -> tuple[Any, Any]:
+        plain = not training and rng is None and type(lower) is float and type(upper) is float
+        if plain and 0 <= lower <= upper <= 1:  # a range that is finite in every dtype
+            results: tuple[Any, Any] | None = direct(x, 0.5 * lower + 0.5 * upper, out)
+            if results is not None:
+                return results
         (array,), dtype = _as_data("rrelu", x)
-        if not (type(lower) is float and type(upper) is float and 0 <= lower <= upper <= 1):  # finite in every dtype
-            _check_range(lower, upper, dtype)
+        _check_range(lower, upper, dtype)
         for_y, for_slope = _pair("rrelu", out)
         generator = np.random.default_rng(rng) if training or rng is not None else None
-        y = _Output("rrelu", for_y, array.shape, dtype)
+        y = _Output("rrelu", for_y, array.shape, dtype, (array,))
         if generator is None or not training:
-            mean = _mean_slope(float(lower), float(upper), dtype)
-            if for_slope is not None:
-                given = _Output("rrelu", for_slope, (), dtype, (array, y.array))
-                given.array[...] = mean
-                mean = given.result()
-            leaky_relu(array, float(mean), out=y.array)
-            return y.result(), mean
+            mean = _Output("rrelu", for_slope, (), dtype, (array, y.array))
+            direct(_cast(array, dtype), 0.5 * float(lower) + 0.5 * float(upper), (y.array, mean.array))
+            return y.result(), mean.result()
         slope = _Output("rrelu", for_slope, array.shape, dtype, (array, y.array))
         with np.errstate(all="ignore"):
             _draw(generator, _cast(np.asarray(lower), dtype), _cast(np.asarray(upper), dtype), slope.array)
@@ -254,28 +249,26 @@ def rrelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
         return y.result(), slope.result()
 
     def rrelu_backward(dy: ArrayLike, x: ArrayLike, /, slope: ArrayLike, *, out: Any = None) -> Any:
+        dx = direct_backward(dy, x, slope, out)
+        return any_rrelu_backward(dy, x, slope, out) if dx is None else dx
+
+    def any_rrelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike, out: Any) -> Any:
         (gradient, array), dtype = _as_data("rrelu_backward", dy, x)
         value = _real("rrelu_backward", "slope", slope)
-        shape = gradient.shape
-        if array.shape != shape or value.shape not in ((), shape):
-            try:
-                shape = np.broadcast_shapes(shape, array.shape, value.shape)
-            except ValueError:
-                raise ValueError(
-                    f"rrelu_backward: dy of shape {shape}, x of shape {array.shape} and slope of shape "
-                    f"{value.shape} do not broadcast"
-                ) from None
-        dx = _Output("rrelu_backward", out, shape, dtype)
-        leaky_relu_backward(gradient, array, value if value.ndim else float(value), out=dx.array)
+        try:
+            shape = np.broadcast_shapes(gradient.shape, array.shape, value.shape)
+        except ValueError:
+            raise ValueError(
+                f"rrelu_backward: dy of shape {gradient.shape}, x of shape {array.shape} and slope of shape "
+                f"{value.shape} do not broadcast"
+            ) from None
+        gradient, array = _cast(gradient, dtype), _cast(array, dtype)
+        value = _cast(value, _parameter_dtype(dtype, precise))
+        dx = _Output("rrelu_backward", out, shape, dtype, (gradient, array, value))
+        direct_backward(gradient, array, value, dx.array)
         return dx.result()
 
     return {"rrelu": rrelu, "rrelu_backward": rrelu_backward}
-
-
-@functools.lru_cache(maxsize=64)
-def _mean_slope(lower: float, upper: float, dtype: np.dtype[Any]) -> Any:
-    """The slope of evaluation, a scalar of the dtype."""
-    return _cast(np.asarray(0.5 * lower + 0.5 * upper), dtype)[()]
 
 
 def _check_range(lower: Any, upper: Any, dtype: np.dtype[Any]) -> None:
@@ -309,22 +302,29 @@ def _draw(generator: np.random.Generator, low: Array, high: Array, slope: Array)
     np.copyto(slope, low, where=slope >= high)
 
 
-def crelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
-    """``crelu`` and its backwards over the relu of a tier."""
-    relu, relu_backward = functions["relu"], functions["relu_backward"]
-    relu_backward_from_output = functions["relu_backward_from_output"]
+def crelu_functions(level: str) -> dict[str, Callable[..., Any]]:
+    """``crelu`` and its backwards at one ISA level; they are exact, so that every tier has the same."""
+    native = _native.make_crelu(level)
+    direct, direct_backward = native["crelu"], native["crelu_backward"]
+    direct_from_output = native["crelu_backward_from_output"]
 
     def crelu(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+        y = direct(x, axis, out)
+        return any_crelu(x, axis, out) if y is None else y
+
+    def any_crelu(x: ArrayLike, axis: int, out: Any) -> Any:
         (array,), dtype = _as_data("crelu", x)
         axis = _axis("crelu", axis, array.ndim)
+        array = _cast(array, dtype)
         y = _Output("crelu", out, _with_length(array.shape, axis, 2 * array.shape[axis]), dtype, (array,))
-        positive, negative = _halves(y.array, axis)
-        relu(array, out=positive)
-        np.negative(array, out=negative, dtype=dtype)
-        relu(negative, out=negative)
+        direct(array, axis, y.array)
         return y.result()
 
     def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+        dx = direct_backward(dy, x, axis, out)
+        return any_crelu_backward(dy, x, axis, out) if dx is None else dx
+
+    def any_crelu_backward(dy: ArrayLike, x: ArrayLike, axis: int, out: Any) -> Any:
         (gradient, array), dtype = _as_data("crelu_backward", dy, x)
         axis = _axis("crelu_backward", axis, array.ndim)
         expected = _with_length(array.shape, axis, 2 * array.shape[axis])
@@ -332,15 +332,16 @@ def crelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
             raise ValueError(
                 f"crelu_backward: dy has shape {gradient.shape}, expected {expected}: x with axis {axis} doubled"
             )
-        dx = _Output("crelu_backward", out, array.shape, dtype)
-        first, second = _halves(gradient, axis)
-        mirrored = np.negative(array, dtype=dtype)
-        relu_backward(second, mirrored, out=mirrored)
-        relu_backward(first, array, out=dx.array)
-        _subtract(dx.array, mirrored)
+        gradient, array = _cast(gradient, dtype), _cast(array, dtype)
+        dx = _Output("crelu_backward", out, array.shape, dtype, (gradient, array))
+        direct_backward(gradient, array, axis, dx.array)
         return dx.result()
 
     def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+        dx = direct_from_output(dy, y, axis, out)
+        return any_from_output(dy, y, axis, out) if dx is None else dx
+
+    def any_from_output(dy: ArrayLike, y: ArrayLike, axis: int, out: Any) -> Any:
         (gradient, output), dtype = _as_data("crelu_backward_from_output", dy, y)
         axis = _axis("crelu_backward_from_output", axis, output.ndim)
         length = output.shape[axis]
@@ -352,11 +353,10 @@ def crelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
             raise ValueError(
                 f"crelu_backward_from_output: dy of shape {gradient.shape} does not match y of shape {output.shape}"
             )
-        dx = _Output("crelu_backward_from_output", out, _with_length(output.shape, axis, length // 2), dtype)
-        (dy_first, dy_second), (first, second) = _halves(gradient, axis), _halves(output, axis)
-        mirrored = relu_backward_from_output(dy_second, second)
-        relu_backward_from_output(dy_first, first, out=dx.array)
-        _subtract(dx.array, mirrored)
+        gradient, output = _cast(gradient, dtype), _cast(output, dtype)
+        shape = _with_length(output.shape, axis, length // 2)
+        dx = _Output("crelu_backward_from_output", out, shape, dtype, (gradient, output))
+        direct_from_output(gradient, output, axis, dx.array)
         return dx.result()
 
     return {
@@ -368,15 +368,3 @@ def crelu_functions(functions: Mapping[str, Any]) -> dict[str, Callable[..., Any
 
 def _with_length(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
     return (*shape[:axis], length, *shape[axis + 1 :])
-
-
-def _halves(array: Array, axis: int) -> tuple[Array, Array]:
-    """Both halves along the axis as views."""
-    middle, before = array.shape[axis] // 2, (slice(None),) * axis
-    return array[(*before, slice(middle))], array[(*before, slice(middle, None))]
-
-
-def _subtract(a: Array, b: Array) -> None:
-    """a -= b, whatever floating-point mode another library has set."""
-    with np.errstate(all="ignore"):
-        _native.in_default_mode(np.subtract, a, b, a)

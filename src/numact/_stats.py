@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _build
-from ._functions import _aligned, _as_data, _axis
+from ._functions import _as_data, _axis, _cast
 from ._records import activations
 from ._runtime import _native
 
@@ -116,7 +116,7 @@ def activation_stats(
     low, high = _ends(activation, low, high)
     if not tolerance >= 0:
         raise ValueError(f"activation_stats: tolerance must be at least 0, got {tolerance!r}")
-    array = _aligned(array, dtype)
+    array = _cast(array, dtype)
     table, outer, kept = _table(array, axis)
     ends = (math.nan if low is None else low + tolerance, math.nan if high is None else high - tolerance)
     rows = _native.activation_stats(_LEVEL, table, outer, *ends)
