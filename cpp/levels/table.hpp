@@ -164,6 +164,11 @@ struct StatsPart {
 };
 using StatsWalk = void (*)(const StatsPart&, StatsState* states);
 
+// Turns the softmax p of a row into the gradient of -factor log(p[label]) by what softmax was taken of; returns the sum of p
+// without that of the label.
+template <class T>
+using CrossEntropyRow = double (*)(T* p, ptrdiff_t n, ptrdiff_t label, double factor);
+
 struct Table {
   const char* name;
   const ElementwiseKernel* elementwise;
@@ -180,6 +185,8 @@ struct Table {
   void (*maxout[type_count])(const MaxoutBlocks&);
   void (*maxout_backward[type_count])(const MaxoutBackwardBlocks&);
   StatsWalk stats[type_count];
+  CrossEntropyRow<float> cross_entropy32;
+  CrossEntropyRow<double> cross_entropy64;
   SgdRow<float> sgd32;
   SgdRow<double> sgd64;
   SgdHalfRow sgd_float16;

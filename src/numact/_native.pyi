@@ -33,6 +33,9 @@ def maxout_backward(
     level: str, dy: NDArray[Any], which: NDArray[Any], pieces: int, dx: NDArray[Any], piece_stride: int
 ) -> None: ...
 def activation_stats(level: str, x: NDArray[Any], outer_axes: int, low: float, high: float) -> NDArray[np.float64]: ...
+def softmax_cross_entropy(
+    logits: NDArray[Any], labels: NDArray[Any], shares: NDArray[np.float64] | None, out: NDArray[Any]
+) -> float: ...
 def sgd_step(
     param: NDArray[Any],
     grad: NDArray[Any],
