@@ -72,21 +72,61 @@ def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
     assert peak < 2 * rows * columns
 
 
-def test_gradients_of_all_layers_share_two_arrays():
+@pytest.mark.parametrize(("name", "kept", "gradients"), [("relu", 1, 1), ("gelu", 2, 0)])
+def test_gradients_take_the_place_of_what_is_used_up(name, kept, gradients):
     depth, rows, columns = 8, 20_000, 64
-    layers = [layer for _ in range(depth) for layer in (nn.Dense(columns, columns), nn.Activate("relu"))]
+    layers = [layer for _ in range(depth) for layer in (nn.Dense(columns, columns), nn.Activate(name))]
+    layers.append(nn.Dense(columns, 1))
     model = nn.Sequential(*layers[:8], nn.Sequential(*layers[8:]), rng=np.random.default_rng(0))
-    x, dy = batch(rows, columns), np.ones((rows, columns), np.float32)
-    assert len(model.parameters) == 2 * depth  # draws the weights
+    x, dy = batch(rows, columns), np.ones((rows, 1), np.float32)
+    assert len(model.parameters) == 2 * depth + 2  # draws the weights
     tracemalloc.start()
     try:
         model.forward(x, training=True)
-        model.backward(dy)
+        saved = model.saved_bytes
+        model.backward(dy, input_gradient=False)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert model.saved_bytes == (1 + depth) * x.nbytes
-    assert depth + 2 <= peak / x.nbytes < depth + 2.5
+    assert saved == (1 + kept * depth) * x.nbytes
+    assert model.saved_bytes == 0
+    assert kept * depth + gradients <= peak / x.nbytes < kept * depth + gradients + 0.5
+
+
+MIDDLE = {
+    "dense": lambda: nn.Dense(6, 6),
+    "maxout": lambda: nn.Maxout(6, 6),
+    "relu": lambda: nn.Activate("relu"),
+    "gelu": lambda: nn.Activate("gelu"),
+    "softmax": lambda: nn.Activate("softmax"),
+    "prelu": lambda: nn.PReLU(6),
+    "dropout": lambda: nn.Dropout(0.3, rng=np.random.default_rng(2)),
+    "batch norm": lambda: nn.BatchNorm(6),
+    "gated": lambda: nn.Sequential(nn.Dense(6, 4), nn.Gated("swiglu"), nn.Dense(2, 6)),
+}
+
+
+@pytest.mark.parametrize("first", MIDDLE)
+@pytest.mark.parametrize("second", MIDDLE)
+@pytest.mark.parametrize("third", MIDDLE)
+def test_work_in_place_gives_what_layer_by_layer_gives(first, second, third):
+    """No layer overwrites what another one still needs."""
+    model = nn.Sequential(
+        nn.Dense(6, 6), *(MIDDLE[name]() for name in (first, second, third)), nn.Dense(6, 3), rng=np.random.default_rng(0)
+    )
+    assert model.parameters  # draws the weights
+    other = copy.deepcopy(model)
+    x, dy = batch(), batch(columns=3)
+    y = x
+    for layer in other:
+        y = layer.forward(y, training=True)
+    np.testing.assert_array_equal(model.forward(x, training=True), y)
+    gradient = dy
+    for layer in reversed(other.layers):
+        gradient = layer.backward(gradient)
+    np.testing.assert_array_equal(model.backward(dy), gradient)
+    for p, q in zip(model.parameters, other.parameters, strict=True):
+        np.testing.assert_array_equal(p.grad, q.grad, err_msg=p.name)
 
 
 def test_activations_work_in_place_and_arrays_count_once():
@@ -207,6 +247,9 @@ def test_no_input_gradient():
     expected = [p.grad.copy() for p in model.parameters]
     for p in model.parameters:
         p.grad[...] = np.nan
+    with pytest.raises(RuntimeError, match=r"layer 4: .* needs a call of forward\(x, training=True\) before it"):
+        model.backward(dy)  # what forward kept is used up
+    model.forward(x, training=True)
     assert model.backward(dy, input_gradient=False) is None
     for p, grad in zip(model.parameters, expected, strict=True):
         np.testing.assert_array_equal(p.grad, grad)
@@ -372,7 +415,7 @@ def test_freeze():
     ]  # fmt: skip
     x, dy = batch(), batch(columns=3)
     model.forward(x, training=True)
-    model.backward(dy)
+    expected_dx = model.backward(dy).copy()
     expected = {p.name: p.grad.copy() for p in model.parameters}
     frozen = copy.deepcopy(model)
     frozen[1].running_mean[...] = 0
@@ -387,7 +430,7 @@ def test_freeze():
             assert np.all(np.isnan(p.grad))
         else:
             np.testing.assert_array_equal(p.grad, expected[p.name])
-    np.testing.assert_array_equal(dx, model.backward(dy))
+    np.testing.assert_array_equal(dx, expected_dx)
 
     model.freeze(-1)
     assert [p.name for p in model.parameters] == ["3.weight", "3.bias"]
@@ -398,6 +441,7 @@ def test_freeze():
     assert model.parameters == []
     model.forward(x, training=True)
     assert model.backward(dy, input_gradient=False) is None
+    model.forward(x, training=True)
     assert model.backward(dy).shape == x.shape
     model.unfreeze()
     assert [p.name for p in model.parameters] == names

@@ -70,6 +70,7 @@ class Dense(OwnMemoryLayer):
             self._weight = parameter("weight", initial_weight, self._shape, self._dtype)
         self.bias = parameter("bias", initial_bias, self._shape[1:], self._dtype) if bias else None
         self._x, self._y, self._dy = Buffer(), Buffer(), Buffer()
+        self._input_is_spare = False
         self._ones = np.ones(0, self._dtype)
 
     def __repr__(self) -> str:
@@ -104,7 +105,7 @@ class Dense(OwnMemoryLayer):
         if self.bias is not None:
             np.add(y, self.bias.value, y)
         if training:
-            self._kept = (x,)
+            self._kept, self._input_is_spare = (x,), spare
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], units), True
 
     def _accepted(self, x: Array, training: bool) -> Array:
@@ -138,7 +139,8 @@ class Dense(OwnMemoryLayer):
                 np.matmul(self._ones, dy, self.bias.grad)
         if not needed:
             return None, False
-        dx = self._gradients.take(rows.shape, self._dtype, dy)
+        # The gradient takes the place of the input where no layer in front needs that any more.
+        dx = rows if self._input_is_spare else self._gradients.take(rows.shape, self._dtype, dy)
         np.matmul(dy, weight.value.T, dx)
         return dx if x.ndim == 2 else dx.reshape(x.shape), True
 

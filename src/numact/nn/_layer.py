@@ -91,7 +91,7 @@ class Buffer:
 
 
 class GradientMemory:
-    """Memory for the gradients on the way back, of which no more than two are needed at a time."""
+    """Memory for the gradients on the way back that find no place in what the forward kept: two at a time at most."""
 
     def __init__(self) -> None:
         self._buffers = (Buffer(), Buffer())

@@ -220,7 +220,7 @@ class Sequential(OwnMemoryLayer):
     def backward(self, dy: ArrayLike, *, input_gradient: bool = True) -> Array | None:
         """The gradient of the loss by the ``x`` of the latest training forward, from that by the output.
 
-        Sets every ``grad``, without adding to it.
+        Sets every ``grad``, without adding to it, and uses up what that forward kept: the next one needs a forward first.
 
         Parameters
         ----------
@@ -251,6 +251,7 @@ class Sequential(OwnMemoryLayer):
                 gradient, spare = self.layers[i]._backward(gradient, spare, needed or i > first)
         except (TypeError, ValueError, RuntimeError) as error:
             raise self._placed(error, i) from error
+        self._forget()
         return (gradient, spare) if needed else (None, False)
 
     def _placed(self, error: Exception, index: int) -> Exception:
