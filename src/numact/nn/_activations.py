@@ -110,10 +110,7 @@ class Activate(OwnMemoryLayer):
             self._check_gradient(dy, shape)
         if not needed:
             return None, False
-        if spare and dy.dtype == kept.dtype:
-            dx = kept if self._from_output else dy  # the output is needed for the last time
-        else:
-            dx = self._gradients.take(shape, np.result_type(dy, kept), dy)
+        dx = dy if spare and dy.dtype == kept.dtype else self._gradients.take(shape, np.result_type(dy, kept), dy)
         if self._from_output:
             assert self._record.backward_from_output is not None
             self._record.backward_from_output(dy, kept, *self._values, out=dx)
