@@ -13,7 +13,7 @@ PYBIND11_MODULE(_native, m) {
   numact::register_rows(m);
   numact::register_maxout(m);
   numact::register_stats(m);
-  numact::register_loss(m);
+  numact::register_training(m);
   numact::register_sgd(m);
   numact::register_runtime(m);
   numact::register_limits(m);

@@ -8,7 +8,7 @@ namespace {
 // The sum of p, and p times the factor in its place.
 template <class T>
 __attribute__((noinline)) double sum_and_scale_loop(T* p, ptrdiff_t n, double factor) {
-  constexpr int lanes = 8;
+  constexpr int lanes = row_lanes;
   double sum[lanes] = {};
   ptrdiff_t i = 0;
   for (; i + lanes <= n; i += lanes) {

@@ -20,6 +20,7 @@
 #include "../activations/tanh_shrink.hpp"
 #include "../activations/threshold.hpp"
 #include "../catalogue.hpp"
+#include "../kernels/bias.hpp"
 #include "../kernels/cross_entropy.hpp"
 #include "../kernels/elementwise.hpp"
 #include "../kernels/maxout.hpp"
@@ -144,6 +145,8 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                    StatsWalker<Half, float>::walk, StatsWalker<Bfloat16, float>::walk},
                                   cross_entropy_row<float>,
                                   cross_entropy_row<double>,
+                                  add_bias_loop<float>,
+                                  add_bias_loop<double>,
                                   sgd_row<float>,
                                   sgd_row<double>,
                                   SgdHalf<Half>::row,

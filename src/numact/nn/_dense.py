@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 import numact as na
+from numact._runtime import _native
 from numact.nn import _initialisers
 from numact.nn._checks import float_dtype, generator, known, positive_int
 from numact.nn._layer import Array, Buffer, OwnMemoryLayer, Parameter, parameter, result_array
@@ -103,7 +104,7 @@ class Dense(OwnMemoryLayer):
         y = result_array(self._y, (len(rows), units), self._dtype, training)
         np.matmul(rows, (self._weight or self.weight).value, y)
         if self.bias is not None:
-            np.add(y, self.bias.value, y)
+            _native.add_bias(y, self.bias.value)
         if training:
             self._kept, self._input_is_spare = (x,), spare
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], units), True

@@ -1,4 +1,5 @@
-// softmax_cross_entropy: the mean loss over rows and its gradient, a chunk of rows at a time.
+// What a training step needs beside activations, matrix products and SGD: the bias, and the loss with its gradient. Both go over
+// rows, a chunk of them at a time.
 #include "numpy_api.hpp"
 
 #include <algorithm>
@@ -27,8 +28,55 @@ py::object contiguous(const py::object& values, int type) {
                                  NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST, nullptr));
 }
 
+ptrdiff_t rows_of_chunk(ptrdiff_t n) { return std::max<ptrdiff_t>(1, threads::chunk_length / n); }
+
+// ---- bias ----
+
 template <class T>
-struct Job {
+struct BiasJob {
+  AddBias<T> add;
+  T* y;
+  const T* bias;
+  ptrdiff_t rows, n;
+
+  BiasJob(AddBias<T> add_given, PyArrayObject* y_given, PyArrayObject* bias_given)
+      : add(add_given),
+        y(static_cast<T*>(PyArray_DATA(y_given))),
+        bias(static_cast<const T*>(PyArray_DATA(bias_given))),
+        rows(PyArray_DIM(y_given, 0)),
+        n(PyArray_DIM(y_given, 1)) {}
+  static void run_chunk(void* argument, ptrdiff_t chunk) {
+    const BiasJob& job = *static_cast<const BiasJob*>(argument);
+    const ptrdiff_t together = rows_of_chunk(job.n), first = chunk * together;
+    job.add(job.y + first * job.n, job.bias, std::min(together, job.rows - first), job.n);
+  }
+  void run() {
+    constexpr double cost = 0.08;  // nanoseconds for each element
+    const double work = double(rows) * double(n) * cost;
+    const ptrdiff_t together = rows_of_chunk(n);
+    const WithoutGil released(work);
+    threads::run((rows + together - 1) / together, threads::worthwhile(work), run_chunk, this);
+  }
+};
+
+void add_bias(const py::object& y, const py::object& bias) {
+  PyArrayObject *const to = array(y), *const from = array(bias);
+  if (!PyArray_Check(y.ptr()) || !PyArray_Check(bias.ptr()) || PyArray_NDIM(to) != 2 || PyArray_NDIM(from) != 1 ||
+      PyArray_DIM(to, 1) != PyArray_DIM(from, 0) || !PyArray_ISCARRAY(to) || !PyArray_ISCARRAY_RO(from) ||
+      PyArray_TYPE(to) != PyArray_TYPE(from))
+    throw py::type_error("contiguous arrays of one dtype are needed, of shapes (rows, units) and (units,)");
+  if (PyArray_TYPE(to) == NPY_FLOAT64)
+    BiasJob<double>(active_table().add_bias64, to, from).run();
+  else if (PyArray_TYPE(to) == NPY_FLOAT32)
+    BiasJob<float>(active_table().add_bias32, to, from).run();
+  else
+    throw py::type_error("arrays of float32 or float64 are needed");
+}
+
+// ---- softmax and cross-entropy ----
+
+template <class T>
+struct LossJob {
   const RowsKernel& softmax;
   RowsWalk walk;
   CrossEntropyRow<T> finish;
@@ -40,7 +88,7 @@ struct Job {
   std::vector<double> sums;  // by chunk
 
   static void run_chunk(void* argument, ptrdiff_t chunk) {
-    Job& job = *static_cast<Job*>(argument);
+    LossJob& job = *static_cast<LossJob*>(argument);
     const ptrdiff_t n = job.n, first = chunk * job.rows_per_chunk, end = std::min(job.rows, first + job.rows_per_chunk);
     char* const operands[] = {reinterpret_cast<char*>(const_cast<T*>(job.logits + first * n)),
                               reinterpret_cast<char*>(job.gradient + first * n)};
@@ -73,8 +121,8 @@ double mean_loss(Type type, CrossEntropyRow<T> finish, const py::object& logits,
   });
   const py::object values = contiguous(logits, PyArray_TYPE(out));
   const ptrdiff_t rows = PyArray_DIM(out, 0), n = PyArray_DIM(out, 1);
-  const ptrdiff_t together = std::max<ptrdiff_t>(1, threads::chunk_length / n), chunks = (rows + together - 1) / together;
-  Job<T> job = {softmax,
+  const ptrdiff_t together = rows_of_chunk(n), chunks = (rows + together - 1) / together;
+  LossJob<T> job = {softmax,
                 table.rows_walk[static_cast<int>(type)],
                 finish,
                 static_cast<const T*>(PyArray_DATA(array(values))),
@@ -88,7 +136,7 @@ double mean_loss(Type type, CrossEntropyRow<T> finish, const py::object& logits,
   constexpr double cost_of_row = 50, more_per_element = 0.2;  // nanoseconds
   const double work = double(rows) * (cost_of_row + double(n) * (softmax.cost + more_per_element));
   const WithoutGil released(work);
-  threads::run(chunks, threads::worthwhile(work), Job<T>::run_chunk, &job);
+  threads::run(chunks, threads::worthwhile(work), LossJob<T>::run_chunk, &job);
   return std::accumulate(job.sums.begin(), job.sums.end(), 0.0);
 }
 
@@ -113,7 +161,8 @@ double softmax_cross_entropy(const py::object& logits, const py::object& labels,
 
 }  // namespace
 
-void register_loss(py::module_& m) {
+void register_training(py::module_& m) {
+  m.def("add_bias", add_bias, py::arg("y"), py::arg("bias"), "Add the bias to every row of y.");
   m.def("softmax_cross_entropy", softmax_cross_entropy, py::arg("logits"), py::arg("labels"), py::arg("shares"),
         py::arg("out"), "The mean loss; its gradient goes to out, a contiguous array of float32 or float64.");
 }
