@@ -392,6 +392,30 @@ def test_min_delta():
     assert (len(history), history.stopped) == (4, "patience")
 
 
+def test_patience_goes_on_where_the_history_ends():
+    """As without interruption, but for the best of the epochs before, which are not there any more."""
+
+    def train(model, optimizer, rng, epochs, history=None):
+        return nn.fit(
+            model, X, LABELS, epochs=epochs, patience=4, schedule=diverging, validation=(X, LABELS), restore_best=False,
+            optimizer=optimizer, rng=rng, history=history,
+        )  # fmt: skip
+
+    def start():
+        model = network()
+        return model, na.SGD([p.value for p in model.parameters], lr=0.1), np.random.default_rng(0)
+
+    whole, parts = start(), start()
+    expected = train(*whole, 50)
+    assert expected.stopped == "patience"
+    history = train(*parts, len(expected) - 2)
+    assert history.stopped == "epochs"
+    assert train(*parts, 50, history) is history
+    assert (len(history), history.stopped) == (len(expected), "patience")
+    assert history.validation_loss == expected.validation_loss
+    assert same(weights(parts[0]), weights(whole[0]))
+
+
 # The ends
 
 

@@ -32,23 +32,27 @@ def batch(rows=5, columns=6, dtype=np.float32, seed=1):
 def layers_of_every_kind(columns):
     """Groups of layers that keep the number of columns; not crelu, whose gradient needs memory for half of dy."""
     half = columns // 2
+    for name, record in na.activations.items():
+        if record.kind != "gated" and name not in ("prelu", "rrelu", "maxout", "crelu"):
+            yield [nn.Dense(columns, columns), nn.Activate(name)]
     yield [nn.Dense(columns, columns)]
-    yield [nn.Dense(columns, columns, bias=False), nn.Activate("relu")]
+    yield [nn.Activate("relu"), nn.Dense(columns, columns, bias=False), nn.Activate("gelu")]
     yield [nn.Dense(columns, columns), nn.PReLU(columns)]
     yield [nn.Dense(columns, columns), nn.Swish()]
     yield [nn.Dense(columns, columns), nn.RReLU()]
     yield [nn.Maxout(columns, columns)]
-    yield [nn.Dense(columns, columns), nn.Gated("geglu"), nn.Dense(half, columns)]
+    for name in ("glu", "reglu", "geglu", "swiglu"):
+        yield [nn.Dense(columns, columns), nn.Gated(name), nn.Dense(half, columns)]
     yield [nn.Dense(columns, columns), nn.BatchNorm(columns), nn.Activate("silu"), nn.Dropout(0.5)]
     yield [nn.Dropout(0.5), nn.Sequential(nn.Dense(columns, columns), nn.Activate("tanh"))]
-    yield [nn.Dense(columns, columns), nn.Activate("softmax")]
+    yield [nn.Dense(columns, columns), nn.Swish(columns)]
     yield [nn.Dense(columns, columns), nn.Activate("leaky_relu", negative_slope=np.full(columns, 0.1))]
 
 
 @pytest.mark.parametrize("layers", list(layers_of_every_kind(64)), ids=lambda layers: repr(layers[-1]))
 @pytest.mark.parametrize("given", [np.float32, np.float64])
 def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
-    rows, columns = 20_000, 64  # 5 MB in float32
+    rows, columns = 5000, 64  # 1.3 MB in float32
     model = nn.Sequential(*layers, rng=np.random.default_rng(0))
     optimizer = na.SGD([p.value for p in model.parameters], lr=1e-6, momentum=0.9)
     x = batch(rows, columns, given)
@@ -72,21 +76,59 @@ def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
     assert peak < 2 * rows * columns
 
 
-def test_gradients_of_all_layers_share_two_arrays():
+@pytest.mark.parametrize(("name", "kept", "gradients"), [("relu", 1, 2), ("gelu", 2, 0)])
+def test_gradients_take_the_place_of_what_is_used_up(name, kept, gradients):
     depth, rows, columns = 8, 20_000, 64
-    layers = [layer for _ in range(depth) for layer in (nn.Dense(columns, columns), nn.Activate("relu"))]
+    layers = [layer for _ in range(depth) for layer in (nn.Dense(columns, columns), nn.Activate(name))]
+    layers.append(nn.Dense(columns, 1))
     model = nn.Sequential(*layers[:8], nn.Sequential(*layers[8:]), rng=np.random.default_rng(0))
-    x, dy = batch(rows, columns), np.ones((rows, columns), np.float32)
-    assert len(model.parameters) == 2 * depth  # draws the weights
+    x, dy = batch(rows, columns), np.ones((rows, 1), np.float32)
+    assert len(model.parameters) == 2 * depth + 2  # draws the weights
     tracemalloc.start()
     try:
         model.forward(x, training=True)
-        model.backward(dy)
+        saved = model.saved_bytes
+        model.backward(dy, input_gradient=False)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert model.saved_bytes == (1 + depth) * x.nbytes
-    assert depth + 2 <= peak / x.nbytes < depth + 2.5
+    assert saved == (1 + kept * depth) * x.nbytes
+    assert model.saved_bytes == 0
+    assert kept * depth + gradients <= peak / x.nbytes < kept * depth + gradients + 0.5
+
+
+MIDDLE = {
+    "dense": lambda: nn.Dense(6, 6),
+    "maxout": lambda: nn.Maxout(6, 6),
+    "relu": lambda: nn.Activate("relu"),
+    "gelu": lambda: nn.Activate("gelu"),
+    "softmax": lambda: nn.Activate("softmax"),
+    "prelu": lambda: nn.PReLU(6),
+    "dropout": lambda: nn.Dropout(0.3, rng=np.random.default_rng(2)),
+    "batch norm": lambda: nn.BatchNorm(6),
+    "gated": lambda: nn.Sequential(nn.Dense(6, 4), nn.Gated("swiglu"), nn.Dense(2, 6)),
+}
+
+
+@pytest.mark.parametrize("first", MIDDLE)
+@pytest.mark.parametrize("second", MIDDLE)
+def test_work_in_place_gives_what_layer_by_layer_gives(first, second):
+    """No layer overwrites what another one still needs."""
+    middle = [MIDDLE[name]() for name in (first, second, first)]
+    model = nn.Sequential(nn.Dense(6, 6), *middle, nn.Dense(6, 3), rng=np.random.default_rng(0))
+    assert model.parameters  # draws the weights
+    other = copy.deepcopy(model)
+    x, dy = batch(), batch(columns=3)
+    y = x
+    for layer in other:
+        y = layer.forward(y, training=True)
+    np.testing.assert_array_equal(model.forward(x, training=True), y)
+    gradient = dy
+    for layer in reversed(other.layers):
+        gradient = layer.backward(gradient)
+    np.testing.assert_array_equal(model.backward(dy), gradient)
+    for p, q in zip(model.parameters, other.parameters, strict=True):
+        np.testing.assert_array_equal(p.grad, q.grad, err_msg=p.name)
 
 
 def test_activations_work_in_place_and_arrays_count_once():
@@ -207,6 +249,9 @@ def test_no_input_gradient():
     expected = [p.grad.copy() for p in model.parameters]
     for p in model.parameters:
         p.grad[...] = np.nan
+    with pytest.raises(RuntimeError, match=r"layer 4: .* needs a call of forward\(x, training=True\) before it"):
+        model.backward(dy)  # what forward kept is used up
+    model.forward(x, training=True)
     assert model.backward(dy, input_gradient=False) is None
     for p, grad in zip(model.parameters, expected, strict=True):
         np.testing.assert_array_equal(p.grad, grad)
@@ -372,7 +417,7 @@ def test_freeze():
     ]  # fmt: skip
     x, dy = batch(), batch(columns=3)
     model.forward(x, training=True)
-    model.backward(dy)
+    expected_dx = model.backward(dy).copy()
     expected = {p.name: p.grad.copy() for p in model.parameters}
     frozen = copy.deepcopy(model)
     frozen[1].running_mean[...] = 0
@@ -387,19 +432,25 @@ def test_freeze():
             assert np.all(np.isnan(p.grad))
         else:
             np.testing.assert_array_equal(p.grad, expected[p.name])
-    np.testing.assert_array_equal(dx, model.backward(dy))
+    np.testing.assert_array_equal(dx, expected_dx)
 
     model.freeze(-1)
+    assert (model.frozen, model[2].frozen) == (False, True)
     assert [p.name for p in model.parameters] == ["3.weight", "3.bias"]
     assert [p.name for p in model.all_parameters] == names
     model.forward(x, training=True)
     assert model.backward(dy, input_gradient=False) is None
     model.freeze()
+    assert model.frozen
     assert model.parameters == []
     model.forward(x, training=True)
     assert model.backward(dy, input_gradient=False) is None
+    model.forward(x, training=True)
     assert model.backward(dy).shape == x.shape
+    model[2].frozen = False
+    assert not any(layer.frozen for layer in model[2])
     model.unfreeze()
+    assert not model.frozen
     assert [p.name for p in model.parameters] == names
 
 

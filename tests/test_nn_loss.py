@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import numact as na
 from numact import nn
 
 
@@ -81,6 +82,54 @@ def test_softmax_cross_entropy_takes_labels_of_any_integer_type():
         np.testing.assert_array_equal(dlogits, expected[1])
     with pytest.raises(ValueError, match=r"label 1 is 18446744073709551615"):
         nn.softmax_cross_entropy(logits[:2], np.array([0, 2**64 - 1], np.uint64))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_cross_entropy_where_p_of_the_label_is_small(dtype):
+    """From 1/2 to far below what the dtype holds, also beside classes as likely as the largest."""
+    for distance in (0.0, 0.5, 10.0, 80.0, 100.0, 700.0, 2000.0):
+        logits = np.array([[3 - distance, 3, 3, -7]], dtype)
+        exact = np.float64(logits[0])
+        others = np.log(np.exp(exact - 3).sum())
+        loss, dlogits = nn.softmax_cross_entropy(logits, [0])
+        assert loss == pytest.approx(float(distance + others), rel=4e-7 if dtype == np.float32 else 1e-15)
+        np.testing.assert_allclose(dlogits[0, 0], np.expm1(-distance - others), rtol=5e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ">f4", ">f8"])
+def test_softmax_cross_entropy_takes_other_floating_point_dtypes(dtype):
+    logits = np.random.default_rng(0).normal(0, 2, (5, 3)).astype(dtype)
+    wide = logits.astype(np.float64 if logits.itemsize == 8 else np.float32)
+    loss, dlogits = nn.softmax_cross_entropy(logits, [0, 1, 2, 0, 1])
+    expected, exact = nn.softmax_cross_entropy(wide, [0, 1, 2, 0, 1])
+    assert (loss, dlogits.dtype) == (expected, np.dtype(dtype))
+    np.testing.assert_array_equal(dlogits, exact.astype(dtype))
+    if np.dtype(np.longdouble).itemsize > 8:
+        with pytest.raises(TypeError, match="logits must be float16, float32 or float64, got dtype"):
+            nn.softmax_cross_entropy(logits.astype(np.longdouble), [0, 1, 2, 0, 1])
+
+
+@pytest.mark.parametrize("classes", [1, 2, 17, 1000, 300_000])
+def test_softmax_cross_entropy_takes_any_layout_and_number_of_threads(classes):
+    rows = 2_000_000 // classes if classes < 1000 else 40
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(classes, rows)).astype(np.float32).T, rng.integers(0, classes, rows)
+    with na.num_threads(1):
+        loss, dlogits = nn.softmax_cross_entropy(np.ascontiguousarray(logits), labels)
+    other, gradient = nn.softmax_cross_entropy(logits, np.repeat(labels, 2)[::2])
+    assert loss == other
+    np.testing.assert_array_equal(dlogits, gradient)
+    share = na.softmax(np.ascontiguousarray(logits[:5]))
+    share[np.arange(5), labels[:5]] -= 1
+    np.testing.assert_allclose(dlogits[:5], share / rows, rtol=1e-5, atol=1e-12)
+
+
+def test_wrong_labels_leave_out_alone():
+    out = np.full((2, 3), 7.0)
+    for labels in ([0, 3], [0, -1], np.array([0, 2**63], np.uint64)):
+        with pytest.raises(ValueError, match=r"labels must lie in 0\.\.2"):
+            nn.softmax_cross_entropy(np.zeros((2, 3)), labels, out=out)
+        assert np.all(out == 7)
 
 
 # --- all three ---

@@ -587,3 +587,24 @@ def test_many_axes():
 def test_repr():
     text = repr(na.SGD([np.ones(2)], lr=0.5))
     assert text.startswith("SGD(<1 arrays>, lr=0.5, momentum=0.0")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [100, 1000])
+def test_the_place_within_a_cache_line_changes_nothing(dtype, n):
+    rng = np.random.default_rng(0)
+    start, grad = rng.normal(size=(2, n)).astype(dtype)
+    results = []
+    for offset in range(17):
+        param = np.empty(n + offset, dtype)[offset:]
+        param[...] = start
+        optimizer = na.SGD([param], lr=0.1, momentum=0.9, weight_decay=0.01)
+        for _ in range(2):
+            optimizer.step([grad])
+        (velocity,) = optimizer.state_dict()["velocities"]
+        results.append((param.copy(), velocity))
+        kept = optimizer._native.velocities()[0]
+        assert kept.ctypes.data % 64 == param.ctypes.data % 64
+    for param, velocity in results[1:]:
+        np.testing.assert_array_equal(param, results[0][0])
+        np.testing.assert_array_equal(velocity, results[0][1])

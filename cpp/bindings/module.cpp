@@ -14,6 +14,7 @@ PYBIND11_MODULE(_native, m) {
   numact::register_composed(m);
   numact::register_maxout(m);
   numact::register_stats(m);
+  numact::register_training(m);
   numact::register_sgd(m);
   numact::register_runtime(m);
   numact::register_limits(m);

@@ -11,6 +11,7 @@ void register_rows(pybind11::module_& m);
 void register_composed(pybind11::module_& m);
 void register_maxout(pybind11::module_& m);
 void register_stats(pybind11::module_& m);
+void register_training(pybind11::module_& m);
 void register_sgd(pybind11::module_& m);
 void register_runtime(pybind11::module_& m);
 void register_limits(pybind11::module_& m);

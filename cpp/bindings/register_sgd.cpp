@@ -504,9 +504,23 @@ class Sgd {
       check_kept(velocity, state_label("velocity", "velocities", i), i);
       s.velocity = velocity;
     } else {
-      const py::object dtype = is_half(s.type) ? py::str("float32") : s.param.attr("dtype").attr("newbyteorder")("=");
-      s.velocity = py::module_::import("numpy").attr("zeros_like")(s.param, dtype, "K", false);
+      s.velocity = zeros_beside(s);
     }
+  }
+
+  // A velocity. That of a contiguous parameter lies as far from a cache line as it: where vectors of the one are within lines,
+  // those of the other are too.
+  static py::object zeros_beside(const Segment& s) {
+    const py::module_ numpy = py::module_::import("numpy");
+    PyArrayObject* const param = array(s.param);
+    const bool c_order = PyArray_IS_C_CONTIGUOUS(param);
+    if (is_half(s.type)) return numpy.attr("zeros_like")(s.param, "float32", "K", false);
+    const py::object dtype = s.param.attr("dtype").attr("newbyteorder")("=");
+    if (!c_order && !PyArray_IS_F_CONTIGUOUS(param)) return numpy.attr("zeros_like")(s.param, dtype, "K", false);
+    constexpr npy_intp line = 64;
+    const py::object memory = numpy.attr("zeros")(PyArray_NBYTES(param) + line, "uint8");
+    const npy_intp offset = (PyArray_BYTES(param) - PyArray_BYTES(array(memory))) & (line - 1);
+    return numpy.attr("ndarray")(s.param.attr("shape"), dtype, memory, offset, py::none(), c_order ? "C" : "F");
   }
 
   void take_master(const py::object& master, std::size_t i) {

@@ -45,10 +45,17 @@ struct Sgd {
 
 template <class T>
 void sgd_row(const SgdStep<T>& step, T* param, const T* grad, T* velocity, ptrdiff_t n) {
-  if (step.weight_decay != 0)
-    Sgd<T, true>::row(step, param, grad, velocity, n);
-  else
-    Sgd<T, false>::row(step, param, grad, velocity, n);
+  const auto row = step.weight_decay != 0 ? Sgd<T, true>::row : Sgd<T, false>::row;
+  // The first elements apart, so that no vector stored to param lies across two cache lines.
+  constexpr ptrdiff_t line = 64, worth_it = 256;  // bytes, elements
+  const ptrdiff_t misaligned = ptrdiff_t(reinterpret_cast<uintptr_t>(param) % line);
+  const ptrdiff_t first = (line - misaligned) % line / ptrdiff_t(sizeof(T));
+  if (first > 0 && n >= worth_it) {
+    row(step, param, grad, velocity, first);
+    param += first, grad += first, n -= first;
+    if (velocity != nullptr) velocity += first;
+  }
+  row(step, param, grad, velocity, n);
 }
 
 // No madd: the sum may not depend on the level.

@@ -20,6 +20,8 @@
 #include "../activations/tanh_shrink.hpp"
 #include "../activations/threshold.hpp"
 #include "../catalogue.hpp"
+#include "../kernels/bias.hpp"
+#include "../kernels/cross_entropy.hpp"
 #include "../kernels/elementwise.hpp"
 #include "../kernels/maxout.hpp"
 #include "../kernels/parameter_gradient.hpp"
@@ -165,6 +167,10 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                    Maxout<Half, float>::backward, Maxout<Bfloat16, float>::backward},
                                   {StatsWalker<float, float>::walk, StatsWalker<double, double>::walk,
                                    StatsWalker<Half, float>::walk, StatsWalker<Bfloat16, float>::walk},
+                                  cross_entropy_row<float>,
+                                  cross_entropy_row<double>,
+                                  add_bias_loop<float>,
+                                  add_bias_loop<double>,
                                   sgd_row<float>,
                                   sgd_row<double>,
                                   SgdHalf<Half>::row,

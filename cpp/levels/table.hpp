@@ -164,6 +164,15 @@ struct StatsPart {
 };
 using StatsWalk = void (*)(const StatsPart&, StatsState* states);
 
+// Turns the softmax p of a row into the gradient of -factor log(p[label]) by what softmax was taken of; returns the sum of p
+// without that of the label.
+template <class T>
+using CrossEntropyRow = double (*)(T* p, ptrdiff_t n, ptrdiff_t label, double factor);
+
+// Adds the bias to rows of n elements that follow one another.
+template <class T>
+using AddBias = void (*)(T* y, const T* bias, ptrdiff_t rows, ptrdiff_t n);
+
 struct Table {
   const char* name;
   const ElementwiseKernel* elementwise;
@@ -182,6 +191,10 @@ struct Table {
   void (*maxout[type_count])(const MaxoutBlocks&);
   void (*maxout_backward[type_count])(const MaxoutBackwardBlocks&);
   StatsWalk stats[type_count];
+  CrossEntropyRow<float> cross_entropy32;
+  CrossEntropyRow<double> cross_entropy64;
+  AddBias<float> add_bias32;
+  AddBias<double> add_bias64;
   SgdRow<float> sgd32;
   SgdRow<double> sgd64;
   SgdHalfRow sgd_float16;

@@ -71,8 +71,13 @@ class History:
         return len(self.loss)
 
     @property
+    def _watched(self) -> list[float]:
+        """The validation losses, without validation the training losses."""
+        return [t if math.isnan(v) else v for t, v in zip(self.loss, self.validation_loss, strict=True)]
+
+    @property
     def best_epoch(self) -> int | None:
-        watched = [t if math.isnan(v) else v for t, v in zip(self.loss, self.validation_loss, strict=True)]
+        watched = self._watched
         return watched.index(min(watched)) + 1 if watched else None
 
     def append(self, steps: int, **epoch: Any) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 import numact as na
+from numact._runtime import _native
 from numact.nn import _initialisers
 from numact.nn._checks import float_dtype, generator, known, positive_int
 from numact.nn._layer import Array, Buffer, OwnMemoryLayer, Parameter, parameter, result_array
@@ -70,6 +71,7 @@ class Dense(OwnMemoryLayer):
             self._weight = parameter("weight", initial_weight, self._shape, self._dtype)
         self.bias = parameter("bias", initial_bias, self._shape[1:], self._dtype) if bias else None
         self._x, self._y, self._dy = Buffer(), Buffer(), Buffer()
+        self._input_is_spare = False
         self._ones = np.ones(0, self._dtype)
 
     def __repr__(self) -> str:
@@ -102,9 +104,9 @@ class Dense(OwnMemoryLayer):
         y = result_array(self._y, (len(rows), units), self._dtype, training)
         np.matmul(rows, (self._weight or self.weight).value, y)
         if self.bias is not None:
-            np.add(y, self.bias.value, y)
+            _native.add_bias(y, self.bias.value)
         if training:
-            self._kept = (x,)
+            self._kept, self._input_is_spare = (x,), spare
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], units), True
 
     def _accepted(self, x: Array, training: bool) -> Array:
@@ -138,7 +140,8 @@ class Dense(OwnMemoryLayer):
                 np.matmul(self._ones, dy, self.bias.grad)
         if not needed:
             return None, False
-        dx = self._gradients.take(rows.shape, self._dtype, dy)
+        # The gradient takes the place of the input where no layer in front needs that any more.
+        dx = rows if self._input_is_spare else self._gradients.take(rows.shape, self._dtype, dy)
         np.matmul(dy, weight.value.T, dx)
         return dx if x.ndim == 2 else dx.reshape(x.shape), True
 

@@ -47,22 +47,35 @@ class DivergedError(ArithmeticError):
         self.epoch, self.step, self.history = run.epoch, run.step, run.history
 
 
-class _Best:
-    """The best epoch so far: its loss, what the model was then, and how long nothing has improved."""
+class _Patience:
+    """How long nothing has improved, counted from the losses of the epochs that are done."""
 
-    def __init__(self, model: Layer, patience: int | None, min_delta: float, keep: bool) -> None:
-        self._model, self._patience, self._min_delta, self._keep = model, patience, min_delta, keep
-        self._loss, self._waited = math.inf, 0
+    def __init__(self, patience: int | None, min_delta: float, done: Iterable[float]) -> None:
+        self._patience, self._min_delta = patience, min_delta
+        self._least, self._waited = math.inf, 0
+        for loss in done:
+            self.take(loss)
+
+    def take(self, loss: float) -> None:
+        self._waited = 0 if loss < self._least - self._min_delta else self._waited + 1
+        self._least = min(self._least, loss)
+
+    @property
+    def at_its_end(self) -> bool:
+        return self._patience is not None and self._waited >= self._patience
+
+
+class _Best:
+    """What the model was after the best epoch so far."""
+
+    def __init__(self, model: Layer) -> None:
+        self._model, self._loss = model, math.inf
         self._state: dict[str, Array] | None = None
 
-    def take(self, loss: float) -> bool:
-        """Note an epoch; returns whether patience is at its end."""
-        self._waited = 0 if loss < self._loss - self._min_delta else self._waited + 1
+    def take(self, loss: float) -> None:
         if loss < self._loss:
             self._loss = loss
-            if self._keep:
-                self._state = {name: value.copy() for name, value in self._model.state.items()}
-        return self._patience is not None and self._waited >= self._patience
+            self._state = {name: value.copy() for name, value in self._model.state.items()}
 
     def restore(self) -> None:
         if self._state is not None:
@@ -272,8 +285,8 @@ def fit(
         Source of the order of the rows, and before it of the choice of a ``validation`` fraction.
     history : History, optional
         That of a training to continue; it is extended. Together with the optimizer and the generator as they were then
-        (see `save`) the continued training gives the same bits as one without interruption, except that ``patience``
-        and ``restore_best`` look at the new epochs only.
+        (see `save`) the continued training gives the same bits as one without interruption, except that
+        ``restore_best`` looks at the new epochs only.
     **options
         Those of `numact.SGD`, by default ``lr=0.01, momentum=0.9, skip_nonfinite=True``; not beside ``optimizer``.
 
@@ -335,7 +348,8 @@ def fit(
     history.metric_name = objective.metric
     steps = -(-len(samples.x) // batch_size)
     run = Run(model, optimizer, history, epochs, steps, epoch=len(history), step=history.steps)
-    best = _Best(model, patience, min_delta, patience is not None if restore_best is None else restore_best)
+    waiting, best = _Patience(patience, min_delta, history._watched), _Best(model)
+    keeps_best = patience is not None if restore_best is None else restore_best
     order = {"batch_size": batch_size, "shuffle": shuffle, "rng": rng}
     lr = optimizer.lr
     try:
@@ -351,7 +365,10 @@ def fit(
                     watched, course["validation_metric"] = held_out.evaluate(model)
                     course["validation_loss"] = watched
                 history.append(run.step, **course)
-                if best.take(watched) and not run.stopping:
+                waiting.take(watched)
+                if keeps_best:
+                    best.take(watched)
+                if waiting.at_its_end and not run.stopping:
                     run.stop("patience")
                 if bar is not None:
                     bar.set_postfix(loss=f"{watched:.4g}")

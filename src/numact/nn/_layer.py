@@ -17,6 +17,16 @@ Array = NDArray[Any]
 _CACHE_LINE = 64  # bytes
 
 
+def memory_for(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Memory in which `placed` finds room for such an array."""
+    return np.empty(math.prod(shape) * dtype.itemsize + _CACHE_LINE, np.uint8)
+
+
+def placed(memory: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array in that memory, from the first cache line on: no vector of it lies across two lines."""
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % _CACHE_LINE)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Parameter:
     """An array that is learned, with its gradient.
@@ -49,7 +59,10 @@ def parameter(name: str, initial: ArrayLike, shape: tuple[int, ...], dtype: np.d
         raise TypeError(f"the initial {name} must be real numbers, got dtype {given.dtype}")
     if given.shape not in ((), shape):
         raise ValueError(f"the initial {name} must be a scalar or have shape {shape}, got {given.shape}")
-    return Parameter(np.full(shape, given, dtype), np.zeros(shape, dtype), name)
+    value, grad = (placed(memory_for(shape, dtype), shape, dtype) for _ in range(2))
+    value[...] = given
+    grad[...] = 0
+    return Parameter(value, grad, name)
 
 
 class Buffer:
@@ -67,11 +80,9 @@ class Buffer:
         """The memory as an array, with whatever it holds; those taken before share it."""
         array = self._array
         if array.shape != shape or array.dtype != dtype:
-            size = math.prod(shape) * dtype.itemsize
-            if self._memory.size < size + _CACHE_LINE:
-                self._memory = np.empty(size + _CACHE_LINE, np.uint8)
-            start = -self._memory.ctypes.data % _CACHE_LINE  # no vector lies across two lines
-            self._array = array = self._memory[start : start + size].view(dtype).reshape(shape)
+            if self._memory.size < math.prod(shape) * dtype.itemsize + _CACHE_LINE:
+                self._memory = memory_for(shape, dtype)
+            self._array = array = placed(self._memory, shape, dtype)
         return array
 
     def holds(self, array: Array) -> bool:
@@ -80,7 +91,7 @@ class Buffer:
 
 
 class GradientMemory:
-    """Memory for the gradients on the way back, of which no more than two are needed at a time."""
+    """Memory for the gradients on the way back that find no place in what the forward kept: two at a time at most."""
 
     def __init__(self) -> None:
         self._buffers = (Buffer(), Buffer())

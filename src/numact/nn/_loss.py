@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 import numact as na
+from numact._runtime import _native
 from numact.nn._layer import Array
+
+# What the native loss computes in; float16 goes through float32.
+_DTYPES = (np.float32, np.float64)
 
 # Elements taken at a time where intermediate results need memory: about what the second-level cache holds.
 _BLOCK = 1 << 15
@@ -57,35 +61,23 @@ def softmax_cross_entropy(
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
     """
-    logits = _predictions("logits", logits, "(rows, classes)", 2)
-    labels = np.asarray(labels)
-    rows, classes = logits.shape
+    logits, labels = _predictions("logits", logits, "(rows, classes)", 2), np.asarray(labels)
+    rows = (len(logits),)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, one class number per row, got dtype {labels.dtype}")
-    if labels.shape != (rows,):
+    if labels.shape != rows:
         hint = "; for one-hot rows pass labels.argmax(axis=1)" if labels.shape == logits.shape else ""
-        raise ValueError(f"labels must have shape {(rows,)}, one class number per row, got {labels.shape}{hint}")
-    signed = labels.astype(np.int64, copy=False)
-    unsigned = signed.view(np.uint64)  # where a negative label is larger than any class
-    row = int(unsigned.argmax())
-    if unsigned[row] >= classes:
-        raise ValueError(
-            f"labels must lie in 0..{classes - 1}, the number of columns of the logits; label {row} is {labels[row]}"
-        )
-    share = _shares(sample_weight, rows)
+        raise ValueError(f"labels must have shape {rows}, one class number per row, got {labels.shape}{hint}")
+    share = _shares(sample_weight, len(logits))
     logits, dlogits = _gradient_array(logits, out)
-    right = np.arange(0, rows * classes, classes)
-    right += signed
-    flat = dlogits.reshape(-1)
-    na.log_softmax(logits, out=dlogits)
-    log_probability = flat[right]
-    losses = log_probability.astype(np.float64)
-    na.softmax(logits, out=dlogits)
-    # p - 1 of the right class, which does not cancel when the network is sure: elu is exp(x) - 1 where x is below 0.
-    flat[right] = na.elu(log_probability, out=log_probability)
-    with np.errstate(all="ignore"):
-        _scale(dlogits, share, 1)
-        return -_mean(losses, share, 1), dlogits
+    if dlogits.dtype in _DTYPES and dlogits.flags.carray:
+        return _native.softmax_cross_entropy(logits, labels, share, dlogits), dlogits
+    if dlogits.itemsize > 8:
+        raise TypeError(f"logits must be float16, float32 or float64, got dtype {dlogits.dtype}")
+    wide = np.empty(dlogits.shape, np.float64 if dlogits.itemsize == 8 else np.float32)
+    loss = _native.softmax_cross_entropy(logits, labels, share, wide)
+    np.copyto(dlogits, wide, casting="same_kind")
+    return loss, dlogits
 
 
 def binary_cross_entropy_with_logits(
@@ -128,13 +120,10 @@ def binary_cross_entropy_with_logits(
     >>> dlogits
     array([-2.50000000e-01, -2.12417713e-18])
     """
-    logits = _predictions("logits", logits, "(rows, ...)")
-    targets = _targets(targets, logits.shape)
+    logits, targets, share, dlogits = _compared("logits", logits, targets, sample_weight, out)
     if not (targets.min() >= 0 and targets.max() <= 1):
         raise ValueError("targets must lie between 0 and 1, got others, or NaN")
-    rows = len(logits)
-    columns, share = logits.size // rows, _shares(sample_weight, rows)
-    logits, dlogits = _gradient_array(logits, out)
+    rows, columns = len(logits), logits.size // len(logits)
     losses = np.empty(rows)
     others, work = (np.empty((min(rows, _rows_at_once(logits)), columns), logits.dtype) for _ in range(2))
     with np.errstate(all="ignore"):
@@ -194,12 +183,9 @@ def mean_squared_error(
     (5.0, array([[1.],
            [3.]]))
     """
-    prediction = _predictions("the prediction", prediction, "(rows, ...)")
-    targets = _targets(targets, prediction.shape)
-    rows = len(prediction)
-    columns, share = prediction.size // rows, _shares(sample_weight, rows)
-    prediction, gradient = _gradient_array(prediction, out)
-    losses = np.empty(rows)
+    prediction, targets, share, gradient = _compared("the prediction", prediction, targets, sample_weight, out)
+    columns = prediction.size // len(prediction)
+    losses = np.empty(len(prediction))
     with np.errstate(all="ignore"):
         np.subtract(prediction, targets, out=gradient, casting="same_kind")
         for block, (difference,) in _blocks(columns, gradient):
@@ -210,6 +196,22 @@ def mean_squared_error(
         gradient *= 2
         _scale(gradient, share, columns)
         return _mean(losses, share, columns), gradient
+
+
+def _compared(
+    name: str, values: ArrayLike, targets: ArrayLike, sample_weight: ArrayLike | None, out: Any
+) -> tuple[Array, Array, Array | None, Array]:
+    """Predictions and targets of one shape, the shares of the rows, and where to write the gradient."""
+    values, targets = _predictions(name, values, "(rows, ...)"), np.asarray(targets)
+    if targets.dtype.kind not in "biuf":
+        raise TypeError(f"targets must be real numbers, got dtype {targets.dtype}")
+    if targets.shape != values.shape:
+        raise ValueError(
+            f"targets must have the shape of what is compared with them, {values.shape}, got {targets.shape}"
+        )
+    share = _shares(sample_weight, len(values))
+    values, gradient = _gradient_array(values, out)
+    return values, targets, share, gradient
 
 
 def _shares(sample_weight: ArrayLike | None, rows: int) -> Array | None:
@@ -253,15 +255,6 @@ def _predictions(name: str, values: ArrayLike, shape: str, dimensions: int | Non
         raise TypeError(f"{name} must be floating-point numbers, got dtype {values.dtype}")
     if values.ndim == 0 or values.size == 0 or dimensions not in (None, values.ndim):
         raise ValueError(f"{name} must have shape {shape} with at least one of each, got {values.shape}")
-    return values
-
-
-def _targets(values: ArrayLike, shape: tuple[int, ...]) -> Array:
-    values = np.asarray(values)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"targets must be real numbers, got dtype {values.dtype}")
-    if values.shape != shape:
-        raise ValueError(f"targets must have the shape of what is compared with them, {shape}, got {values.shape}")
     return values
 
 

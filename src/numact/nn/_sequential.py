@@ -33,6 +33,8 @@ class Sequential(OwnMemoryLayer):
         Those that all layers learn now, named "0.weight", "0.bias", ... after the position of the layer.
     state : dict of str to ndarray
         The arrays of all layers, frozen or not, by such names.
+    frozen : bool
+        Whether every layer is.
 
     Examples
     --------
@@ -183,6 +185,15 @@ class Sequential(OwnMemoryLayer):
         for layer in self.layers:
             layer._forget()
 
+    @property
+    def frozen(self) -> bool:
+        return all(layer.frozen for layer in self.layers)
+
+    @frozen.setter
+    def frozen(self, frozen: bool) -> None:
+        for layer in self.layers:
+            layer.frozen = frozen
+
     def freeze(self, stop: int | None = None) -> None:
         """Keep the layers before position `stop` as they are, all by default.
 
@@ -220,7 +231,7 @@ class Sequential(OwnMemoryLayer):
     def backward(self, dy: ArrayLike, *, input_gradient: bool = True) -> Array | None:
         """The gradient of the loss by the ``x`` of the latest training forward, from that by the output.
 
-        Sets every ``grad``, without adding to it.
+        Sets every ``grad``, without adding to it, and uses up what that forward kept: a second one needs it again.
 
         Parameters
         ----------
@@ -251,6 +262,7 @@ class Sequential(OwnMemoryLayer):
                 gradient, spare = self.layers[i]._backward(gradient, spare, needed or i > first)
         except (TypeError, ValueError, RuntimeError) as error:
             raise self._placed(error, i) from error
+        self._forget()
         return (gradient, spare) if needed else (None, False)
 
     def _placed(self, error: Exception, index: int) -> Exception:
