@@ -138,17 +138,30 @@ struct RowLoops {
   using T = typename Choice<float64, double, float>::type;  // of the data
   using E = typename Choice<F::has_exponentials, word, T>::type;
 
-  NUMACT_LANE static void find_maximum(const T* x, T* lanes, ptrdiff_t steps) {
-    T most[row_lanes];
-    for (int r = 0; r < row_lanes; ++r) most[r] = lanes[r];
-    for (ptrdiff_t i = 0; i < steps; ++i) {
-#pragma omp simd
-      for (int r = 0; r < row_lanes; ++r) {
-        const T value = x[i * row_lanes + r];
-        most[r] = value > most[r] ? value : most[r];
+  // Elements of a piece, or of a row.
+  struct Steps {
+    const T *dy, *x;
+    ptrdiff_t dy_pitch, x_pitch, count;
+    T dy_sign, x_sign;
+  };
+  static Steps steps_of(const RowsPiece& piece) {
+    return {data(piece.dy), data(piece.x), piece.dy_pitch, piece.x_pitch, piece.steps, T(piece.dy_sign), T(piece.x_sign)};
+  }
+
+  NUMACT_LANE static void find_maximum(const Steps& at, T* lanes) {
+    using V = Vector<T>;
+    constexpr int width = vector_bytes / int(sizeof(T)), vectors = row_lanes / width;
+    V most[vectors];
+    for (int k = 0; k < vectors; ++k) most[k] = load_vector<V>(lanes + k * width);
+    const T* x = at.x;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch) {
+#pragma GCC unroll 8
+      for (int k = 0; k < vectors; ++k) {
+        const V value = load_vector<V>(x + k * width) * at.x_sign;
+        most[k] = value > most[k] ? value : most[k];
       }
     }
-    for (int r = 0; r < row_lanes; ++r) lanes[r] = most[r];
+    for (int k = 0; k < vectors; ++k) store_vector(most[k], lanes + k * width);
   }
 
   // What a sum takes; to local arrays, which stay in registers.
@@ -169,16 +182,18 @@ struct RowLoops {
     if constexpr (F::sums[1] && !F::counts) F::template add<A, 1>(sum1, low1, e, x, dy, maximum, scale);
     return e;
   }
-  NUMACT_LANE static void sum_up(const T* x, const T* dy, E* e, const RowFacts<1>& row, RowLanes<1>& lanes, ptrdiff_t steps) {
+  NUMACT_LANE static void sum_up(const Steps& at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
+    if constexpr (!F::has_exponentials) return sum_vectors(at, row, lanes);
     RowLanes<1> own;
     copy(lanes, own);
     const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
     T counts[row_lanes] = {};
     const double scale = row.scale[0];
-    for (ptrdiff_t i = 0; i < steps; ++i) {
+    const T *x = at.x, *dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word each = add_up(x[i * row_lanes + r], dy[i * row_lanes + r], maximum, shift, scale, own.sum[0][0][r],
+        const word each = add_up(x[r] * at.x_sign, dy[r] * at.dy_sign, maximum, shift, scale, own.sum[0][0][r],
                                  own.low[0][0][r], own.sum[1][0][r], own.low[1][0][r], counts[r]);
         if constexpr (F::keeps) e[i * row_lanes + r] = each;
       }
@@ -186,19 +201,38 @@ struct RowLoops {
     for (int r = 0; r < row_lanes && F::counts; ++r) own.sum[1][0][r] += double(counts[r]);
     copy(own, lanes);
   }
-  NUMACT_LANE static void sum_up(const T* x, const T* dy, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes,
-                                 ptrdiff_t steps) {
+  // The second sum alone, with little to compute: it must stay in registers.
+  NUMACT_LANE static void sum_vectors(const Steps& at, const RowFacts<1>& row, RowLanes<1>& lanes) {
+    using V = Vector<T, doubles>;
+    constexpr int vectors = row_lanes / doubles;
+    double(&sums)[row_lanes] = lanes.sum[1][0], (&lows)[row_lanes] = lanes.low[1][0];
+    Doubles sum[vectors], low[vectors] = {};
+    for (int k = 0; k < vectors; ++k) sum[k] = load_vector<Doubles>(sums + k * doubles);
+    for (int k = 0; k < vectors && float64; ++k) low[k] = load_vector<Doubles>(lows + k * doubles);
+    const T *x = at.x, *dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
+#pragma GCC unroll 8
+      for (int k = 0; k < vectors; ++k) {
+        const Doubles value = widened(load_vector<V>(x + k * doubles)), slope = widened(load_vector<V>(dy + k * doubles) * at.dy_sign);
+        F::template add<A, 1>(sum[k], low[k], value, value, slope, value, row.scale[0]);
+      }
+    }
+    for (int k = 0; k < vectors; ++k) store_vector(sum[k], sums + k * doubles);
+    for (int k = 0; k < vectors && float64; ++k) store_vector(low[k], lows + k * doubles);
+  }
+  NUMACT_LANE static void sum_up(const Steps& at, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes) {
     word maximum[row_lanes], shift[row_lanes];
     double scale[row_lanes];
     T counts[row_lanes] = {};
     for (int r = 0; r < row_lanes; ++r) maximum[r] = word(row.maximum[r]), scale[r] = row.scale[r];
     for (int r = 0; r < row_lanes; ++r) shift[r] = RowExp<A>::shift(maximum[r]);
-    for (ptrdiff_t i = 0; i < steps; ++i) {
+    const T *x = at.x, *dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch) {
       const ptrdiff_t j = i % row_lanes;
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word each = add_up(x[i * row_lanes + r], dy[i * row_lanes + r], maximum[r], shift[r], scale[r],
-                                 lanes.sum[0][j][r], lanes.low[0][j][r], lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
+        const word each = add_up(x[r] * at.x_sign, dy[r] * at.dy_sign, maximum[r], shift[r], scale[r], lanes.sum[0][j][r],
+                                 lanes.low[0][j][r], lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
         if constexpr (F::keeps) e[i * row_lanes + r] = each;
       }
     }
@@ -226,15 +260,14 @@ struct RowLoops {
   }
   // Of one row, or of row_lanes.
   template <int rows>
-  NUMACT_LANE static void finish(const T* x, const T* dy, const E* e, const RowNumbers<word[rows]>& known, T* out,
-                                 ptrdiff_t pitch, ptrdiff_t steps) {
-    for (ptrdiff_t i = 0; i < steps; ++i) {
+  NUMACT_LANE static void finish(const Steps& at, const E* e, const RowNumbers<word[rows]>& known, T* out, ptrdiff_t pitch) {
+    const T *x = at.x, *dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch, out += pitch) {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const ptrdiff_t place = i * row_lanes + r;
-        const word value = x[place];
-        out[i * pitch + r] =
-            T(F::template finish<A>(F::keeps ? word(e[place]) : value, value, word(dy[place]), numbers_of(known, r)));
+        const word value = x[r] * at.x_sign;
+        const word kept = F::keeps ? word(e[i * row_lanes + r]) : value;
+        out[r] = T(F::template finish<A>(kept, value, word(dy[r] * at.dy_sign), numbers_of(known, r)));
       }
     }
   }
@@ -244,20 +277,18 @@ struct RowLoops {
   // `together` is there to name the loops for tools/inspect_level.py: 1 row, or row_lanes.
   template <int together>
   __attribute__((noinline)) static void maximum_loop(const RowsPiece& piece, void* lanes) {
-    find_maximum(data(piece.x), static_cast<T*>(lanes), piece.steps);
+    find_maximum(steps_of(piece), static_cast<T*>(lanes));
   }
   template <int together>
   __attribute__((noinline)) static void sum_loop(const RowsPiece& piece, const RowFacts<together>& row,
                                                  RowLanes<together>& lanes) {
-    sum_up(data(piece.x), data(piece.dy), static_cast<E*>(piece.e), row, lanes, piece.steps);
+    sum_up(steps_of(piece), static_cast<E*>(piece.e), row, lanes);
   }
   template <int together>
   __attribute__((noinline)) static void output_loop(const RowsPiece& piece, const RowFacts<together>& row) {
     RowNumbers<word[together]> known;
     complete(row, known);
-    const T *const x = data(piece.x), *const dy = data(piece.dy);
-    const E* const e = static_cast<const E*>(piece.e);
-    finish(x, dy, e, known, static_cast<T*>(piece.out), piece.out_pitch, piece.steps);
+    finish(steps_of(piece), static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch);
   }
   // Some rows after another; the elements beyond whole steps go through a step of their own, filled up with what changes
   // neither maximum nor sum.
@@ -266,9 +297,10 @@ struct RowLoops {
     const ptrdiff_t steps = all.n / row_lanes, rest = all.n % row_lanes, last = steps * row_lanes;
     const ptrdiff_t length = last + row_lanes;  // of the exponentials of a row
     T rest_x[row_lanes], rest_dy[row_lanes], rest_out[row_lanes];
-    for (T& each : rest_x) each = F::from_output ? T(0) : -T(__builtin_inf());
+    const T dy_sign = T(all.dy_sign), x_sign = T(all.x_sign);
+    for (T& each : rest_x) each = F::from_output ? T(0) : -x_sign * T(__builtin_inf());
     for (T& each : rest_dy) each = 0;
-    const T* const with_rest = F::arrays == 1 ? rest_x : rest_dy;
+    const Steps at_rest = {F::arrays == 1 ? rest_x : rest_dy, rest_x, row_lanes, row_lanes, 1, dy_sign, x_sign};
     RowFacts<together> facts;
     clear(facts);
     for (ptrdiff_t first = 0; first < all.rows; first += together) {
@@ -286,16 +318,16 @@ struct RowLoops {
         if constexpr (!F::from_output) {
           T most[row_lanes];
           for (T& each : most) each = -T(__builtin_inf());
-          find_maximum(x, most, steps);
-          if (rest > 0) find_maximum(rest_x, most, 1);
+          find_maximum({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, most);
+          if (rest > 0) find_maximum(at_rest, most);
           row.maximum[0] = folded_maximum(most);
         }
         do {
           RowLanes<1> lanes;
           for (int s = 0; s < row_sums; ++s)
             if (F::sums[s]) numact::clear<float64>(lanes, s, 1);
-          sum_up(x, dy, e, row, lanes, steps);
-          if (rest > 0) sum_up(rest_x, with_rest, e + last, row, lanes, 1);
+          sum_up({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, e, row, lanes);
+          if (rest > 0) sum_up(at_rest, e + last, row, lanes);
           for (int s = 0; s < row_sums; ++s)
             if (F::sums[s]) fold<float64>(lanes, row, s, row_lanes);
         } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
@@ -310,11 +342,11 @@ struct RowLoops {
         T* const out = static_cast<T*>(all.out) + (first + k) * all.out_stride;
         const RowNumbers<word[1]> row = {
             {known.maximum[k]}, {known.reciprocal[k]}, {known.log[k]}, {known.dot[k]}, {known.scale[k]}};
-        finish(x, dy, e, row, out, row_lanes, steps);
+        finish({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, e, row, out, row_lanes);
         if (rest == 0) continue;
         copy_few(x + last, rest_x, rest);
         if constexpr (F::arrays > 1) copy_few(dy + last, rest_dy, rest);
-        finish(rest_x, with_rest, e + last, row, rest_out, row_lanes, 1);
+        finish(at_rest, e + last, row, rest_out, row_lanes);
         copy_few(rest_out, out + last, rest);
       }
     }
@@ -322,27 +354,27 @@ struct RowLoops {
   // All steps of row_lanes rows side by side, a chunk each.
   template <int together>
   __attribute__((noinline)) static void whole_together_loop(const RowsPiece& piece) {
-    const T *const x = data(piece.x), *const dy = data(piece.dy);
+    const Steps at = steps_of(piece);
     const int count = piece.steps < together ? int(piece.steps) : together;
     RowFacts<together> row;
     clear(row);
     if constexpr (!F::from_output) {
       T most[together];
       for (T& each : most) each = -T(__builtin_inf());
-      find_maximum(x, most, piece.steps);
+      find_maximum(at, most);
       for (int r = 0; r < together; ++r) row.maximum[r] = most[r];
     }
     do {
       RowLanes<together> lanes;
       for (int k = 0; k < row_sums; ++k)
         if (F::sums[k]) numact::clear<float64>(lanes, k, count);
-      sum_up(x, dy, static_cast<E*>(piece.e), row, lanes, piece.steps);
+      sum_up(at, static_cast<E*>(piece.e), row, lanes);
       for (int k = 0; k < row_sums; ++k)
         if (F::sums[k]) fold<float64>(lanes, row, k, count);
     } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
     RowNumbers<word[together]> known;
     complete(row, known);
-    finish(x, dy, static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch, piece.steps);
+    finish(at, static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch);
   }
 
   static constexpr double cost =
@@ -416,17 +448,13 @@ struct RowsWalker {
   }
   static T neutral(const RowsKernel& kernel, int operand) {
     const bool is_x = kernel.maximum != nullptr && operand == kernel.arrays - 1;
-    return is_x ? -T(__builtin_inf()) : T(0);
+    return is_x ? T(-kernel.sign(operand)) * T(__builtin_inf()) : T(0);
   }
 
-  __attribute__((noinline)) static void negate(T* x, ptrdiff_t n) {
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) x[i] = -x[i];
-  }
   // m elements as a contiguous array, filled up to whole steps with what changes neither maximum nor sum.
-  static const T* load_row(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t m, T filling, bool negated) {
+  static const T* load_row(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t m, T filling) {
     const ptrdiff_t whole = (m + row_lanes - 1) / row_lanes * row_lanes;
-    if (same<S, T> && stride == size && m == whole && !negated) return reinterpret_cast<const T*>(from);
+    if (same<S, T> && stride == size && m == whole) return reinterpret_cast<const T*>(from);
     if (stride == size) {
       if constexpr (same<S, T>)
         std::memcpy(buffer, from, size_t(m) * sizeof(T));
@@ -435,7 +463,6 @@ struct RowsWalker {
     } else {
       for (ptrdiff_t j = 0; j < m; ++j) buffer[j] = loaded(from + j * stride);
     }
-    if (negated) negate(buffer, m);
     for (ptrdiff_t j = m; j < whole; ++j) buffer[j] = filling;
     return buffer;
   }
@@ -450,7 +477,7 @@ struct RowsWalker {
     }
   }
   // m elements of each of up to row_lanes rows, side by side.
-  static void load_together(const Strided& at, int operand, ptrdiff_t begin, T* buffer, ptrdiff_t m, bool negated) {
+  static void load_together(const Strided& at, int operand, ptrdiff_t begin, T* buffer, ptrdiff_t m) {
     const ptrdiff_t outer = at.outer[operand], inner = at.inner[operand];
     const char* const from = at.data[operand] + begin * inner;
     if (at.rows == row_lanes && outer == size) {
@@ -464,7 +491,6 @@ struct RowsWalker {
         for (ptrdiff_t r = at.rows; r < row_lanes; ++r) buffer[j * row_lanes + r] = 0;
       }
     }
-    if (negated) negate(buffer, m * row_lanes);
   }
   static void store_together(const T* from, const Strided& at, int operand, ptrdiff_t begin, ptrdiff_t m) {
     const ptrdiff_t outer = at.outer[operand], inner = at.inner[operand];
@@ -510,10 +536,12 @@ struct RowsWalker {
         T* const buffer = tile.buffer(kernel, i);
         in[i] = buffer;
         if (together == 1)
-          in[i] = load_row(from, at.inner[i], buffer, m, neutral(kernel, i), kernel.negates(i));
+          in[i] = load_row(from, at.inner[i], buffer, m, neutral(kernel, i));
         else
-          load_together(at, i, begin, buffer, m, kernel.negates(i));
+          load_together(at, i, begin, buffer, m);
       }
+      piece.dy_pitch = piece.x_pitch = row_lanes;
+      piece.dy_sign = kernel.sign(0), piece.x_sign = kernel.sign(kernel.arrays - 1);
       piece.dy = in[0];
       piece.x = in[kernel.arrays - 1];
       char* const to = at.data[out] + begin * at.inner[out];
@@ -560,22 +588,36 @@ struct RowsWalker {
     }
   }
 
-  static bool direct_together(const Strided& at, int out) {
-    return same<S, T> && at.outer[out] == size && at.rows == row_lanes && at.inner[out] % size == 0;
+  static bool direct_together(const Strided& at, int operand) {
+    return same<S, T> && at.outer[operand] == size && at.rows == row_lanes && at.inner[operand] % size == 0;
+  }
+  // Where the rows lie side by side, or else in the tile.
+  static const T* side_by_side(const RowsKernel& kernel, const Strided& at, int operand, ptrdiff_t n, Tile& tile,
+                               ptrdiff_t& pitch) {
+    pitch = direct_together(at, operand) ? at.inner[operand] / size : row_lanes;
+    if (direct_together(at, operand)) return reinterpret_cast<const T*>(at.data[operand]);
+    load_together(at, operand, 0, tile.buffer(kernel, operand), n);
+    return tile.buffer(kernel, operand);
   }
   static void whole_together(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
     const int x = kernel.arrays - 1, out = kernel.arrays;
-    for (int i = 0; i < kernel.arrays; ++i) load_together(at, i, 0, tile.buffer(kernel, i), n, kernel.negates(i));
     const bool direct = direct_together(at, out);
-    void* const result = direct ? static_cast<void*>(at.data[out]) : tile.buffer(kernel, x);
-    kernel.whole_together({tile.buffer(kernel, 0), tile.buffer(kernel, x), tile.buffer(kernel, kernel.arrays), result, n,
-                           direct ? at.inner[out] / size : row_lanes});
+    RowsPiece piece = {};
+    piece.dy = side_by_side(kernel, at, 0, n, tile, piece.dy_pitch);
+    piece.x = x == 0 ? piece.dy : side_by_side(kernel, at, x, n, tile, piece.x_pitch);
+    if (x == 0) piece.x_pitch = piece.dy_pitch;
+    piece.dy_sign = kernel.sign(0), piece.x_sign = kernel.sign(x);
+    piece.e = tile.buffer(kernel, out);
+    piece.out = direct ? static_cast<void*>(at.data[out]) : tile.buffer(kernel, x);
+    piece.steps = n;
+    piece.out_pitch = direct ? at.inner[out] / size : row_lanes;
+    kernel.whole_together(piece);
     if (!direct) store_together(tile.buffer(kernel, x), at, out, 0, n);
   }
 
   // Rows whose elements are T and lie side by side, or become so.
   static void whole_rows(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
-    bool direct = same<S, T> && kernel.negated == 0;
+    bool direct = same<S, T>;
     for (int i = 0; i <= kernel.arrays; ++i)
       direct = direct && at.inner[i] == size && (at.outer[i] % size == 0 || at.rows == 1);
     const int x = kernel.arrays - 1, out = kernel.arrays;
@@ -583,15 +625,15 @@ struct RowsWalker {
     if (direct) {
       const auto whole = at.rows > 1 && n <= longest_after_another ? kernel.whole_short : kernel.whole;
       whole({at.data[0], at.data[x], at.data[out], at.outer[0] / size, at.outer[x] / size, at.outer[out] / size, at.rows,
-                    n, e});
+             n, e, kernel.sign(0), kernel.sign(x)});
       return;
     }
     for (ptrdiff_t k = 0; k < at.rows; ++k) {
       const T* in[most_operands - 1];
       for (int i = 0; i < kernel.arrays; ++i)
-        in[i] = load_row(at.data[i] + k * at.outer[i], at.inner[i], tile.buffer(kernel, i), n, 0, kernel.negates(i));
+        in[i] = load_row(at.data[i] + k * at.outer[i], at.inner[i], tile.buffer(kernel, i), n, 0);
       T* const result = tile.buffer(kernel, x);
-      kernel.whole({in[0], in[x], result, 0, 0, 0, 1, n, e});
+      kernel.whole({in[0], in[x], result, 0, 0, 0, 1, n, e, kernel.sign(0), kernel.sign(x)});
       store_row(result, at.data[out] + k * at.outer[out], at.inner[out], n);
     }
   }

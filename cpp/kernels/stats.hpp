@@ -3,9 +3,9 @@
 // Squares are those of the distance to a pivot, an element of the same sum: with n elements the sum of squares is at most about
 // n times that about the mean, so what cancels in the difference is far below a double.
 #pragma once
+#include "../lanes/vectors.hpp"
 #include "../levels/table.hpp"
 #include "tile.hpp"
-#include "vectors.hpp"
 
 namespace numact {
 namespace {

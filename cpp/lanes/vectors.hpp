@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #endif
 
-#include "../lanes/arithmetic.hpp"
+#include "arithmetic.hpp"
 
 namespace numact {
 namespace {
@@ -50,6 +50,17 @@ NUMACT_LANE Doubles widened(Vector<float, doubles> x) {
 #endif
 }
 
+NUMACT_LANE Doubles madd(Doubles a, Doubles b, Doubles c) {
+#if defined(__AVX512F__)
+  return Doubles(_mm512_fmadd_pd(__m512d(a), __m512d(b), __m512d(c)));
+#elif defined(__FMA__)
+  return Doubles(_mm256_fmadd_pd(__m256d(a), __m256d(b), __m256d(c)));
+#else
+  for (int k = 0; k < doubles; ++k) c[k] = madd(a[k], b[k], c[k]);
+  return c;
+#endif
+}
+
 // x + y, where there is FMA as 1 * x + y: additions share their units with comparisons, products do not.
 struct Plus {
 #if defined(__FMA__)
@@ -57,10 +68,8 @@ struct Plus {
   NUMACT_LANE Plus() { asm("" : "+x"(one)); }  // or the compiler would see through it
 #endif
   NUMACT_LANE Doubles operator()(Doubles x, Doubles y) const {
-#if defined(__AVX512F__)
-    return Doubles(_mm512_fmadd_pd(__m512d(x), __m512d(one), __m512d(y)));
-#elif defined(__FMA__)
-    return Doubles(_mm256_fmadd_pd(__m256d(x), __m256d(one), __m256d(y)));
+#if defined(__FMA__)
+    return madd(x, one, y);
 #else
     return x + y;
 #endif
