@@ -130,6 +130,14 @@ __attribute__((noinline)) void transpose(const T* from, T* to, ptrdiff_t pitch, 
   }
 }
 
+// x times a sign, 1 or -1: sooner than a product.
+template <class T>
+NUMACT_LANE T times_sign(T x, T sign) {
+  using Bits = typename Format<T>::bits;
+  constexpr Bits mask = Bits(1) << (8 * sizeof(T) - 1);
+  return bits<T>(bits<Bits>(x) ^ (bits<Bits>(sign) & mask));
+}
+
 // Formula F in arithmetic A.
 template <class F, class A>
 struct RowLoops {
@@ -148,7 +156,7 @@ struct RowLoops {
     return {data(piece.dy), data(piece.x), piece.dy_pitch, piece.x_pitch, piece.steps, T(piece.dy_sign), T(piece.x_sign)};
   }
 
-  NUMACT_LANE static void find_maximum(const Steps& at, T* lanes) {
+  NUMACT_LANE static void find_maximum(Steps at, T* lanes) {
     using V = Vector<T>;
     constexpr int width = vector_bytes / int(sizeof(T)), vectors = row_lanes / width;
     V most[vectors];
@@ -182,7 +190,7 @@ struct RowLoops {
     if constexpr (F::sums[1] && !F::counts) F::template add<A, 1>(sum1, low1, e, x, dy, maximum, scale);
     return e;
   }
-  NUMACT_LANE static void sum_up(const Steps& at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
+  NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
     if constexpr (!F::has_exponentials) return sum_vectors(at, row, lanes);
     RowLanes<1> own;
     copy(lanes, own);
@@ -193,7 +201,7 @@ struct RowLoops {
     for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word each = add_up(x[r] * at.x_sign, dy[r] * at.dy_sign, maximum, shift, scale, own.sum[0][0][r],
+        const word each = add_up(times_sign(x[r], at.x_sign), times_sign(dy[r], at.dy_sign), maximum, shift, scale, own.sum[0][0][r],
                                  own.low[0][0][r], own.sum[1][0][r], own.low[1][0][r], counts[r]);
         if constexpr (F::keeps) e[i * row_lanes + r] = each;
       }
@@ -202,7 +210,7 @@ struct RowLoops {
     copy(own, lanes);
   }
   // The second sum alone, with little to compute: it must stay in registers.
-  NUMACT_LANE static void sum_vectors(const Steps& at, const RowFacts<1>& row, RowLanes<1>& lanes) {
+  NUMACT_LANE static void sum_vectors(Steps at, const RowFacts<1>& row, RowLanes<1>& lanes) {
     using V = Vector<T, doubles>;
     constexpr int vectors = row_lanes / doubles;
     double(&sums)[row_lanes] = lanes.sum[1][0], (&lows)[row_lanes] = lanes.low[1][0];
@@ -220,7 +228,7 @@ struct RowLoops {
     for (int k = 0; k < vectors; ++k) store_vector(sum[k], sums + k * doubles);
     for (int k = 0; k < vectors && float64; ++k) store_vector(low[k], lows + k * doubles);
   }
-  NUMACT_LANE static void sum_up(const Steps& at, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes) {
+  NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes) {
     word maximum[row_lanes], shift[row_lanes];
     double scale[row_lanes];
     T counts[row_lanes] = {};
@@ -231,7 +239,7 @@ struct RowLoops {
       const ptrdiff_t j = i % row_lanes;
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word each = add_up(x[r] * at.x_sign, dy[r] * at.dy_sign, maximum[r], shift[r], scale[r], lanes.sum[0][j][r],
+        const word each = add_up(times_sign(x[r], at.x_sign), times_sign(dy[r], at.dy_sign), maximum[r], shift[r], scale[r], lanes.sum[0][j][r],
                                  lanes.low[0][j][r], lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
         if constexpr (F::keeps) e[i * row_lanes + r] = each;
       }
@@ -240,9 +248,9 @@ struct RowLoops {
   }
 
   template <int rows>
-  NUMACT_LANE static void complete(const RowFacts<rows>& facts, RowNumbers<word[rows]>& known) {
+  NUMACT_LANE static void complete(const RowFacts<rows>& facts, RowNumbers<word[rows]>& known, int count = rows) {
 #pragma omp simd
-    for (int r = 0; r < rows; ++r) {
+    for (int r = 0; r < count; ++r) {
       const RowNumbers<word> row = F::template complete<A>(facts, r);
       known.maximum[r] = row.maximum;
       known.reciprocal[r] = row.reciprocal;
@@ -260,14 +268,14 @@ struct RowLoops {
   }
   // Of one row, or of row_lanes.
   template <int rows>
-  NUMACT_LANE static void finish(const Steps& at, const E* e, const RowNumbers<word[rows]>& known, T* out, ptrdiff_t pitch) {
+  NUMACT_LANE static void finish(Steps at, const E* e, const RowNumbers<word[rows]>& known, T* out, ptrdiff_t pitch) {
     const T *x = at.x, *dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch, out += pitch) {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word value = x[r] * at.x_sign;
+        const word value = times_sign(x[r], at.x_sign);
         const word kept = F::keeps ? word(e[i * row_lanes + r]) : value;
-        out[r] = T(F::template finish<A>(kept, value, word(dy[r] * at.dy_sign), numbers_of(known, r)));
+        out[r] = T(F::template finish<A>(kept, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
       }
     }
   }
@@ -377,6 +385,115 @@ struct RowLoops {
     finish(at, static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch);
   }
 
+  // ---- rows side by side, where they lie ----
+  // Lines that lie far apart displace one another from the caches: each step reads runs of memory. Of the sums by index only as many
+  // are kept at a time as the tree has levels.
+  struct Strip {
+    Steps at;
+    int rows;
+    RowFacts<most_strip_rows> facts;
+    word maximum[most_strip_rows], shift[most_strip_rows];
+    T most[most_strip_rows], counts[most_strip_rows];
+    double sum[4][most_strip_rows], low[4][most_strip_rows];  // of the levels above the first, which is in the facts
+
+    double* sums(int level) { return level == 0 ? facts.sum[own_sum] : sum[level - 1]; }
+    double* lows(int level) { return level == 0 ? facts.low[own_sum] : low[level - 1]; }
+  };
+  static constexpr int own_sum = F::sums[0] ? 0 : 1;
+  template <int>
+  __attribute__((noinline)) static void strip_maximum_loop(Strip& strip) {
+    const Steps at = strip.at;
+    for (int r = 0; r < strip.rows; ++r) strip.most[r] = -T(__builtin_inf());
+    for (ptrdiff_t i = 0; i < at.count; ++i) {
+      const T* const x = at.x + i * at.x_pitch;
+      for (int first = 0; first < strip.rows; first += row_lanes) {
+#pragma omp simd
+        for (int r = first; r < first + row_lanes; ++r) {
+          const T value = times_sign(x[r], at.x_sign);
+          strip.most[r] = value > strip.most[r] ? value : strip.most[r];
+        }
+      }
+    }
+    for (int r = 0; r < strip.rows; ++r) strip.facts.maximum[r] = strip.most[r];
+    for (int r = 0; r < strip.rows; ++r) strip.maximum[r] = word(strip.most[r]);
+    for (int r = 0; r < strip.rows; ++r) strip.shift[r] = RowExp<A>::shift(strip.maximum[r]);
+  }
+  // Adds elements i, the first of their sums or others, to the sums of a level.
+  template <bool first>
+  __attribute__((noinline)) static void strip_sum_loop(Strip& strip, ptrdiff_t i, int level) {
+    const Steps at = strip.at;
+    const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
+    double *const sums = strip.sums(level), *const lows = strip.lows(level);
+    for (int start = 0; start < strip.rows; start += row_lanes) {
+#pragma omp simd
+      for (int r = start; r < start + row_lanes; ++r) {
+        double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
+        add_up(times_sign(x[r], at.x_sign), times_sign(dy[r], at.dy_sign), strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low, sum,
+               low, strip.counts[r]);
+        sums[r] = sum;
+        if constexpr (float64) lows[r] = low;
+      }
+    }
+  }
+  template <int>
+  __attribute__((noinline)) static void strip_fold_loop(Strip& strip, int level) {
+    double *const sums = strip.sums(level), *const lows = strip.lows(level);
+    const double *const more = strip.sums(level + 1), *const more_low = strip.lows(level + 1);
+    for (int start = 0; start < strip.rows; start += row_lanes) {
+#pragma omp simd
+      for (int r = start; r < start + row_lanes; ++r) {
+        if constexpr (float64)
+          add(sums[r], lows[r], more[r], more_low[r]);
+        else
+          sums[r] += more[r];
+      }
+    }
+  }
+  // The sums over elements j, j + step, ...: what fold() makes of them.
+  template <int step>
+  static void strip_sum(Strip& strip, ptrdiff_t j, int level) {
+    if constexpr (step == row_lanes) {
+      strip_sum_loop<true>(strip, j, level);
+      for (ptrdiff_t i = j + row_lanes; i < strip.at.count; i += row_lanes) strip_sum_loop<false>(strip, i, level);
+    } else {
+      strip_sum<2 * step>(strip, j, level);
+      if (j + step >= strip.at.count) return;
+      strip_sum<2 * step>(strip, j + step, level + 1);
+      strip_fold_loop<1>(strip, level);
+    }
+  }
+  template <int>
+  __attribute__((noinline)) static void strip_output_loop(const Strip& strip, T* out, ptrdiff_t pitch) {
+    RowNumbers<word[most_strip_rows]> known;
+    complete(strip.facts, known, strip.rows);
+    const Steps at = strip.at;
+    for (ptrdiff_t i = 0; i < at.count; ++i, out += pitch) {
+      const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
+      for (int first = 0; first < strip.rows; first += row_lanes) {
+#pragma omp simd
+        for (int r = first; r < first + row_lanes; ++r) {
+          const word value = times_sign(x[r], at.x_sign);
+          out[r] = T(F::template finish<A>(value, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
+        }
+      }
+    }
+  }
+  static void whole_strip(const RowsPiece& piece, int rows) {
+    static_assert(!F::keeps, "there is no room for exponentials");
+    Strip strip;
+    strip.at = steps_of(piece), strip.rows = rows;
+    RowFacts<most_strip_rows>& facts = strip.facts;
+    for (int r = 0; r < rows; ++r) facts.scale[r] = 1;
+    for (int k = 0; k < row_sums; ++k) std::memset(facts.low[k], 0, size_t(rows) * sizeof(double));
+    std::memset(strip.counts, 0, size_t(rows) * sizeof(T));
+    if constexpr (!F::from_output) strip_maximum_loop<1>(strip);
+    do {
+      strip_sum<1>(strip, 0, 0);
+    } while (float64 && F::arrays > 1 && start_again(facts, F::smaller, rows));
+    for (int r = 0; r < rows && F::counts; ++r) facts.sum[1][r] = double(strip.counts[r]);
+    strip_output_loop<1>(strip, static_cast<T*>(piece.out), piece.out_pitch);
+  }
+
   static constexpr double cost =
       0.3 + (F::has_exponentials || F::from_output ? 0.2 : 0) * (float64 ? 3 : A::wide ? 2 : 1);
 
@@ -385,8 +502,9 @@ struct RowLoops {
                          F::arrays, F::keeps ? int(sizeof(E)) : 0, negated, float64 ? F::smaller : 1, cost,
                          nullptr, sum_loop<1>, sum_loop<row_lanes>, output_loop<1>, output_loop<row_lanes>,
                          whole_loop<1>, whole_loop<rows_after_another>,
-                         whole_together_loop<row_lanes>};
+                         whole_together_loop<row_lanes>, nullptr};
     if constexpr (!F::from_output) result.maximum = maximum_loop<1>;
+    if constexpr (!F::keeps && A::fused) result.whole_strip = whole_strip;
     return result;
   }
 };
@@ -554,7 +672,7 @@ struct RowsWalker {
       if (which == row_sum || (kernel.exponential_size > 0 && !kept)) call_sum(kernel, piece, facts, lanes);
       if (which == row_sum) continue;
       const bool direct = same<S, T> && (together == 1 ? at.inner[out] == size && m % row_lanes == 0
-                                                       : direct_together(at, out));
+                                                       : at.rows == row_lanes && side_by_side(at, out));
       T* const result = direct ? reinterpret_cast<T*>(to) : tile.buffer(kernel, kernel.arrays - 1);
       piece.out = result;
       piece.out_pitch = direct && together > 1 ? at.inner[out] / size : row_lanes;
@@ -588,31 +706,23 @@ struct RowsWalker {
     }
   }
 
-  static bool direct_together(const Strided& at, int operand) {
-    return same<S, T> && at.outer[operand] == size && at.rows == row_lanes && at.inner[operand] % size == 0;
-  }
-  // Where the rows lie side by side, or else in the tile.
-  static const T* side_by_side(const RowsKernel& kernel, const Strided& at, int operand, ptrdiff_t n, Tile& tile,
-                               ptrdiff_t& pitch) {
-    pitch = direct_together(at, operand) ? at.inner[operand] / size : row_lanes;
-    if (direct_together(at, operand)) return reinterpret_cast<const T*>(at.data[operand]);
-    load_together(at, operand, 0, tile.buffer(kernel, operand), n);
-    return tile.buffer(kernel, operand);
+  static bool side_by_side(const Strided& at, int operand) {
+    return same<S, T> && at.outer[operand] == size && at.inner[operand] % size == 0;
   }
   static void whole_together(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
     const int x = kernel.arrays - 1, out = kernel.arrays;
-    const bool direct = direct_together(at, out);
-    RowsPiece piece = {};
-    piece.dy = side_by_side(kernel, at, 0, n, tile, piece.dy_pitch);
-    piece.x = x == 0 ? piece.dy : side_by_side(kernel, at, x, n, tile, piece.x_pitch);
-    if (x == 0) piece.x_pitch = piece.dy_pitch;
-    piece.dy_sign = kernel.sign(0), piece.x_sign = kernel.sign(x);
-    piece.e = tile.buffer(kernel, out);
-    piece.out = direct ? static_cast<void*>(at.data[out]) : tile.buffer(kernel, x);
-    piece.steps = n;
-    piece.out_pitch = direct ? at.inner[out] / size : row_lanes;
-    kernel.whole_together(piece);
+    for (int i = 0; i < kernel.arrays; ++i) load_together(at, i, 0, tile.buffer(kernel, i), n);
+    const bool direct = at.rows == row_lanes && side_by_side(at, out);
+    void* const result = direct ? static_cast<void*>(at.data[out]) : tile.buffer(kernel, x);
+    kernel.whole_together({tile.buffer(kernel, 0), tile.buffer(kernel, x), tile.buffer(kernel, out), result, n, row_lanes,
+                           row_lanes, direct ? at.inner[out] / size : row_lanes, kernel.sign(0), kernel.sign(x)});
     if (!direct) store_together(tile.buffer(kernel, x), at, out, 0, n);
+  }
+  static void whole_strip(const RowsKernel& kernel, const Strided& at, ptrdiff_t n) {
+    const int x = kernel.arrays - 1, out = kernel.arrays;
+    const auto pitch = [&](int i) { return at.inner[i] / size; };
+    kernel.whole_strip({at.data[0], at.data[x], nullptr, at.data[out], n, pitch(0), pitch(x), pitch(out), kernel.sign(0),
+                        kernel.sign(x)}, int(at.rows));
   }
 
   // Rows whose elements are T and lie side by side, or become so.
@@ -651,7 +761,12 @@ struct RowsWalker {
       for (int i = 0; i < count; ++i) moved[i] = operands[i] + done * outer[i];
       const ptrdiff_t left = rows - done;
       Strided at = {moved, outer, inner, left};
-      if (together && left >= least_together) {
+      bool strip = kernel.whole_strip != nullptr && left >= row_lanes && n <= row_chunk_length(n);
+      for (int i = 0; i < count; ++i) strip = strip && side_by_side(at, i);
+      if (strip) {
+        at.rows = left < most_strip_rows ? left / row_lanes * row_lanes : most_strip_rows;
+        whole_strip(kernel, at, n);
+      } else if (together && left >= least_together) {
         at.rows = left < row_lanes ? left : row_lanes;
         if (n <= tile.steps(kernel) && n <= row_chunk_length(n))
           whole_together(kernel, at, n, tile);

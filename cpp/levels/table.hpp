@@ -77,6 +77,8 @@ struct ContiguousRows {
   int dy_sign, x_sign;
 };
 
+constexpr int most_strip_rows = 1024;
+
 // An activation over rows, with loops over memory of the type it computes with. Their largest elements and sums go on from what
 // the lanes hold.
 struct RowsKernel {
@@ -98,6 +100,7 @@ struct RowsKernel {
   void (*whole)(const ContiguousRows&);
   void (*whole_short)(const ContiguousRows&);
   void (*whole_together)(const RowsPiece&);
+  void (*whole_strip)(const RowsPiece&, int rows);  // of up to most_strip_rows side by side; if any
 
   int sign(int operand) const { return (negated >> operand & 1) != 0 ? -1 : 1; }
   RowStep first() const { return maximum != nullptr ? row_maximum : row_sum; }
