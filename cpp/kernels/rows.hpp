@@ -1,6 +1,6 @@
 // softmax and its kin over rows, in three steps of vector loops: the maximum; exponentials and their sums; the output. Every
 // loop takes row_lanes elements at a time: neighbours in one long row, or one element each of so many rows side by side, which
-// share cache lines or are brought together in a tile. Exponentials of a row that fits in the tile are computed once.
+// share cache lines or are brought together in a tile; wide strips of such rows where nothing need be kept beside the output. Exponentials of a row that fits in the tile are computed once.
 //
 // A sum is row_lanes sums by index, in two words for float64 data, put together in a fixed tree, chunk by chunk of a row. So a
 // result depends on the values of its row alone.
@@ -201,8 +201,9 @@ struct RowLoops {
     for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word each = add_up(times_sign(x[r], at.x_sign), times_sign(dy[r], at.dy_sign), maximum, shift, scale, own.sum[0][0][r],
-                                 own.low[0][0][r], own.sum[1][0][r], own.low[1][0][r], counts[r]);
+        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
+        const word each = add_up(value, slope, maximum, shift, scale, own.sum[0][0][r], own.low[0][0][r], own.sum[1][0][r],
+                                 own.low[1][0][r], counts[r]);
         if constexpr (F::keeps) e[i * row_lanes + r] = each;
       }
     }
@@ -221,7 +222,8 @@ struct RowLoops {
     for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
 #pragma GCC unroll 8
       for (int k = 0; k < vectors; ++k) {
-        const Doubles value = widened(load_vector<V>(x + k * doubles)), slope = widened(load_vector<V>(dy + k * doubles) * at.dy_sign);
+        const Doubles value = widened(load_vector<V>(x + k * doubles));
+        const Doubles slope = widened(load_vector<V>(dy + k * doubles) * at.dy_sign);
         F::template add<A, 1>(sum[k], low[k], value, value, slope, value, row.scale[0]);
       }
     }
@@ -239,8 +241,9 @@ struct RowLoops {
       const ptrdiff_t j = i % row_lanes;
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word each = add_up(times_sign(x[r], at.x_sign), times_sign(dy[r], at.dy_sign), maximum[r], shift[r], scale[r], lanes.sum[0][j][r],
-                                 lanes.low[0][j][r], lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
+        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
+        const word each = add_up(value, slope, maximum[r], shift[r], scale[r], lanes.sum[0][j][r], lanes.low[0][j][r],
+                                 lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
         if constexpr (F::keeps) e[i * row_lanes + r] = each;
       }
     }
@@ -386,8 +389,8 @@ struct RowLoops {
   }
 
   // ---- rows side by side, where they lie ----
-  // Lines that lie far apart displace one another from the caches: each step reads runs of memory. Of the sums by index only as many
-  // are kept at a time as the tree has levels.
+  // Lines that lie far apart displace one another from the caches: each step takes runs of memory. Of the sums by index only as
+  // many are kept at a time as the tree has levels.
   struct Strip {
     Steps at;
     int rows;
@@ -428,8 +431,8 @@ struct RowLoops {
 #pragma omp simd
       for (int r = start; r < start + row_lanes; ++r) {
         double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
-        add_up(times_sign(x[r], at.x_sign), times_sign(dy[r], at.dy_sign), strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low, sum,
-               low, strip.counts[r]);
+        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
+        add_up(value, slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low, sum, low, strip.counts[r]);
         sums[r] = sum;
         if constexpr (float64) lows[r] = low;
       }
@@ -749,6 +752,22 @@ struct RowsWalker {
   }
 
   static void walk(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n) {
+    const int count = kernel.arrays + 1;
+    char* moved[most_operands];
+    Strided at = {moved, strides, strides + count, rows};
+    bool strips = kernel.whole_strip != nullptr && n <= row_chunk_length(n);
+    for (int i = 0; i < count; ++i) moved[i] = operands[i], strips = strips && side_by_side(at, i);
+    for (ptrdiff_t left = rows; strips && left >= row_lanes; left -= at.rows) {
+      at.rows = left < most_strip_rows ? left / row_lanes * row_lanes : most_strip_rows;
+      whole_strip(kernel, at, n);
+      for (int i = 0; i < count; ++i) moved[i] += at.rows * at.outer[i];
+    }
+    const ptrdiff_t rest = strips ? rows % row_lanes : rows;
+    if (rest > 0) walk_tiles(kernel, moved, strides, rest, n);
+  }
+  // Apart from strips, as a frame with room for both would be large.
+  __attribute__((noinline)) static void walk_tiles(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides,
+                                                   ptrdiff_t rows, ptrdiff_t n) {
     Tile tile;
     const int count = kernel.arrays + 1;
     const ptrdiff_t *const outer = strides, *const inner = strides + count;
@@ -761,12 +780,7 @@ struct RowsWalker {
       for (int i = 0; i < count; ++i) moved[i] = operands[i] + done * outer[i];
       const ptrdiff_t left = rows - done;
       Strided at = {moved, outer, inner, left};
-      bool strip = kernel.whole_strip != nullptr && left >= row_lanes && n <= row_chunk_length(n);
-      for (int i = 0; i < count; ++i) strip = strip && side_by_side(at, i);
-      if (strip) {
-        at.rows = left < most_strip_rows ? left / row_lanes * row_lanes : most_strip_rows;
-        whole_strip(kernel, at, n);
-      } else if (together && left >= least_together) {
+      if (together && left >= least_together) {
         at.rows = left < row_lanes ? left : row_lanes;
         if (n <= tile.steps(kernel) && n <= row_chunk_length(n))
           whole_together(kernel, at, n, tile);
