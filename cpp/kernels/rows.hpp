@@ -1,6 +1,7 @@
 // softmax and its kin over rows, in three steps of vector loops: the maximum; exponentials and their sums; the output. Every
 // loop takes row_lanes elements at a time: neighbours in one long row, or one element each of so many rows side by side, which
-// share cache lines or are brought together in a tile; wide strips of such rows where nothing need be kept beside the output. Exponentials of a row that fits in the tile are computed once.
+// share cache lines or are brought together in a tile. Where no exponentials are kept, rows side by side are taken as wide strips.
+// Exponentials of a row that fits in the tile are computed once.
 //
 // A sum is row_lanes sums by index, in two words for float64 data, put together in a fixed tree, chunk by chunk of a row. So a
 // result depends on the values of its row alone.
