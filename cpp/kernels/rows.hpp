@@ -418,9 +418,6 @@ struct RowLoops {
         }
       }
     }
-    for (int r = 0; r < strip.rows; ++r) strip.facts.maximum[r] = strip.most[r];
-    for (int r = 0; r < strip.rows; ++r) strip.maximum[r] = word(strip.most[r]);
-    for (int r = 0; r < strip.rows; ++r) strip.shift[r] = RowExp<A>::shift(strip.maximum[r]);
   }
   // Adds elements i, the first of their sums or others, to the sums of a level.
   template <bool first>
@@ -467,9 +464,8 @@ struct RowLoops {
     }
   }
   template <int>
-  __attribute__((noinline)) static void strip_output_loop(const Strip& strip, T* out, ptrdiff_t pitch) {
-    RowNumbers<word[most_strip_rows]> known;
-    complete(strip.facts, known, strip.rows);
+  __attribute__((noinline)) static void strip_output_loop(const Strip& strip, const RowNumbers<word[most_strip_rows]>& known,
+                                                          T* out, ptrdiff_t pitch) {
     const Steps at = strip.at;
     for (ptrdiff_t i = 0; i < at.count; ++i, out += pitch) {
       const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
@@ -490,12 +486,19 @@ struct RowLoops {
     for (int r = 0; r < rows; ++r) facts.scale[r] = 1;
     for (int k = 0; k < row_sums; ++k) std::memset(facts.low[k], 0, size_t(rows) * sizeof(double));
     std::memset(strip.counts, 0, size_t(rows) * sizeof(T));
-    if constexpr (!F::from_output) strip_maximum_loop<1>(strip);
+    if constexpr (!F::from_output) {
+      strip_maximum_loop<1>(strip);
+      for (int r = 0; r < rows; ++r) facts.maximum[r] = strip.most[r];
+      for (int r = 0; r < rows; ++r) strip.maximum[r] = word(strip.most[r]);
+      for (int r = 0; r < rows; ++r) strip.shift[r] = RowExp<A>::shift(strip.maximum[r]);
+    }
     do {
       strip_sum<1>(strip, 0, 0);
     } while (float64 && F::arrays > 1 && start_again(facts, F::smaller, rows));
     for (int r = 0; r < rows && F::counts; ++r) facts.sum[1][r] = double(strip.counts[r]);
-    strip_output_loop<1>(strip, static_cast<T*>(piece.out), piece.out_pitch);
+    RowNumbers<word[most_strip_rows]> known;
+    complete(facts, known, rows);
+    strip_output_loop<1>(strip, known, static_cast<T*>(piece.out), piece.out_pitch);
   }
 
   static constexpr double cost =
