@@ -430,3 +430,19 @@ def test_gradients(built, name, rng):
             step[index] = 1e-6
             change = ((f(x + step, axis=axis) - f(x - step, axis=axis)) * dy).sum() / 2e-6
             assert abs(change - dx[index]) <= 1e-8
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n", "columns"), [(1, 40), (5, 1100), (16, 2048), (37, 33), (700, 70)])
+def test_columns_give_what_rows_give(rng, dtype, n, columns):
+    """Strips of columns sum as one row does, also where dy is so large that its sum is taken once more."""
+    x, dy = (np.asarray(3 * rng.normal(size=(n, columns)), dtype) for _ in range(2))
+    if dtype == np.float64:
+        dy[:, ::7] *= 1e307
+    for name in NAMES:
+        y = getattr(na, name)(x, axis=0)
+        for suffix, operands in (("", (x,)), ("_backward", (dy, x)), ("_backward_from_output", (dy, y))):
+            function = name + suffix
+            f = getattr(na, function)
+            expected = f(*(np.ascontiguousarray(operand.T) for operand in operands)).T
+            assert_same_bits(f(*operands, axis=0), expected, f"{function} of {n} rows")

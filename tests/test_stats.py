@@ -151,6 +151,21 @@ def test_squares_beyond_float64(rng, size):
     assert (ends.mean, ends.std) == (0, largest)
 
 
+@dtypes
+def test_one_unit_does_not_change_the_others(rng, dtype):
+    """Elements that are not finite are noticed after they were added."""
+    x = draw(rng, (300, 40), dtype, special=False)
+    expected = na.activation_stats(x, 0, activation="tanh")
+    for value in (np.nan, np.inf, -np.inf):
+        for row in (0, 127, 250):
+            y = x.copy()
+            y[row, 7] = value
+            got = na.activation_stats(y, 0, activation="tanh")
+            assert got.nonfinite[7] == 1 / 300
+            one, other = (tuple(np.delete(each, 7) for each in stats) for stats in (got, expected))
+            assert_same(one, other, f"{value} in row {row}")
+
+
 def test_only_elements_that_are_not_finite():
     for x in ([np.nan], [np.inf, -np.inf], np.full((3000, 40), np.nan, np.float32)):
         got = na.activation_stats(x)

@@ -49,9 +49,9 @@ NUMACT_LANE void merge(RowFacts<rows>& row, const RowFacts<rows>& part, RowStep 
 // The sum over dy may overflow where the gradient does not: then the sums are taken once more with a smaller dy. True if so
 // for any row.
 template <int rows>
-NUMACT_LANE bool start_again(RowFacts<rows>& row, double smaller) {
+NUMACT_LANE bool start_again(RowFacts<rows>& row, double smaller, int count = rows) {
   bool again = false;
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0; r < count; ++r) {
     const bool overflow = !(absolute(row.sum[1][r]) <= Format<double>::largest) & (row.scale[r] != smaller);
     row.scale[r] = overflow ? smaller : row.scale[r];
     again |= overflow;

@@ -15,6 +15,7 @@
 #pragma once
 #include "row_facts.hpp"
 #include "../lanes/log1p.hpp"
+#include "../lanes/vectors.hpp"
 
 namespace numact {
 namespace {
@@ -75,19 +76,19 @@ NUMACT_LANE typename A::word product_with_exp(typename A::word e, typename A::wo
   return e * (large ? reciprocal : factor) * (large ? factor : reciprocal);
 }
 
-// Sums of many terms: in two words for float64 data.
-template <class A>
-NUMACT_LANE void add_term(double& sum, double& low, double term) {
-  const double next = sum + term;
+// Sums of many terms, D double or a vector of it: in two words for float64 data.
+template <class A, class D, class T>
+NUMACT_LANE void add_term(D& sum, D& low, T given) {
+  const D term = given, next = sum + term;
   if constexpr (of_float64<A>) low += term - (next - sum);
   sum = next;
 }
-template <class A>
-NUMACT_LANE void add_product(double& sum, double& low, double a, double b) {
+template <class A, class D, class T, class U>
+NUMACT_LANE void add_product(D& sum, D& low, T a, U b) {
   if constexpr (A::fused && !of_float64<A>)
-    sum = madd(a, b, sum);
+    sum = madd(D(a), D(b), sum);
   else
-    add_term<A>(sum, low, a * b);
+    add_term<A>(sum, low, D(a) * D(b));
 }
 
 template <int rows>
@@ -108,8 +109,8 @@ struct SoftmaxForward {
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, false}, counts = false;
   static constexpr double smaller = 1;
-  template <class A, int k, class T = typename A::word>
-  NUMACT_LANE static void add(double& sum, double& low, T e, T, T, T, double) {
+  template <class A, int k, class D, class T>
+  NUMACT_LANE static void add(D& sum, D& low, T e, T, T, T, double) {
     add_term<A>(sum, low, e);
   }
   template <class A, int rows, class T = typename A::word>
@@ -128,8 +129,8 @@ struct SoftmaxBackward {
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, true}, counts = false;
   static constexpr double smaller = 0x1p-1000;
-  template <class A, int k, class T = typename A::word>
-  NUMACT_LANE static void add(double& sum, double& low, T e, T, T dy, T, double scale) {
+  template <class A, int k, class D, class T>
+  NUMACT_LANE static void add(D& sum, D& low, T e, T, T dy, T, double scale) {
     if constexpr (k == 0)
       add_term<A>(sum, low, e);
     else
@@ -152,8 +153,8 @@ struct SoftmaxBackwardFromOutput {
   static constexpr bool from_output = true, has_exponentials = false, keeps = false,
                         sums[row_sums] = {false, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
-  template <class A, int k, class T = typename A::word>
-  NUMACT_LANE static void add(double& sum, double& low, T y, T, T dy, T, double scale) {
+  template <class A, int k, class D, class T>
+  NUMACT_LANE static void add(D& sum, D& low, T y, T, T dy, T, double scale) {
     add_product<A>(sum, low, y, of_float64<A> ? dy * scale : dy);
   }
   template <class A, int rows, class T = typename A::word>
@@ -172,8 +173,8 @@ struct LogSoftmaxForward {
                         sums[row_sums] = {true, true}, counts = true;
   static constexpr double smaller = 1;
   // The others; the second sum counts the maxima.
-  template <class A, int k, class T = typename A::word>
-  NUMACT_LANE static void add(double& sum, double& low, T e, T x, T, T maximum, double) {
+  template <class A, int k, class D, class T>
+  NUMACT_LANE static void add(D& sum, D& low, T e, T x, T, T maximum, double) {
     add_term<A>(sum, low, where(x != maximum, e));
   }
   template <class A, int rows, class T = typename A::word>
@@ -196,8 +197,8 @@ struct LogSoftmaxBackward {
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
-  template <class A, int k, class T = typename A::word>
-  NUMACT_LANE static void add(double& sum, double& low, T e, T, T dy, T, double scale) {
+  template <class A, int k, class D, class T>
+  NUMACT_LANE static void add(D& sum, D& low, T e, T, T dy, T, double scale) {
     add_term<A>(sum, low, k == 0 ? e : of_float64<A> ? dy * scale : dy);
   }
   template <class A, int rows, class T = typename A::word>
@@ -215,8 +216,8 @@ struct LogSoftmaxBackwardFromOutput {
   static constexpr bool from_output = true, has_exponentials = false, keeps = false,
                         sums[row_sums] = {false, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
-  template <class A, int k, class T = typename A::word>
-  NUMACT_LANE static void add(double& sum, double& low, T, T, T dy, T, double scale) {
+  template <class A, int k, class D, class T>
+  NUMACT_LANE static void add(D& sum, D& low, T, T, T dy, T, double scale) {
     add_term<A>(sum, low, of_float64<A> ? dy * scale : dy);
   }
   // Of float arithmetic the sum's exponent is kept apart, and added to that of exp(y).

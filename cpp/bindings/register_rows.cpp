@@ -66,9 +66,12 @@ struct RowsJob : Rows {
 
   RowsJob(const Rows& rows, int team) : Rows(rows) {
     const ptrdiff_t each = rows_of_run(), line = 16;
+    const bool strips = loop->kernel->whole_strip != nullptr && std::abs(strides[0]) < std::abs(strides[grid->arrays]);
+    const ptrdiff_t least = strips ? most_strip_rows : 1;
     // Whole cache lines of rows that lie side by side.
-    const ptrdiff_t wanted = (std::max<ptrdiff_t>(1, chunk_length / n) + line - 1) / line * line;
-    const ptrdiff_t together = std::min(wanted, (each * runs() + team - 1) / team);
+    const ptrdiff_t wanted = (std::max(least, chunk_length / n) + line - 1) / line * line;
+    const ptrdiff_t share = (each * runs() + team - 1) / team;
+    const ptrdiff_t together = std::min(wanted, strips ? (share + line - 1) / line * line : share);
     rows_per_chunk = std::min(together, each);
     runs_per_chunk = together / rows_per_chunk;
     chunks_per_run = (each + rows_per_chunk - 1) / rows_per_chunk;

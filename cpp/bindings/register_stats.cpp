@@ -21,7 +21,7 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-constexpr double cost_per_element = 0.4;  // nanoseconds
+constexpr double cost_per_element = 0.3;  // nanoseconds
 constexpr ptrdiff_t least_rows = 1 << 10, piece_elements = 1 << 16;
 
 // Axes of one kind, the innermost first, merged where the strides allow it.
@@ -135,9 +135,10 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
   if (n == 0 || units == 0) return result;
 
   const int groups = static_cast<int>((columns + row_lanes - 1) / row_lanes);
+  const ptrdiff_t column_stride = columns == 1 ? PyArray_ITEMSIZE(array) : PyArray_STRIDE(array, axes - 1);
   const int together = columns < row_lanes ? static_cast<int>(row_lanes / columns) : 1;
   job.part = {PyArray_BYTES(array), static_cast<int>(job.rows.lengths.size()), job.rows.lengths.data(),
-              job.rows.strides.data(), columns, PyArray_STRIDE(array, axes - 1), 0, n, together, 0, groups, low, high, 1};
+              job.rows.strides.data(), columns, column_stride, 0, n, together, 0, groups, low, high, 1};
   job.width = together * columns;
   job.piece = std::max(least_rows, piece_elements / columns);
   job.piece = (job.piece + together - 1) / together * together;

@@ -1,6 +1,7 @@
 // softmax and its kin over rows, in three steps of vector loops: the maximum; exponentials and their sums; the output. Every
 // loop takes row_lanes elements at a time: neighbours in one long row, or one element each of so many rows side by side, which
-// share cache lines or are brought together in a tile. Exponentials of a row that fits in the tile are computed once.
+// share cache lines or are brought together in a tile. Where no exponentials are kept, rows side by side are taken as wide strips.
+// Exponentials of a row that fits in the tile are computed once.
 //
 // A sum is row_lanes sums by index, in two words for float64 data, put together in a fixed tree, chunk by chunk of a row. So a
 // result depends on the values of its row alone.
@@ -130,6 +131,14 @@ __attribute__((noinline)) void transpose(const T* from, T* to, ptrdiff_t pitch, 
   }
 }
 
+// x times a sign, 1 or -1: sooner than a product.
+template <class T>
+NUMACT_LANE T times_sign(T x, T sign) {
+  using Bits = typename Format<T>::bits;
+  constexpr Bits mask = Bits(1) << (8 * sizeof(T) - 1);
+  return bits<T>(bits<Bits>(x) ^ (bits<Bits>(sign) & mask));
+}
+
 // Formula F in arithmetic A.
 template <class F, class A>
 struct RowLoops {
@@ -138,17 +147,30 @@ struct RowLoops {
   using T = typename Choice<float64, double, float>::type;  // of the data
   using E = typename Choice<F::has_exponentials, word, T>::type;
 
-  NUMACT_LANE static void find_maximum(const T* x, T* lanes, ptrdiff_t steps) {
-    T most[row_lanes];
-    for (int r = 0; r < row_lanes; ++r) most[r] = lanes[r];
-    for (ptrdiff_t i = 0; i < steps; ++i) {
-#pragma omp simd
-      for (int r = 0; r < row_lanes; ++r) {
-        const T value = x[i * row_lanes + r];
-        most[r] = value > most[r] ? value : most[r];
+  // Elements of a piece, or of a row.
+  struct Steps {
+    const T *dy, *x;
+    ptrdiff_t dy_pitch, x_pitch, count;
+    T dy_sign, x_sign;
+  };
+  static Steps steps_of(const RowsPiece& piece) {
+    return {data(piece.dy), data(piece.x), piece.dy_pitch, piece.x_pitch, piece.steps, T(piece.dy_sign), T(piece.x_sign)};
+  }
+
+  NUMACT_LANE static void find_maximum(Steps at, T* lanes) {
+    using V = Vector<T>;
+    constexpr int width = vector_bytes / int(sizeof(T)), vectors = row_lanes / width;
+    V most[vectors];
+    for (int k = 0; k < vectors; ++k) most[k] = load_vector<V>(lanes + k * width);
+    const T* x = at.x;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch) {
+#pragma GCC unroll 8
+      for (int k = 0; k < vectors; ++k) {
+        const V value = load_vector<V>(x + k * width) * at.x_sign;
+        most[k] = value > most[k] ? value : most[k];
       }
     }
-    for (int r = 0; r < row_lanes; ++r) lanes[r] = most[r];
+    for (int k = 0; k < vectors; ++k) store_vector(most[k], lanes + k * width);
   }
 
   // What a sum takes; to local arrays, which stay in registers.
@@ -169,36 +191,60 @@ struct RowLoops {
     if constexpr (F::sums[1] && !F::counts) F::template add<A, 1>(sum1, low1, e, x, dy, maximum, scale);
     return e;
   }
-  NUMACT_LANE static void sum_up(const T* x, const T* dy, E* e, const RowFacts<1>& row, RowLanes<1>& lanes, ptrdiff_t steps) {
+  NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
+    if constexpr (!F::has_exponentials) return sum_vectors(at, row, lanes);
     RowLanes<1> own;
     copy(lanes, own);
     const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
     T counts[row_lanes] = {};
     const double scale = row.scale[0];
-    for (ptrdiff_t i = 0; i < steps; ++i) {
+    const T *x = at.x, *dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word each = add_up(x[i * row_lanes + r], dy[i * row_lanes + r], maximum, shift, scale, own.sum[0][0][r],
-                                 own.low[0][0][r], own.sum[1][0][r], own.low[1][0][r], counts[r]);
+        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
+        const word each = add_up(value, slope, maximum, shift, scale, own.sum[0][0][r], own.low[0][0][r], own.sum[1][0][r],
+                                 own.low[1][0][r], counts[r]);
         if constexpr (F::keeps) e[i * row_lanes + r] = each;
       }
     }
     for (int r = 0; r < row_lanes && F::counts; ++r) own.sum[1][0][r] += double(counts[r]);
     copy(own, lanes);
   }
-  NUMACT_LANE static void sum_up(const T* x, const T* dy, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes,
-                                 ptrdiff_t steps) {
+  // The second sum alone, with little to compute: it must stay in registers.
+  NUMACT_LANE static void sum_vectors(Steps at, const RowFacts<1>& row, RowLanes<1>& lanes) {
+    using V = Vector<T, doubles>;
+    constexpr int vectors = row_lanes / doubles;
+    double(&sums)[row_lanes] = lanes.sum[1][0], (&lows)[row_lanes] = lanes.low[1][0];
+    Doubles sum[vectors], low[vectors] = {};
+    for (int k = 0; k < vectors; ++k) sum[k] = load_vector<Doubles>(sums + k * doubles);
+    for (int k = 0; k < vectors && float64; ++k) low[k] = load_vector<Doubles>(lows + k * doubles);
+    const T *x = at.x, *dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
+#pragma GCC unroll 8
+      for (int k = 0; k < vectors; ++k) {
+        const Doubles value = widened(load_vector<V>(x + k * doubles));
+        const Doubles slope = widened(load_vector<V>(dy + k * doubles) * at.dy_sign);
+        F::template add<A, 1>(sum[k], low[k], value, value, slope, value, row.scale[0]);
+      }
+    }
+    for (int k = 0; k < vectors; ++k) store_vector(sum[k], sums + k * doubles);
+    for (int k = 0; k < vectors && float64; ++k) store_vector(low[k], lows + k * doubles);
+  }
+  NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes) {
     word maximum[row_lanes], shift[row_lanes];
     double scale[row_lanes];
     T counts[row_lanes] = {};
     for (int r = 0; r < row_lanes; ++r) maximum[r] = word(row.maximum[r]), scale[r] = row.scale[r];
     for (int r = 0; r < row_lanes; ++r) shift[r] = RowExp<A>::shift(maximum[r]);
-    for (ptrdiff_t i = 0; i < steps; ++i) {
+    const T *x = at.x, *dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch) {
       const ptrdiff_t j = i % row_lanes;
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word each = add_up(x[i * row_lanes + r], dy[i * row_lanes + r], maximum[r], shift[r], scale[r],
-                                 lanes.sum[0][j][r], lanes.low[0][j][r], lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
+        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
+        const word each = add_up(value, slope, maximum[r], shift[r], scale[r], lanes.sum[0][j][r], lanes.low[0][j][r],
+                                 lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
         if constexpr (F::keeps) e[i * row_lanes + r] = each;
       }
     }
@@ -206,9 +252,9 @@ struct RowLoops {
   }
 
   template <int rows>
-  NUMACT_LANE static void complete(const RowFacts<rows>& facts, RowNumbers<word[rows]>& known) {
+  NUMACT_LANE static void complete(const RowFacts<rows>& facts, RowNumbers<word[rows]>& known, int count = rows) {
 #pragma omp simd
-    for (int r = 0; r < rows; ++r) {
+    for (int r = 0; r < count; ++r) {
       const RowNumbers<word> row = F::template complete<A>(facts, r);
       known.maximum[r] = row.maximum;
       known.reciprocal[r] = row.reciprocal;
@@ -226,15 +272,14 @@ struct RowLoops {
   }
   // Of one row, or of row_lanes.
   template <int rows>
-  NUMACT_LANE static void finish(const T* x, const T* dy, const E* e, const RowNumbers<word[rows]>& known, T* out,
-                                 ptrdiff_t pitch, ptrdiff_t steps) {
-    for (ptrdiff_t i = 0; i < steps; ++i) {
+  NUMACT_LANE static void finish(Steps at, const E* e, const RowNumbers<word[rows]>& known, T* out, ptrdiff_t pitch) {
+    const T *x = at.x, *dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch, out += pitch) {
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const ptrdiff_t place = i * row_lanes + r;
-        const word value = x[place];
-        out[i * pitch + r] =
-            T(F::template finish<A>(F::keeps ? word(e[place]) : value, value, word(dy[place]), numbers_of(known, r)));
+        const word value = times_sign(x[r], at.x_sign);
+        const word kept = F::keeps ? word(e[i * row_lanes + r]) : value;
+        out[r] = T(F::template finish<A>(kept, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
       }
     }
   }
@@ -244,20 +289,18 @@ struct RowLoops {
   // `together` is there to name the loops for tools/inspect_level.py: 1 row, or row_lanes.
   template <int together>
   __attribute__((noinline)) static void maximum_loop(const RowsPiece& piece, void* lanes) {
-    find_maximum(data(piece.x), static_cast<T*>(lanes), piece.steps);
+    find_maximum(steps_of(piece), static_cast<T*>(lanes));
   }
   template <int together>
   __attribute__((noinline)) static void sum_loop(const RowsPiece& piece, const RowFacts<together>& row,
                                                  RowLanes<together>& lanes) {
-    sum_up(data(piece.x), data(piece.dy), static_cast<E*>(piece.e), row, lanes, piece.steps);
+    sum_up(steps_of(piece), static_cast<E*>(piece.e), row, lanes);
   }
   template <int together>
   __attribute__((noinline)) static void output_loop(const RowsPiece& piece, const RowFacts<together>& row) {
     RowNumbers<word[together]> known;
     complete(row, known);
-    const T *const x = data(piece.x), *const dy = data(piece.dy);
-    const E* const e = static_cast<const E*>(piece.e);
-    finish(x, dy, e, known, static_cast<T*>(piece.out), piece.out_pitch, piece.steps);
+    finish(steps_of(piece), static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch);
   }
   // Some rows after another; the elements beyond whole steps go through a step of their own, filled up with what changes
   // neither maximum nor sum.
@@ -266,9 +309,10 @@ struct RowLoops {
     const ptrdiff_t steps = all.n / row_lanes, rest = all.n % row_lanes, last = steps * row_lanes;
     const ptrdiff_t length = last + row_lanes;  // of the exponentials of a row
     T rest_x[row_lanes], rest_dy[row_lanes], rest_out[row_lanes];
-    for (T& each : rest_x) each = F::from_output ? T(0) : -T(__builtin_inf());
+    const T dy_sign = T(all.dy_sign), x_sign = T(all.x_sign);
+    for (T& each : rest_x) each = F::from_output ? T(0) : -x_sign * T(__builtin_inf());
     for (T& each : rest_dy) each = 0;
-    const T* const with_rest = F::arrays == 1 ? rest_x : rest_dy;
+    const Steps at_rest = {F::arrays == 1 ? rest_x : rest_dy, rest_x, row_lanes, row_lanes, 1, dy_sign, x_sign};
     RowFacts<together> facts;
     clear(facts);
     for (ptrdiff_t first = 0; first < all.rows; first += together) {
@@ -286,16 +330,16 @@ struct RowLoops {
         if constexpr (!F::from_output) {
           T most[row_lanes];
           for (T& each : most) each = -T(__builtin_inf());
-          find_maximum(x, most, steps);
-          if (rest > 0) find_maximum(rest_x, most, 1);
+          find_maximum({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, most);
+          if (rest > 0) find_maximum(at_rest, most);
           row.maximum[0] = folded_maximum(most);
         }
         do {
           RowLanes<1> lanes;
           for (int s = 0; s < row_sums; ++s)
             if (F::sums[s]) numact::clear<float64>(lanes, s, 1);
-          sum_up(x, dy, e, row, lanes, steps);
-          if (rest > 0) sum_up(rest_x, with_rest, e + last, row, lanes, 1);
+          sum_up({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, e, row, lanes);
+          if (rest > 0) sum_up(at_rest, e + last, row, lanes);
           for (int s = 0; s < row_sums; ++s)
             if (F::sums[s]) fold<float64>(lanes, row, s, row_lanes);
         } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
@@ -310,11 +354,11 @@ struct RowLoops {
         T* const out = static_cast<T*>(all.out) + (first + k) * all.out_stride;
         const RowNumbers<word[1]> row = {
             {known.maximum[k]}, {known.reciprocal[k]}, {known.log[k]}, {known.dot[k]}, {known.scale[k]}};
-        finish(x, dy, e, row, out, row_lanes, steps);
+        finish({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, e, row, out, row_lanes);
         if (rest == 0) continue;
         copy_few(x + last, rest_x, rest);
         if constexpr (F::arrays > 1) copy_few(dy + last, rest_dy, rest);
-        finish(rest_x, with_rest, e + last, row, rest_out, row_lanes, 1);
+        finish(at_rest, e + last, row, rest_out, row_lanes);
         copy_few(rest_out, out + last, rest);
       }
     }
@@ -322,27 +366,139 @@ struct RowLoops {
   // All steps of row_lanes rows side by side, a chunk each.
   template <int together>
   __attribute__((noinline)) static void whole_together_loop(const RowsPiece& piece) {
-    const T *const x = data(piece.x), *const dy = data(piece.dy);
+    const Steps at = steps_of(piece);
     const int count = piece.steps < together ? int(piece.steps) : together;
     RowFacts<together> row;
     clear(row);
     if constexpr (!F::from_output) {
       T most[together];
       for (T& each : most) each = -T(__builtin_inf());
-      find_maximum(x, most, piece.steps);
+      find_maximum(at, most);
       for (int r = 0; r < together; ++r) row.maximum[r] = most[r];
     }
     do {
       RowLanes<together> lanes;
       for (int k = 0; k < row_sums; ++k)
         if (F::sums[k]) numact::clear<float64>(lanes, k, count);
-      sum_up(x, dy, static_cast<E*>(piece.e), row, lanes, piece.steps);
+      sum_up(at, static_cast<E*>(piece.e), row, lanes);
       for (int k = 0; k < row_sums; ++k)
         if (F::sums[k]) fold<float64>(lanes, row, k, count);
     } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
     RowNumbers<word[together]> known;
     complete(row, known);
-    finish(x, dy, static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch, piece.steps);
+    finish(at, static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch);
+  }
+
+  // ---- rows side by side, where they lie ----
+  // Lines that lie far apart displace one another from the caches: each step takes runs of memory. Of the sums by index only as
+  // many are kept at a time as the tree has levels.
+  struct Strip {
+    Steps at;
+    int rows;
+    RowFacts<most_strip_rows> facts;
+    word maximum[most_strip_rows], shift[most_strip_rows];
+    T most[most_strip_rows], counts[most_strip_rows];
+    double sum[4][most_strip_rows], low[4][most_strip_rows];  // of the levels above the first, which is in the facts
+
+    double* sums(int level) { return level == 0 ? facts.sum[own_sum] : sum[level - 1]; }
+    double* lows(int level) { return level == 0 ? facts.low[own_sum] : low[level - 1]; }
+  };
+  static constexpr int own_sum = F::sums[0] ? 0 : 1;
+  template <int>
+  __attribute__((noinline)) static void strip_maximum_loop(Strip& strip) {
+    const Steps at = strip.at;
+    for (int r = 0; r < strip.rows; ++r) strip.most[r] = -T(__builtin_inf());
+    for (ptrdiff_t i = 0; i < at.count; ++i) {
+      const T* const x = at.x + i * at.x_pitch;
+      for (int first = 0; first < strip.rows; first += row_lanes) {
+#pragma omp simd
+        for (int r = first; r < first + row_lanes; ++r) {
+          const T value = times_sign(x[r], at.x_sign);
+          strip.most[r] = value > strip.most[r] ? value : strip.most[r];
+        }
+      }
+    }
+  }
+  // Adds elements i, the first of their sums or others, to the sums of a level.
+  template <bool first>
+  __attribute__((noinline)) static void strip_sum_loop(Strip& strip, ptrdiff_t i, int level) {
+    const Steps at = strip.at;
+    const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
+    double *const sums = strip.sums(level), *const lows = strip.lows(level);
+    for (int start = 0; start < strip.rows; start += row_lanes) {
+#pragma omp simd
+      for (int r = start; r < start + row_lanes; ++r) {
+        double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
+        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
+        add_up(value, slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low, sum, low, strip.counts[r]);
+        sums[r] = sum;
+        if constexpr (float64) lows[r] = low;
+      }
+    }
+  }
+  template <int>
+  __attribute__((noinline)) static void strip_fold_loop(Strip& strip, int level) {
+    double *const sums = strip.sums(level), *const lows = strip.lows(level);
+    const double *const more = strip.sums(level + 1), *const more_low = strip.lows(level + 1);
+    for (int start = 0; start < strip.rows; start += row_lanes) {
+#pragma omp simd
+      for (int r = start; r < start + row_lanes; ++r) {
+        if constexpr (float64)
+          add(sums[r], lows[r], more[r], more_low[r]);
+        else
+          sums[r] += more[r];
+      }
+    }
+  }
+  // The sums over elements j, j + step, ...: what fold() makes of them.
+  template <int step>
+  static void strip_sum(Strip& strip, ptrdiff_t j, int level) {
+    if constexpr (step == row_lanes) {
+      strip_sum_loop<true>(strip, j, level);
+      for (ptrdiff_t i = j + row_lanes; i < strip.at.count; i += row_lanes) strip_sum_loop<false>(strip, i, level);
+    } else {
+      strip_sum<2 * step>(strip, j, level);
+      if (j + step >= strip.at.count) return;
+      strip_sum<2 * step>(strip, j + step, level + 1);
+      strip_fold_loop<1>(strip, level);
+    }
+  }
+  template <int>
+  __attribute__((noinline)) static void strip_output_loop(const Strip& strip, const RowNumbers<word[most_strip_rows]>& known,
+                                                          T* out, ptrdiff_t pitch) {
+    const Steps at = strip.at;
+    for (ptrdiff_t i = 0; i < at.count; ++i, out += pitch) {
+      const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
+      for (int first = 0; first < strip.rows; first += row_lanes) {
+#pragma omp simd
+        for (int r = first; r < first + row_lanes; ++r) {
+          const word value = times_sign(x[r], at.x_sign);
+          out[r] = T(F::template finish<A>(value, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
+        }
+      }
+    }
+  }
+  static void whole_strip(const RowsPiece& piece, int rows) {
+    static_assert(!F::keeps, "there is no room for exponentials");
+    Strip strip;
+    strip.at = steps_of(piece), strip.rows = rows;
+    RowFacts<most_strip_rows>& facts = strip.facts;
+    for (int r = 0; r < rows; ++r) facts.scale[r] = 1;
+    for (int k = 0; k < row_sums; ++k) std::memset(facts.low[k], 0, size_t(rows) * sizeof(double));
+    std::memset(strip.counts, 0, size_t(rows) * sizeof(T));
+    if constexpr (!F::from_output) {
+      strip_maximum_loop<1>(strip);
+      for (int r = 0; r < rows; ++r) facts.maximum[r] = strip.most[r];
+      for (int r = 0; r < rows; ++r) strip.maximum[r] = word(strip.most[r]);
+      for (int r = 0; r < rows; ++r) strip.shift[r] = RowExp<A>::shift(strip.maximum[r]);
+    }
+    do {
+      strip_sum<1>(strip, 0, 0);
+    } while (float64 && F::arrays > 1 && start_again(facts, F::smaller, rows));
+    for (int r = 0; r < rows && F::counts; ++r) facts.sum[1][r] = double(strip.counts[r]);
+    RowNumbers<word[most_strip_rows]> known;
+    complete(facts, known, rows);
+    strip_output_loop<1>(strip, known, static_cast<T*>(piece.out), piece.out_pitch);
   }
 
   static constexpr double cost =
@@ -353,8 +509,9 @@ struct RowLoops {
                          F::arrays, F::keeps ? int(sizeof(E)) : 0, negated, float64 ? F::smaller : 1, cost,
                          nullptr, sum_loop<1>, sum_loop<row_lanes>, output_loop<1>, output_loop<row_lanes>,
                          whole_loop<1>, whole_loop<rows_after_another>,
-                         whole_together_loop<row_lanes>};
+                         whole_together_loop<row_lanes>, nullptr};
     if constexpr (!F::from_output) result.maximum = maximum_loop<1>;
+    if constexpr (!F::keeps && A::fused) result.whole_strip = whole_strip;
     return result;
   }
 };
@@ -416,17 +573,13 @@ struct RowsWalker {
   }
   static T neutral(const RowsKernel& kernel, int operand) {
     const bool is_x = kernel.maximum != nullptr && operand == kernel.arrays - 1;
-    return is_x ? -T(__builtin_inf()) : T(0);
+    return is_x ? T(-kernel.sign(operand)) * T(__builtin_inf()) : T(0);
   }
 
-  __attribute__((noinline)) static void negate(T* x, ptrdiff_t n) {
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) x[i] = -x[i];
-  }
   // m elements as a contiguous array, filled up to whole steps with what changes neither maximum nor sum.
-  static const T* load_row(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t m, T filling, bool negated) {
+  static const T* load_row(const char* from, ptrdiff_t stride, T* buffer, ptrdiff_t m, T filling) {
     const ptrdiff_t whole = (m + row_lanes - 1) / row_lanes * row_lanes;
-    if (same<S, T> && stride == size && m == whole && !negated) return reinterpret_cast<const T*>(from);
+    if (same<S, T> && stride == size && m == whole) return reinterpret_cast<const T*>(from);
     if (stride == size) {
       if constexpr (same<S, T>)
         std::memcpy(buffer, from, size_t(m) * sizeof(T));
@@ -435,7 +588,6 @@ struct RowsWalker {
     } else {
       for (ptrdiff_t j = 0; j < m; ++j) buffer[j] = loaded(from + j * stride);
     }
-    if (negated) negate(buffer, m);
     for (ptrdiff_t j = m; j < whole; ++j) buffer[j] = filling;
     return buffer;
   }
@@ -450,7 +602,7 @@ struct RowsWalker {
     }
   }
   // m elements of each of up to row_lanes rows, side by side.
-  static void load_together(const Strided& at, int operand, ptrdiff_t begin, T* buffer, ptrdiff_t m, bool negated) {
+  static void load_together(const Strided& at, int operand, ptrdiff_t begin, T* buffer, ptrdiff_t m) {
     const ptrdiff_t outer = at.outer[operand], inner = at.inner[operand];
     const char* const from = at.data[operand] + begin * inner;
     if (at.rows == row_lanes && outer == size) {
@@ -464,7 +616,6 @@ struct RowsWalker {
         for (ptrdiff_t r = at.rows; r < row_lanes; ++r) buffer[j * row_lanes + r] = 0;
       }
     }
-    if (negated) negate(buffer, m * row_lanes);
   }
   static void store_together(const T* from, const Strided& at, int operand, ptrdiff_t begin, ptrdiff_t m) {
     const ptrdiff_t outer = at.outer[operand], inner = at.inner[operand];
@@ -510,10 +661,12 @@ struct RowsWalker {
         T* const buffer = tile.buffer(kernel, i);
         in[i] = buffer;
         if (together == 1)
-          in[i] = load_row(from, at.inner[i], buffer, m, neutral(kernel, i), kernel.negates(i));
+          in[i] = load_row(from, at.inner[i], buffer, m, neutral(kernel, i));
         else
-          load_together(at, i, begin, buffer, m, kernel.negates(i));
+          load_together(at, i, begin, buffer, m);
       }
+      piece.dy_pitch = piece.x_pitch = row_lanes;
+      piece.dy_sign = kernel.sign(0), piece.x_sign = kernel.sign(kernel.arrays - 1);
       piece.dy = in[0];
       piece.x = in[kernel.arrays - 1];
       char* const to = at.data[out] + begin * at.inner[out];
@@ -526,7 +679,7 @@ struct RowsWalker {
       if (which == row_sum || (kernel.exponential_size > 0 && !kept)) call_sum(kernel, piece, facts, lanes);
       if (which == row_sum) continue;
       const bool direct = same<S, T> && (together == 1 ? at.inner[out] == size && m % row_lanes == 0
-                                                       : direct_together(at, out));
+                                                       : at.rows == row_lanes && side_by_side(at, out));
       T* const result = direct ? reinterpret_cast<T*>(to) : tile.buffer(kernel, kernel.arrays - 1);
       piece.out = result;
       piece.out_pitch = direct && together > 1 ? at.inner[out] / size : row_lanes;
@@ -560,22 +713,28 @@ struct RowsWalker {
     }
   }
 
-  static bool direct_together(const Strided& at, int out) {
-    return same<S, T> && at.outer[out] == size && at.rows == row_lanes && at.inner[out] % size == 0;
+  static bool side_by_side(const Strided& at, int operand) {
+    return same<S, T> && at.outer[operand] == size && at.inner[operand] % size == 0;
   }
   static void whole_together(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
     const int x = kernel.arrays - 1, out = kernel.arrays;
-    for (int i = 0; i < kernel.arrays; ++i) load_together(at, i, 0, tile.buffer(kernel, i), n, kernel.negates(i));
-    const bool direct = direct_together(at, out);
+    for (int i = 0; i < kernel.arrays; ++i) load_together(at, i, 0, tile.buffer(kernel, i), n);
+    const bool direct = at.rows == row_lanes && side_by_side(at, out);
     void* const result = direct ? static_cast<void*>(at.data[out]) : tile.buffer(kernel, x);
-    kernel.whole_together({tile.buffer(kernel, 0), tile.buffer(kernel, x), tile.buffer(kernel, kernel.arrays), result, n,
-                           direct ? at.inner[out] / size : row_lanes});
+    kernel.whole_together({tile.buffer(kernel, 0), tile.buffer(kernel, x), tile.buffer(kernel, out), result, n, row_lanes,
+                           row_lanes, direct ? at.inner[out] / size : row_lanes, kernel.sign(0), kernel.sign(x)});
     if (!direct) store_together(tile.buffer(kernel, x), at, out, 0, n);
+  }
+  static void whole_strip(const RowsKernel& kernel, const Strided& at, ptrdiff_t n) {
+    const int x = kernel.arrays - 1, out = kernel.arrays;
+    const auto pitch = [&](int i) { return at.inner[i] / size; };
+    kernel.whole_strip({at.data[0], at.data[x], nullptr, at.data[out], n, pitch(0), pitch(x), pitch(out), kernel.sign(0),
+                        kernel.sign(x)}, int(at.rows));
   }
 
   // Rows whose elements are T and lie side by side, or become so.
   static void whole_rows(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, Tile& tile) {
-    bool direct = same<S, T> && kernel.negated == 0;
+    bool direct = same<S, T>;
     for (int i = 0; i <= kernel.arrays; ++i)
       direct = direct && at.inner[i] == size && (at.outer[i] % size == 0 || at.rows == 1);
     const int x = kernel.arrays - 1, out = kernel.arrays;
@@ -583,20 +742,36 @@ struct RowsWalker {
     if (direct) {
       const auto whole = at.rows > 1 && n <= longest_after_another ? kernel.whole_short : kernel.whole;
       whole({at.data[0], at.data[x], at.data[out], at.outer[0] / size, at.outer[x] / size, at.outer[out] / size, at.rows,
-                    n, e});
+             n, e, kernel.sign(0), kernel.sign(x)});
       return;
     }
     for (ptrdiff_t k = 0; k < at.rows; ++k) {
       const T* in[most_operands - 1];
       for (int i = 0; i < kernel.arrays; ++i)
-        in[i] = load_row(at.data[i] + k * at.outer[i], at.inner[i], tile.buffer(kernel, i), n, 0, kernel.negates(i));
+        in[i] = load_row(at.data[i] + k * at.outer[i], at.inner[i], tile.buffer(kernel, i), n, 0);
       T* const result = tile.buffer(kernel, x);
-      kernel.whole({in[0], in[x], result, 0, 0, 0, 1, n, e});
+      kernel.whole({in[0], in[x], result, 0, 0, 0, 1, n, e, kernel.sign(0), kernel.sign(x)});
       store_row(result, at.data[out] + k * at.outer[out], at.inner[out], n);
     }
   }
 
   static void walk(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n) {
+    const int count = kernel.arrays + 1;
+    char* moved[most_operands];
+    Strided at = {moved, strides, strides + count, rows};
+    bool strips = kernel.whole_strip != nullptr && n <= row_chunk_length(n);
+    for (int i = 0; i < count; ++i) moved[i] = operands[i], strips = strips && side_by_side(at, i);
+    for (ptrdiff_t left = rows; strips && left >= row_lanes; left -= at.rows) {
+      at.rows = left < most_strip_rows ? left / row_lanes * row_lanes : most_strip_rows;
+      whole_strip(kernel, at, n);
+      for (int i = 0; i < count; ++i) moved[i] += at.rows * at.outer[i];
+    }
+    const ptrdiff_t rest = strips ? rows % row_lanes : rows;
+    if (rest > 0) walk_tiles(kernel, moved, strides, rest, n);
+  }
+  // Apart from strips, as a frame with room for both would be large.
+  __attribute__((noinline)) static void walk_tiles(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides,
+                                                   ptrdiff_t rows, ptrdiff_t n) {
     Tile tile;
     const int count = kernel.arrays + 1;
     const ptrdiff_t *const outer = strides, *const inner = strides + count;

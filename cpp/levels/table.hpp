@@ -56,12 +56,12 @@ struct ParameterGradientWalk {
 };
 
 // A piece of rows, as whole steps of row_lanes elements: successive elements of one row, or one element each of row_lanes rows
-// side by side. e is room for the exponentials, kept from sum to output.
+// side by side. e is room for the exponentials, kept from sum to output. dy and x are multiplied by their signs, 1 or -1.
 struct RowsPiece {
   const void *dy, *x;
-  void* e;
-  void* out;
-  ptrdiff_t steps, out_pitch;  // elements from a step of the output to the next
+  void *e, *out;
+  ptrdiff_t steps, dy_pitch, x_pitch, out_pitch;  // elements from a step to the next
+  int dy_sign, x_sign;
 };
 // Sums by index.
 template <int rows>
@@ -74,7 +74,10 @@ struct ContiguousRows {
   void* out;
   ptrdiff_t dy_stride, x_stride, out_stride, rows, n;
   void* e;
+  int dy_sign, x_sign;
 };
+
+constexpr int most_strip_rows = 1024;
 
 // An activation over rows, with loops over memory of the type it computes with. Their largest elements and sums go on from what
 // the lanes hold.
@@ -97,8 +100,9 @@ struct RowsKernel {
   void (*whole)(const ContiguousRows&);
   void (*whole_short)(const ContiguousRows&);
   void (*whole_together)(const RowsPiece&);
+  void (*whole_strip)(const RowsPiece&, int rows);  // of up to most_strip_rows side by side; if any
 
-  bool negates(int operand) const { return (negated >> operand & 1) != 0; }
+  int sign(int operand) const { return (negated >> operand & 1) != 0 ? -1 : 1; }
   RowStep first() const { return maximum != nullptr ? row_maximum : row_sum; }
 };
 // A kernel over rows of n elements of any layout. Operands (dy and) x or y, output; strides of the rows, then of the elements,

@@ -139,12 +139,10 @@ def _table(array: NDArray[Any], axis: int | Sequence[int] | None) -> tuple[NDArr
         return array[..., np.newaxis], 0, None
     behind = 1 + max(summed, default=-1)
     outer = [i for i in range(behind) if i not in summed]
-    order = [*outer, *summed, *range(behind, dimensions)]
-    table = array.transpose(order)
-    shape = table.shape[:behind]
-    # A copy only where the strides do not allow one axis.
-    table = table.reshape(*shape, math.prod(table.shape[behind:]))
-    return table, len(outer), (*shape[: len(outer)], *array.shape[behind:])
+    table = array.transpose([*outer, *summed, *range(behind, dimensions)]) if outer else array
+    if behind + 1 != dimensions:  # a copy only where the strides do not allow one axis
+        table = table.reshape(*table.shape[:behind], math.prod(table.shape[behind:]))
+    return table, len(outer), (*table.shape[: len(outer)], *array.shape[behind:])
 
 
 def _ends(activation: str | None, low: float | None, high: float | None) -> tuple[float | None, float | None]:
