@@ -77,7 +77,8 @@ def collect(paths: list[str]) -> tuple[dict[Key, tuple[float, str]], set[Key]]:
 
 def text(found: dict[Key, tuple[float, str]], complete: set[Key]) -> str:
     lines = [HEADER]
-    for name in dict.fromkeys(key[0] for key in found):
+    measured = {key[0] for key in found}
+    for name in (each for each in activations if each in measured):
         lines.append(f"    {name!r}: {{")
         for dtype in DTYPES:
             for tier in ("standard", "precise"):

@@ -2,13 +2,13 @@
 // celu(x, alpha) = x for x > 0, alpha (exp(x / alpha) - 1) elsewhere, alpha > 0; derivative at 0: 1.
 // selu(x) = scale * elu(x, alpha) with the constants of Klambauer et al. 2017; derivative at 0: scale * alpha.
 //
-// Largest errors found, in ulp, of all levels; float32 on every fifth input, float64 on a million points. elu: float32
-// forward 1.7859 at -0x1.7e535p-2 (alpha = 1e+30), backward 2.4804 at x = -0x1.e58192p-2, dy = 3.7628e-38; precise 0.5040
-// and 0.5014; float64 forward 1.92 at -0x1.67fb4fbda1384p-2 (alpha = 0.7), backward 1.98 at x = -0x1.00030534cf39fp+0, dy =
-// 1.591e-80 (alpha = 0.7). selu: float32 forward 1.8810 at -0x1.2b926ap-3, backward 3.3459 at x = -0x1.ee99b6p+4, dy =
-// -2.7247e-25; precise 0.5040 and 0.5012; float64 forward 1.72 at -0x1.4e0fae086d148p-2, backward 2.87 at x =
-// -0x1.3482be05c013ep+5, dy = -1.0155e-291. celu: float32 forward 2.2218 at -0x1.2d4c44p+98 (alpha = 1e+30), backward 1.7207
-// at x = -0x1.a37bb6p+99, dy = -5.0442e-12 (alpha = 1e+30); precise 0.5038 and 0.5014; float64 forward 2.21 at
+// Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on a million
+// points. elu: float32 forward 1.8585 at -0x1.84506ap-2 (alpha = 1e+30), backward 2.5285 at x = -0x1.2d8394p+0, dy =
+// 2.2845e-38 (alpha = -3); precise 0.5040 and 0.5014; float64 forward 1.92 at -0x1.67fb4fbda1384p-2 (alpha = 0.7), backward
+// 1.98 at x = -0x1.00030534cf39fp+0, dy = 1.591e-80 (alpha = 0.7). selu: float32 forward 1.9231 at -0x1.39a4ecp-3, backward
+// 3.2019 at x = -0x1.251c24p+6, dy = -7.9069e-07; precise 0.5040 and 0.5014; float64 forward 1.72 at -0x1.4e0fae086d148p-2,
+// backward 2.87 at x = -0x1.3482be05c013ep+5, dy = -1.0155e-291. celu: float32 forward 2.2748 at -0x1.32b34p+98 (alpha =
+// 1e+30), backward 1.8071 at x = -0x1.760ap+2, dy = -4.698e-15; precise 0.5038 and 0.5014; float64 forward 2.21 at
 // -0x1.1d9b80eab7686p+98 (alpha = 1e+30), backward 1.69 at x = -0x1.00000000b705dp+0, dy = -2.522e-242 (alpha = 3).
 #pragma once
 #include "../lanes/exp.hpp"
