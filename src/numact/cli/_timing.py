@@ -37,8 +37,8 @@ def _sample(call: Call, calls: int) -> float:
 def interleaved(contenders: Mapping[str, Call], seconds: float = 0.2, least: int = 5) -> dict[str, Timing]:
     """Time the contenders for ``seconds`` each on average, with as many samples of each, ``least`` or more.
 
-    They take turns in another order each time, or one would always find the cache as the same other leaves it. Before each
-    sample comes a call that is not timed: it finds data and threads as a loop of such calls would.
+    They take turns in another order each time, or one would always find the cache as the same other leaves it. Before
+    each sample comes a call that is not timed: it finds data and threads as a loop of such calls would.
     """
     durations = {}
     for name, call in contenders.items():
