@@ -1,8 +1,8 @@
 // Gated linear units act(gate) * value: glu with sigmoid, reglu with relu, geglu with gelu, swiglu with silu (Dauphin et al.
 // 2017, Shazeer 2020). Gradients: dy value act'(gate) of the gate, dy act(gate) of the value. Nothing overflows or underflows
-// before the result does. Both gradients take the gate apart in the same way, so that one loop evaluates its exponential once.
-// float64 gradients take DeepDouble: exp(-|gate|) counts until two large factors cannot raise it. Largest errors found:
-// docs/accuracy.md.
+// before the result does. Both gradients take the gate apart in the same way, so that one loop evaluates its exponential once:
+// that of the value is the forward of dy in another form. They, and geglu, take the deep arithmetics: exp(-|gate|) counts until
+// two large factors cannot raise it. Largest errors found: docs/accuracy.md.
 #pragma once
 #include "gelu.hpp"
 #include "relu.hpp"
