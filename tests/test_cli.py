@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from functools import partial
 from time import sleep
 
 import numpy as np
@@ -428,3 +429,17 @@ def test_interleaved():
     assert 0.002 <= times["slow"].minimum <= times["slow"].median < 0.1
     assert 0 < times["fast"].minimum <= times["fast"].median < 1e-4
     assert len(calls) >= 7
+
+
+
+def test_interleaved_takes_turns_in_several_orders():
+    calls = []
+
+    def once(name):
+        calls.append(name)
+        sleep(0.001)
+
+    _timing.interleaved({name: partial(once, name) for name in "abc"}, 0.001, least=12)
+    turns = calls[6:]  # after the first call of each and its timing; two of each in every turn
+    orders = {tuple(turns[i : i + 6 : 2]) for i in range(0, len(turns), 6)}
+    assert len(orders) > 1 and all(sorted(each) == ["a", "b", "c"] for each in orders)
