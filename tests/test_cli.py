@@ -10,8 +10,8 @@ import signal
 import struct
 import subprocess
 import sys
-from pathlib import Path
 from functools import partial
+from pathlib import Path
 from time import sleep
 
 import numpy as np
@@ -442,4 +442,5 @@ def test_interleaved_takes_turns_in_several_orders():
     _timing.interleaved({name: partial(once, name) for name in "abc"}, 0.001, least=12)
     turns = calls[6:]  # after the first call of each and its timing; two of each in every turn
     orders = {tuple(turns[i : i + 6 : 2]) for i in range(0, len(turns), 6)}
-    assert len(orders) > 1 and all(sorted(each) == ["a", "b", "c"] for each in orders)
+    assert len(orders) > 1
+    assert all(sorted(each) == ["a", "b", "c"] for each in orders)
