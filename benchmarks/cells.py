@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
-import os
 import subprocess
 import sys
 import tempfile
@@ -149,15 +148,11 @@ def measure(args: argparse.Namespace, folder: Path) -> list[Path]:
     paths = []
     for threads in args.threads:
         path = folder / f"cells_measured_{threads}.csv"
-        environment = dict(os.environ)
-        if threads == 1:  # XLA has no other number than all
-            flags = environment.get("XLA_FLAGS", "")
-            environment["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
         command = [sys.executable, "-m", f"{__package__}.measure_cells", "--threads", str(threads)]
         for option in ("functions", "directions", "dtypes", "peers"):
             command += [f"--{option}", ",".join(getattr(args, option))]
         command += ["--sizes", ",".join(map(str, args.sizes)), "--seconds", str(args.seconds), "--csv", str(path)]
-        subprocess.run(command, env=environment, check=True)
+        subprocess.run(command, check=True)
         paths.append(path)
     return paths
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +32,9 @@ COPIES = ("copy", "streaming copy")
 
 
 def set_threads(threads: int) -> None:
-    """Of every library but JAX, whose threads XLA_FLAGS sets."""
+    """Of every library; XLA has as many as processors that it may use when it starts."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     na.set_num_threads(threads)
     if peers.torch is not None:
         peers.torch.set_num_threads(threads)
