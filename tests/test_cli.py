@@ -431,7 +431,6 @@ def test_interleaved():
     assert len(calls) >= 7
 
 
-
 def test_interleaved_takes_turns_in_several_orders():
     calls = []
 
