@@ -169,11 +169,6 @@ NUMACT_LANE Pair<T> operator+(T a, Pair<T> b) {
   const Pair<T> sum = two_sum(a, b.hi);
   return fast_two_sum(sum.hi, sum.lo + b.lo);
 }
-template <class T>
-NUMACT_LANE Pair<T> operator+(Pair<T> a, Pair<T> b) {
-  const Pair<T> sum = two_sum(a.hi, b.hi);
-  return fast_two_sum(sum.hi, sum.lo + (a.lo + b.lo));
-}
 // a * b, its low word not brought below half an ulp.
 NUMACT_LANE Pair<double> times(Pair<double> a, double b) {
   const double product = a.hi * b;
