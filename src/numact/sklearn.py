@@ -2,6 +2,8 @@
 
 They share parameters and attributes with ``sklearn.neural_network.MLPClassifier`` and ``MLPRegressor`` under
 ``solver="sgd"``, and can take their place. Needs scikit-learn: ``python -m pip install 'numact[sklearn]'``.
+They pass ``sklearn.utils.estimator_checks.check_estimator`` but for ``check_sample_weight_equivalence_on_dense_data``,
+as a row given twice makes other batches than one of weight 2.
 
 >>> from sklearn.datasets import load_digits
 >>> from sklearn.model_selection import train_test_split
