@@ -61,7 +61,7 @@ def test_the_training_is_the_same_with_a_monitor(data):
     assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
 
 
-@pytest.mark.parametrize("name", [n for n, r in na.activations.items() if r.kind != "random"])
+@pytest.mark.parametrize("name", na.activations)
 def test_no_false_alarm(data, name):
     """A usual network, of any activation, is well."""
     if name in ("softmax", "softmin", "log_softmax"):

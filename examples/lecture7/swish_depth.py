@@ -34,6 +34,8 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
     ahead = {
         name: [100 * (np.mean(a) - np.mean(b)) for a, b in zip(test[name], test["relu"], strict=True)] for name in NAMES
     }
+    fixed, learned = test["silu"][-1], test["swish"][-1]
+    error = np.hypot(np.std(fixed), np.std(learned)) / np.sqrt(setting.seeds)
     words = ", ".join(f"{a:+.1f} at {d}" for a, d in zip(ahead["silu"], depths, strict=True))
     return [
         Finding(
@@ -43,9 +45,9 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
         ),
         Finding(
             "Learning beta helps.",
-            f"At {depths[-1]} layers: ReLU {percent(test['relu'][-1])}, beta 1 {percent(test['silu'][-1])}, beta "
-            f"learned {percent(test['swish'][-1])}.",
-            bool(np.mean(test["swish"][-1]) > np.mean(test["silu"][-1]) + 0.01),
+            f"At {depths[-1]} layers: ReLU {percent(test['relu'][-1])}, beta 1 {percent(fixed)}, beta learned "
+            f"{percent(learned)}; the difference has a standard error of {100 * error:.1f} points.",
+            bool(np.mean(learned) - np.mean(fixed) > max(0.01, 2 * error)),
         ),
     ]
 

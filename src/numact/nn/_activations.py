@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,14 @@ _OWN_LAYER = {
     "rrelu": "nn.RReLU()",
     **{name: f"nn.Gated({name!r})" for name in _GATED},
 }
+
+
+def check_parameters(activation: str, expected: list[str], given: Iterable[str]) -> None:
+    """Refuse names of parameters that an activation has not."""
+    for name in given:
+        if name not in expected:
+            takes = f"takes {', '.join(expected)}" if expected else "takes no parameters"
+            raise TypeError(f"{activation} {takes}, got {name}")
 
 
 class Activate(OwnMemoryLayer):
@@ -50,11 +59,7 @@ class Activate(OwnMemoryLayer):
         if name in _OWN_LAYER:
             raise ValueError(f"{name} is no function of its input alone: use the layer {_OWN_LAYER[name]}")
         self._record = record = na.activations[name]
-        expected = [p.name for p in record.parameters]
-        for given in parameters:
-            if given not in expected:
-                takes = f"takes {', '.join(expected)}" if expected else "takes no parameters"
-                raise TypeError(f"{name} {takes}, got {given}")
+        check_parameters(name, [p.name for p in record.parameters], parameters)
         self._parameters = parameters
         self._values: list[Any] = [parameters.get(p.name, p.default) for p in record.parameters]
         self._scalar = all(np.ndim(value) == 0 for value in self._values)

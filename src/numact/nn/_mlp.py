@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 import numact as na
 from numact.nn import _initialisers
-from numact.nn._activations import Activate, Gated, PReLU, RReLU, Swish
+from numact.nn._activations import Activate, Gated, PReLU, RReLU, Swish, check_parameters
 from numact.nn._checks import known
 from numact.nn._dense import Dense, Maxout
 from numact.nn._layer import Layer
@@ -75,7 +75,10 @@ def mlp(
         raise ValueError(f"widths must be those of input and output at least, got {list(widths)}")
     known("activation", activation, [*na.activations, "identity"])
     parameters = dict(activation_parameters or {})
-    kind = na.activations[activation].kind if activation in na.activations else ""
+    record = na.activations.get(activation)
+    kind = "" if record is None else record.kind
+    expected = [] if record is None else [p.name for p in record.parameters]
+    check_parameters(activation, ["pieces"] if activation == "maxout" else expected, parameters)
     options: dict[str, Any] = {"dtype": dtype}
     if initial_weight is not None:
         options["initial_weight"] = known("initialiser", initial_weight, _initialisers.NAMES)
@@ -104,8 +107,6 @@ def _activation(name: str, kind: str, units: int, parameters: dict[str, Any], dt
         return [layer(units, dtype=dtype, **given)]
     if name == "rrelu":
         return [RReLU(**parameters)]
-    if name != "identity" and kind != "gated":
-        return [Activate(name, **parameters)]
-    if parameters:
-        raise TypeError(f"{name} takes no parameters, got {', '.join(parameters)}")
-    return [Gated(name)] if kind == "gated" else []
+    if kind == "gated":
+        return [Gated(name)]
+    return [] if name == "identity" else [Activate(name, **parameters)]
