@@ -639,6 +639,11 @@ def test_refused(data, options, error, message):
     assert rng.bit_generator.state == state
 
 
+def test_model_is_a_layer():
+    with pytest.raises(TypeError, match="model must be a layer, usually an nn.Sequential, got ndarray"):
+        nn.fit(X, X, LABELS)
+
+
 @pytest.mark.parametrize(
     ("loss", "y", "message"),
     [

@@ -313,6 +313,8 @@ def fit(
     >>> history.validation_metric[-1] > 0.95
     True
     """
+    if not isinstance(model, Layer):
+        raise TypeError(f"model must be a layer, usually an nn.Sequential, got {type(model).__name__}")
     _check_options(options)
     objective = objective_of(loss)
     schedule = schedule_of(schedule)
