@@ -640,7 +640,7 @@ def test_refused(data, options, error, message):
 
 
 def test_model_is_a_layer():
-    with pytest.raises(TypeError, match="model must be a layer, usually an nn.Sequential, got ndarray"):
+    with pytest.raises(TypeError, match=r"model must be a layer, usually an nn\.Sequential, got ndarray"):
         nn.fit(X, X, LABELS)
 
 
