@@ -36,9 +36,9 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
     dtype = np.result_type(*strong) if strong else np.dtype(np.float64)
     if dtype.kind in "biu":
         dtype = np.dtype(np.float64)
-    elif dtype.kind == "f":
+    elif dtype.kind == "f" and not dtype.isnative:
         dtype = dtype.newbyteorder("=")
-    if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
+    if dtype.type.__name__ not in ("float16", "bfloat16", "float32", "float64"):  # dtype.name takes 3 us
         raise TypeError(
             f"{name}: no loop for arrays of {dtype}; expected float16, bfloat16, float32, float64, integers or bool "
             "(which give float64)"
