@@ -36,12 +36,12 @@ struct TanhShrink {
     if constexpr (A::wide) {
       y = near * t * d / (d * (t + 3) + t * n);
     } else {
-      // Four roundings in a row would be too many.
+      // So many roundings in a row would be too many.
       const T cube = near * t, low = multiply_add<A>(near, product_error(near, near, t), product_error(near, t, cube));
-      const T sum = multiply_add<A>(near, near, T(3)), sum_low = product_error(near, near, sum - 3);
-      const T divisor = sum + multiply_add<A>(t, n / d, sum_low), reciprocal = 1 / divisor;
-      const T quotient = cube * reciprocal;
-      y = multiply_add<A>(reciprocal, low - product_error(divisor, quotient, cube), quotient);
+      const T top = cube * d, top_low = multiply_add<A>(low, d, product_error(cube, d, top));
+      const T divisor = exact_multiply_add<A>(multiply_add<A>(near, near, T(3)), d, t * n), reciprocal = 1 / divisor;
+      const T quotient = top * reciprocal;
+      y = multiply_add<A>(reciprocal, top_low - product_error(divisor, quotient, top), quotient);
     }
     return with_sign_of((a - near) + y, x);
   }
