@@ -71,7 +71,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
 #define NUMACT_GATED(X)                                                                                                \
   X(Glu, "glu", Single, DeepSingle, Double, DeepDouble, 1.0)                                                           \
   X(Reglu, "reglu", Single, Single, Wide, Wide, 0.12)                                                                  \
-  X(Geglu, "geglu", DeepSingle, DeepSingle, DeepDouble, DeepDouble, 2.0)                                               \
+  X(Geglu, "geglu", Single, DeepSingle, Double, DeepDouble, 2.0)                                                       \
   X(Swiglu, "swiglu", Single, DeepSingle, Double, DeepDouble, 1.2)
 
 // X(name, kind): with kernels of their own, over an axis.

@@ -12,45 +12,6 @@
 namespace numact {
 namespace {
 
-// For products, the power apart: gelu = -fraction * power in the tail, else x * fraction; gelu' = slope * power on the left, else
-// slope. exp(a^2/2) = (1 + p) / (down * power).
-template <class A>
-struct GeluParts {
-  using word = typename A::word;
-  bool left, central, tail;
-  word x, p, down;
-  Deviate<A> deviate;
-  Power<A> power = unit_power<A>();
-
-  NUMACT_LANE explicit GeluParts(word x_)
-      : left(x_ < 0),
-        central(!A::wide && absolute(x_) < word(0.5)),
-        tail(left && !central),
-        x(x_),
-        deviate(at_most(absolute(x_), word(for_float32<A> ? 24.5 : 66.3)), -root_of_2pi_excess<A>) {
-    const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
-    p = growth.expm1();
-    const DeepPower<A> decay(-growth.n);
-    down = decay.down, power = decay.power;
-  }
-  NUMACT_LANE word fraction() const {
-    const TailFraction<A> parts(deviate);
-    const word outside = either((left ? parts.a_d : parts.d) / parts.denominator_times(p));
-    if constexpr (A::wide) return outside;
-    return central ? multiply_add<A>(x, central_fraction<A>(deviate.square), word(0.5)) : outside;
-  }
-  NUMACT_LANE word slope() const {
-    const word root = word(root_of_2pi);
-    return either(slope_fraction<A>(deviate) / multiply_add<A>(p, root, root));
-  }
-
- private:
-  NUMACT_LANE word either(word mantissa) const {
-    const word of_left = mantissa * down;
-    return left ? of_left : 1 - times(of_left, power);
-  }
-};
-
 struct Gelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
