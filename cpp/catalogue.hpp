@@ -51,7 +51,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(HardTanh, "hard_tanh", Single, Single, Double, Double, 0.1, 2,                                                     \
     {{"min_val", -1.0, Domain::any, Domain::any},                                                                      \
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                          \
-  X(TanhShrink, "tanh_shrink", Single, Single, Double, Double, 1.0, 0, {})                                             \
+  X(TanhShrink, "tanh_shrink", FusedSingle, Single, Double, Double, 1.0, 0, {})                                        \
   X(Softsign, "softsign", Single, Single, Double, Double, 0.15, 0, {})                                                 \
   X(Softplus, "softplus", Wide, Single, Double, Double, 1.2, 1,                                                        \
     {{"beta", 1.0, Domain::positive, Domain::positive}})                                                               \
@@ -64,7 +64,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Swish, "swish", Single, Wide, Double, Double, 0.7, 1, {{"beta", 1.0, Domain::any, Domain::any}})                   \
   X(HardSwish, "hard_swish", Single, Single, Wide, Wide, 0.12, 0, {})                                                  \
   X(Mish, "mish", Single, Wide, Double, Double, 1.1, 0, {})                                                            \
-  X(Dish, "dish", Single, FusedSingle, Double, Double, 0.7, 0, {})
+  X(Dish, "dish", FusedSingle, FusedSingle, Double, Double, 0.7, 0, {})
 
 // X(type, name, float32 forward, float32 backward, float64 forward, float64 backward, cost): act(gate) * value, the backward
 // with two outputs.

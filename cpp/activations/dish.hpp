@@ -20,8 +20,8 @@ struct Dish {
 
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const T a = absolute(x), near = at_most(a, far<T>), square = exact_multiply_add<A>(near, near, T(1));
-    const T s = square_root(square), d = exact_multiply_add<A>(near, s, square);
+    const T a = absolute(x), near = at_most(a, far<T>), s = square_root(exact_multiply_add<A>(near, near, T(1)));
+    const T d = exact_multiply_add<A>(near, near, exact_multiply_add<A>(near, s, T(1)));  // a bit better than s^2 + a s
     const bool is_far = a > far<T>;
     const T part = (is_far ? with_sign_of(T(0.25), x) : x / 2) / (is_far ? a : d);
     return x > 0 ? x - part : part;

@@ -16,7 +16,7 @@ struct Glu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     using L = Logistic<A>;
-    return L::quotient_of_any(value, at_least(at_most(gate, L::rightmost), L::leftmost_of_any));
+    return L::quotient_of_any(1, value, at_least(at_most(gate, L::rightmost), L::leftmost_of_any));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
@@ -33,13 +33,11 @@ struct Glu {
 };
 
 struct Swiglu {
-  // Gate and value meet first, scaled down where that might overflow.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     using L = Logistic<A>;
     const T near = at_least(gate, L::leftmost_of_any);
-    const bool large = !A::wide && at_most(absolute(gate), absolute(value)) > 1;
-    return L::quotient_of_any(near * (large ? L::lent : T(1)) * value, at_most(near, L::rightmost), large);
+    return L::quotient_of_any(near, value, at_most(near, L::rightmost), absolute(near) <= 1);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {

@@ -83,7 +83,7 @@ struct Swish {
     const T b = size<A>(beta), u = times_sign_of(x, beta), right = bound<A>(L::rightmost, b);
     const T near = at_least(at_most(u, right), -bound<A>(-L::leftmost_of_any, b));
     const T infinite = b == 0 ? T(-__builtin_inf()) : T(-0.0);  // the numerator at minus infinity
-    const T y = L::quotient_of_any(u < -Format<T>::largest ? infinite : near, Product<A>(b, near));
+    const T y = L::quotient_of_any(u < -Format<T>::largest ? infinite : near, 1, Product<A>(b, near));
     return times_sign_of(u > right ? u : y, beta);
   }
   template <class A, class T = typename A::word>

@@ -39,7 +39,7 @@ struct TanhShrink {
       // So many roundings in a row would be too many.
       const T cube = near * t, low = multiply_add<A>(near, product_error(near, near, t), product_error(near, t, cube));
       const T top = cube * d, top_low = multiply_add<A>(low, d, product_error(cube, d, top));
-      const T divisor = exact_multiply_add<A>(multiply_add<A>(near, near, T(3)), d, t * n), reciprocal = 1 / divisor;
+      const T divisor = exact_multiply_add<A>(exact_multiply_add<A>(near, near, T(3)), d, t * n), reciprocal = 1 / divisor;
       const T quotient = top * reciprocal;
       y = multiply_add<A>(reciprocal, top_low - product_error(divisor, quotient, top), quotient);
     }
