@@ -93,6 +93,32 @@ def test_saturation(data, rng):
     assert kinds(monitor) == {("saturated", "1")}
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "kind"),
+    [
+        ("hard_tanh", {"min_val": -2.0, "max_val": 3.0}, "saturated"),
+        ("elu", {"alpha": 0.5}, "dead"),
+        ("threshold", {"threshold": 2.0, "value": 1.5}, "dead"),
+        ("threshold", {"threshold": 2.0, "value": 0.0}, "dead"),
+        ("softplus", {"beta": 2.0}, "dead"),
+        ("threshold", {"threshold": 0.0, "value": 4.0}, None),
+        ("elu", {"alpha": -0.5}, None),
+        ("elu", {"alpha": np.full(16, 0.5)}, None),
+    ],
+)
+def test_parameters_move_the_ends(data, rng, name, parameters, kind):
+    """Where they leave it told by the output."""
+    bias = -300.0 if kind == "dead" else 0.0
+    first = nn.Dense(6, 16, initial_weight=50 * rng.normal(size=(6, 16)), initial_bias=bias)
+    model = nn.Sequential(first, nn.Activate(name, **parameters), nn.Dense(16, 2), rng=rng)
+    monitor = nn.Monitor(every=1, warn=False)
+    train(model, data, monitor, lr=1e-6)
+    assert {k for k, layer in kinds(monitor) if layer == "1"} - {"saturated" if kind == "dead" else ""} == {kind} - {
+        None
+    }
+    assert np.isnan(monitor.layers["1"].saturated).all() == (kind is None)
+
+
 def test_vanishing_gradients(data, rng):
     monitor = nn.Monitor(every=1, warn=False)
     train(nn.mlp([6, *[16] * 8, 2], "sigmoid", rng=rng), data, monitor)

@@ -478,16 +478,24 @@ def test_interrupt_during_validation():
     assert {len(column) for column in history.as_dict().values()} == {2}
 
 
-def test_interrupt_leaves_the_best_weights():
+@pytest.mark.parametrize("restore_best", [None, True, False])
+def test_interrupt_leaves_the_best_weights(restore_best):
+    """Unless told otherwise; a training that ends by itself without patience stays as it is."""
     model = network()
+    options = {"lr": 0.1, "schedule": diverging, "validation": (X, LABELS), "batch_size": 26}
     history = nn.fit(
-        model, X, LABELS, epochs=50, lr=0.1, schedule=diverging, validation=(X, LABELS), restore_best=True,
-        callbacks=[Interrupt(10 * 4)], batch_size=26, rng=np.random.default_rng(0),
+        model, X, LABELS, epochs=50, callbacks=[Interrupt(10 * 4 + 1)], restore_best=restore_best,
+        rng=np.random.default_rng(0), **options,
     )  # fmt: skip
     assert history.stopped == "interrupt"
     loss, _ = nn.softmax_cross_entropy(model.forward(X), LABELS)
-    assert loss == pytest.approx(min(history.validation_loss))
-    assert loss < history.validation_loss[-1]
+    best, last = min(history.validation_loss), history.validation_loss[-1]
+    assert best < last
+    assert loss == pytest.approx(last if restore_best is False else best)
+    model = network()
+    history = nn.fit(model, X, LABELS, epochs=10, restore_best=restore_best, rng=np.random.default_rng(0), **options)
+    loss, _ = nn.softmax_cross_entropy(model.forward(X), LABELS)
+    assert loss == pytest.approx(min(history.validation_loss) if restore_best else history.validation_loss[-1])
 
 
 def test_divergence_names_epoch_and_step():
@@ -582,7 +590,12 @@ def changed(array, at, value):
 REFUSED = [
     ((X[:0], LABELS[:0]), {}, ValueError, r"x has no rows, its shape is \(0, 4\)"),
     ((X, LABELS[:-1]), {}, ValueError, r"x and y must have the same length .* got shapes \(103, 4\) and \(102,\)"),
-    ((X[:, :3], LABELS), {}, ValueError, r"Dense\(4, 16\).* takes an input of shape \(\.\.\., 4\), got \(1, 3\)"),
+    (
+        (X[:, :3], LABELS),
+        {},
+        ValueError,
+        r"^x of shape \(103, 3\) .*Dense\(4, 16\) takes an input of shape \(\.\.\., 4\)",
+    ),
     ((changed(X, (7, 2), np.nan), LABELS), {}, ValueError, r"x must be finite in float32, but element \(7, 2\) is nan"),
     ((changed(X.astype(float), (7, 2), 1e300), LABELS), {}, ValueError, r"finite in float32, but element \(7, 2\)"),
     ((X.astype(complex), LABELS), {}, TypeError, "x must be real numbers, got dtype complex128"),
@@ -610,18 +623,20 @@ REFUSED = [
     ((X, LABELS), {"validation": 1.5}, ValueError, "fraction must lie between 0 and 1"),
     ((X, LABELS), {"validation": 1}, TypeError, "validation must be a fraction such as 0.1"),
     ((X, LABELS), {"validation": (X, LABELS + 1)}, ValueError, "validation y must lie in 0..2"),
-    ((X, LABELS), {"validation": (X[:, 1:], LABELS)}, ValueError, "takes an input of shape"),
+    ((X, LABELS), {"validation": (X[:, 1:], LABELS)}, ValueError, r"^validation x of shape \(103, 3\) does not fit"),
+    ((X, LABELS), {"validation": 0.001}, ValueError, "sets 0 aside"),
     ((X, LABELS), {"validation": 0.2, "history": nn.History()}, ValueError, "needs its validation data as arrays"),
 ]
 
 
 @pytest.mark.parametrize(("data", "options", "error", "message"), REFUSED)
 def test_refused(data, options, error, message):
-    model = network()
-    before = weights(model)
+    model, rng = network(), np.random.default_rng(0)
+    before, state = weights(model), rng.bit_generator.state
     with pytest.raises(error, match=message):
-        nn.fit(model, *data, **options)
+        nn.fit(model, *data, **{"rng": rng} | options)
     assert same(weights(model), before)
+    assert rng.bit_generator.state == state
 
 
 @pytest.mark.parametrize(

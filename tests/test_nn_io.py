@@ -246,15 +246,15 @@ def test_foreign_files(tmp_path):
     path = tmp_path / "foreign"
     for write, array, message in (
         (np.savez, X, r"is no file that nn\.save wrote"),
-        (np.savez_compressed, X, "record.npy is compressed"),
-        (np.savez, np.array([{}], object), "Object arrays cannot be loaded"),
+        (np.savez_compressed, X, "record.npy: compressed"),
+        (np.savez, np.array([{}], object), "record.npy: Object arrays cannot be loaded"),
     ):
         with path.open("wb") as file:
             write(file, record=array)
         refused(path, message)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("picture.png", b"\x89PNG")
-    refused(path, "damaged or no .npz file")
+    refused(path, "damaged or no .npz file: picture.png: ")
     path.write_text("epoch,loss\n")
     refused(path, "damaged or no .npz file")
     path.unlink()

@@ -73,8 +73,9 @@ def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # Half an array of float32: sums of learned activations need a byte for each element, NumPy's conversions blocks.
-    assert peak < 2 * rows * columns
+    # NumPy's conversions need blocks, the sums of learned activations a byte for each element and their own blocks.
+    learned = any(isinstance(layer, (nn.PReLU, nn.Swish)) for layer in layers)
+    assert peak < rows * columns * (2 if learned else 0.5)
 
 
 @pytest.mark.parametrize(("name", "kept", "gradients"), [("relu", 1, 2), ("gelu", 2, 0)])

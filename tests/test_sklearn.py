@@ -58,7 +58,7 @@ def weights(estimator):
 # Activations and options
 
 
-@pytest.mark.parametrize("name", [*(name for name in na.activations if name != "rrelu"), "identity"])
+@pytest.mark.parametrize("name", [*na.activations, "identity"])
 def test_every_activation(name):
     classifier = short(MLPClassifier, activation=name, batch_norm=name in ("softmin", "log_softmax", "softmax"))
     assert classifier.fit(IRIS, SPECIES).score(IRIS, SPECIES) > 0.9
@@ -302,6 +302,30 @@ def test_refused(parameters, error, message):
     for cls, y in ((MLPClassifier, SPECIES), (MLPRegressor, TARGETS)):
         with pytest.raises(error, match=message):
             cls(**parameters).fit(IRIS, y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "x", "y"),
+    [
+        ({}, IRIS[:, :3], SPECIES / 7),
+        ({"activation": "rellu"}, IRIS, TWO),
+        ({"learning_rate": "cosin"}, IRIS, TWO),
+        ({"early_stopping": True, "validation_fraction": 0.001}, IRIS, TWO),
+        ({"learning_rate_init": 1e200, "max_norm": None}, IRIS, TWO),
+    ],
+)
+def test_errors_change_nothing(parameters, x, y):
+    classifier = short(MLPClassifier, max_iter=2).fit(IRIS, NAMES[SPECIES])
+    before = {**vars(classifier), **classifier.get_params(), **parameters}
+    probabilities = classifier.predict_proba(IRIS)
+    with pytest.raises(ValueError, match=r"type|unknown|sets 0 aside|in epoch 1"):
+        classifier.set_params(**parameters).fit(x, y)
+    assert vars(classifier) == before
+    assert np.array_equal(classifier.predict_proba(IRIS), probabilities)
+    new = short(MLPClassifier)
+    with pytest.raises(ValueError, match="NaN"):
+        new.partial_fit(np.full_like(IRIS, np.nan), SPECIES, classes=range(3))
+    assert vars(new) == new.get_params()
 
 
 def test_without_scikit_learn():

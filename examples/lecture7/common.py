@@ -212,10 +212,7 @@ def plain(activation: str, depth: int, width: int = 64, **dense: Any) -> Callabl
     def build(rng: np.random.Generator) -> nn.Sequential:
         layers: list[nn.Layer] = []
         for inputs in [64, *[width] * (depth - 1)]:
-            layers += [
-                nn.Dense(inputs, width, **dense),
-                nn.RReLU() if activation == "rrelu" else nn.Activate(activation),
-            ]
+            layers += [nn.Dense(inputs, width, **dense), nn.Activate(activation)]
         return nn.Sequential(*layers, nn.Dense(width, CLASSES), rng=rng)
 
     return build

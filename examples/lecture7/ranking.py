@@ -8,7 +8,7 @@ import numpy as np
 
 import numact as na
 
-from .common import COLORS, Experiment, Finding, Setting, dots, network, number, panels, percent, plain, tuned
+from .common import COLORS, Experiment, Finding, Setting, dots, network, number, panels, percent, tuned
 
 LEFT_OUT = ("softmax", "log_softmax", "softmin")  # they spread one unit of output over a layer
 NAMES = [name for name in na.activations if name not in LEFT_OUT]
@@ -21,7 +21,7 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
     error_axes, speed_axes = panels(figure, 2)
     found = {}
     for name in setting.each(NAMES if setting.effort >= 0.5 else ["relu", "sigmoid", "tanh", *ADVISED], "ranking"):
-        found[name] = tuned((plain if name == "rrelu" else network)(name, 3), setting, 12, RATES)
+        found[name] = tuned(network(name, 3), setting, 12, RATES)
     order = sorted(found, key=lambda name: -found[name].test.mean())
     colors = [COLORS[n] if n in ("relu", "sigmoid", "tanh", *ADVISED) else "#718096" for n in order]
     errors = {f"{name}, {found[name].lr:g}": np.maximum(1 - found[name].test, 1e-3) for name in order}

@@ -299,7 +299,11 @@ def _draw(generator: np.random.Generator, low: Array, high: Array, slope: Array)
     drawn += low.astype(kind)
     if drawn is not slope:
         slope[...] = drawn
-    np.copyto(slope, low, where=slope >= high)
+    # Piece by piece: the comparison needs memory.
+    piece: Any
+    with np.nditer(slope, ["external_loop", "buffered", "zerosize_ok"], ["readwrite"]) as pieces:
+        for piece in pieces:
+            np.copyto(piece, low, where=piece >= high)
 
 
 def crelu_functions(level: str) -> dict[str, Callable[..., Any]]:

@@ -2,6 +2,8 @@
 
 They share parameters and attributes with ``sklearn.neural_network.MLPClassifier`` and ``MLPRegressor`` under
 ``solver="sgd"``, and can take their place. Needs scikit-learn: ``python -m pip install 'numact[sklearn]'``.
+They pass ``sklearn.utils.estimator_checks.check_estimator`` but for ``check_sample_weight_equivalence_on_dense_data``,
+as a row given twice makes other batches than one of weight 2.
 
 >>> from sklearn.datasets import load_digits
 >>> from sklearn.model_selection import train_test_split
@@ -16,10 +18,11 @@ True
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +47,12 @@ __all__ = ["MLPClassifier", "MLPRegressor"]
 
 Array = NDArray[Any]
 Self = TypeVar("Self", bound="_Perceptron")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer.
     activation : str, default "relu"
-        Any name in ``numact.activations`` (but "rrelu"), or "identity"; see `numact.nn.mlp`.
+        Any name in ``numact.activations``, or "identity"; see `numact.nn.mlp`.
     activation_parameters : mapping, optional
         Parameters of the activation, such as ``{"negative_slope": 0.1}``.
     batch_norm : bool, default False
@@ -120,6 +124,22 @@ def _documented(cls: type[Any]) -> type[Any]:
     """Fill in what the docstrings of both classes share."""
     cls.__doc__ = (cls.__doc__ or "").replace("{parameters}", _PARAMETERS.rstrip()).replace("{attributes}", _ATTRIBUTES)
     return cls
+
+
+def _all_or_nothing(method: Method) -> Method:
+    """A method after whose errors the estimator has the attributes that it had before."""
+
+    @functools.wraps(method)
+    def careful(self: Any, *args: Any, **options: Any) -> Any:
+        before = vars(self).copy()
+        try:
+            return method(self, *args, **options)
+        except Exception:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return cast(Method, careful)
 
 
 class _Printer(nn.Callback):
@@ -208,6 +228,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             return self.model_.parameters[0].value.dtype
         return [np.float64, np.float32] if self.dtype is None else self.dtype
 
+    @_all_or_nothing
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the network to data.
 
@@ -266,15 +287,16 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.best_validation_score_ = max(history.validation_metric, default=math.nan) if validation else None
         self.best_loss_ = None if validation else min(history.loss, default=math.inf)
         if history.stopped == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            warnings.warn("Training interrupted by user.", stacklevel=3)
         elif history.stopped == "epochs":
             warnings.warn(
                 f"max_iter={self.max_iter} epochs reached, and the training has not converged yet",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self
 
+    @_all_or_nothing
     def partial_fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch over the data, at a constant learning rate.
 
@@ -426,6 +448,7 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
             return labels[:, np.newaxis], "binary_cross_entropy_with_logits", 1
         return labels, "softmax_cross_entropy", len(self.classes_)
 
+    @_all_or_nothing
     def partial_fit(self: Self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch over the data, at a constant learning rate.
 

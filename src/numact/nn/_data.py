@@ -155,16 +155,18 @@ def split(
         raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
     if classes.ndim != 1:
         raise ValueError(f"stratify must have shape (rows,), got {classes.shape}")
-    rng = generator(rng)
-    aside = np.zeros(len(classes), bool)
-    for value in np.unique(classes):
-        members = rng.permutation(np.flatnonzero(classes == value))
-        aside[members[: round(fraction * len(members))]] = True
-    if aside.all() or not aside.any():
+    members = [np.flatnonzero(classes == value) for value in np.unique(classes)]
+    counts = [round(fraction * len(each)) for each in members]
+    rows, chosen = len(classes), sum(counts)
+    if not 0 < chosen < rows:
         raise ValueError(
-            f"fraction={fraction} of {len(aside)} rows{' in their classes' if stratify is not None else ''} leaves "
-            f"{np.sum(~aside)} and sets {np.sum(aside)} aside: both parts need at least one row"
+            f"fraction={fraction} of {rows} rows{' in their classes' if stratify is not None else ''} leaves "
+            f"{rows - chosen} and sets {chosen} aside: both parts need at least one row"
         )
+    rng = generator(rng)
+    aside = np.zeros(rows, bool)
+    for each, count in zip(members, counts, strict=True):
+        aside[rng.permutation(each)[:count]] = True
     return tuple(array[~aside] for array in data), tuple(array[aside] for array in data)
 
 

@@ -235,8 +235,7 @@ def fit(
     """Train a model by mini-batch gradient descent.
 
     Each step takes a batch, goes forward to the loss, backward to the gradients, and updates the parameters. Ctrl-C
-    ends the training: the history of the epochs that are done is returned, and the model stays as the last step left it
-    or, with ``restore_best``, as it was best.
+    ends the training: the history of the epochs that are done is returned, and the model is as it was best.
 
     Parameters
     ----------
@@ -275,8 +274,8 @@ def fit(
         See ``patience``.
     restore_best : bool, optional
         Whether the model ends as it was after the epoch with the least validation loss (without validation training
-        loss) of this call, also after Ctrl-C, instead of as the last step left it. By default if there is a
-        ``patience``. The optimizer stays as the last step left it.
+        loss) of this call instead of as the last step left it. By default if there is a ``patience``, and after Ctrl-C.
+        The optimizer stays as the last step left it.
     callbacks : iterable of Callback, optional
         Called in this order at each step and epoch.
     progress : bool, optional
@@ -349,7 +348,6 @@ def fit(
     steps = -(-len(samples.x) // batch_size)
     run = Run(model, optimizer, history, epochs, steps, epoch=len(history), step=history.steps)
     waiting, best = _Patience(patience, min_delta, history._watched), _Best(model)
-    keeps_best = patience is not None if restore_best is None else restore_best
     order = {"batch_size": batch_size, "shuffle": shuffle, "rng": rng}
     lr = optimizer.lr
     try:
@@ -366,7 +364,7 @@ def fit(
                     course["validation_loss"] = watched
                 history.append(run.step, **course)
                 waiting.take(watched)
-                if keeps_best:
+                if restore_best is not False:
                     best.take(watched)
                 if waiting.at_its_end and not run.stopping:
                     run.stop("patience")
@@ -375,7 +373,8 @@ def fit(
                 for call in overriding(callbacks, "on_epoch_end"):
                     call(run)
         history.stopped = run.stopping or "epochs"
-        best.restore()
+        if restore_best or patience is not None:
+            best.restore()  # nothing, if nothing was to be taken
     except KeyboardInterrupt:
         history.cut()
         history.stopped = "interrupt"

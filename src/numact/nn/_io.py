@@ -210,9 +210,12 @@ def _read(path: Path) -> dict[str, Array]:
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
-    if info.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{info.filename} is compressed, which nn.save does not do")
-    array: Array = np.lib.format.read_array(io.BytesIO(archive.read(info)), allow_pickle=False)
+    try:
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise ValueError("compressed, which nn.save does not do")
+        array: Array = np.lib.format.read_array(io.BytesIO(archive.read(info)), allow_pickle=False)
+    except Exception as error:
+        raise ValueError(f"{info.filename}: {error}") from error
     return array
 
 

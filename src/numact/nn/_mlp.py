@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 import numact as na
 from numact.nn import _initialisers
-from numact.nn._activations import Activate, Gated, PReLU, Swish
+from numact.nn._activations import Activate, Gated, PReLU, RReLU, Swish
 from numact.nn._checks import known
 from numact.nn._dense import Dense, Maxout
 from numact.nn._layer import Layer
@@ -40,9 +40,8 @@ def mlp(
     widths : sequence of int
         Columns of the input, units of each hidden layer, columns of the output.
     activation : str, optional
-        A name in ``numact.activations`` (but "rrelu"), or "identity" for none. prelu and swish learn their parameter,
-        one for each unit. maxout and the gated functions take several columns of a layer for each of its units, crelu
-        returns two.
+        A name in ``numact.activations``, or "identity" for none. prelu and swish learn their parameter, one for each
+        unit. maxout and the gated functions take several columns of a layer for each of its units, crelu returns two.
     activation_parameters : mapping, optional
         Parameters of the activation by their names, initial values of those that are learned; ``pieces`` of maxout.
     batch_norm : bool, optional
@@ -103,6 +102,8 @@ def _activation(name: str, kind: str, units: int, parameters: dict[str, Any], dt
         parameter, layer = _LEARNED[name]
         given = {"initial" if key == parameter else key: value for key, value in parameters.items()}
         return [layer(units, dtype=dtype, **given)]
+    if name == "rrelu":
+        return [RReLU(**parameters)]
     if name != "identity" and kind != "gated":
         return [Activate(name, **parameters)]
     if parameters:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import numact as na
 from numact._stats import activation_stats, saturated_ends
+from numact.nn._activations import Activate
 from numact.nn._callbacks import Callback, Run
 from numact.nn._checks import positive_int
 from numact.nn._layer import Layer
@@ -313,16 +314,26 @@ class Monitor(Callback):
 
 
 def _ends(layer: Layer) -> tuple[tuple[float | None, float | None] | None, bool]:
-    """Where a layer is saturated, None if nowhere or not known; and whether it is a rectifier, saturated at its zeros.
-
-    The catalogue knows the ends for the default parameters only.
-    """
+    """Where a layer is saturated, None if nowhere or not known; and whether it is a rectifier: saturated at zeros."""
     name = layer.activation
-    ends = None if name is None or getattr(layer, "_parameters", None) else saturated_ends(name)
+    ends = None if name is None else saturated_ends(name)
     if name is None or ends is None or ends == (None, None):
         return None, False
     record = na.activations[name]
-    return ends, ends[0] == 0 and record.kind == "elementwise" and float(record.forward(0.0)) == 0
+    if record.kind != "elementwise":
+        return ends, False
+    values = layer._values if isinstance(layer, Activate) else []
+    if any(np.ndim(value) for value in values):
+        return None, False
+    if values:
+        # The catalogue has the ends for default parameters. With others nothing may lie beyond; behind a parameter is
+        # where a function may jump.
+        between = record.forward([0.0, *np.nextafter(values, math.inf)], *values)
+        low, high = record.forward([-math.inf, math.inf], *values).tolist()
+        ends = (None if ends[0] is None else low, None if ends[1] is None else high)
+        if between.min() < low or between.max() > high:
+            return None, False
+    return ends, ends[0] == 0 and float(record.forward(0.0, *values)) == 0
 
 
 def _mean(values: Any) -> float:

@@ -122,7 +122,12 @@ class Samples:
             with np.errstate(over="ignore"):
                 self.x = self.x.astype(dtype, copy=False)
             check_finite(names[0], self.x)
-        self.y = objective.targets(names[1], self.y, model.forward(self.x[:1]), dtype)
+        try:
+            output = model.forward(self.x[:1])
+        except ValueError as error:
+            what = f"{names[0]} of shape {self.x.shape} does not fit, as its first row shows"
+            raise ValueError(f"{what}: {error}") from error
+        self.y = objective.targets(names[1], self.y, output, dtype)
         self.total = float(len(self.x) if self.weight is None else self.weight.sum())
         self.variance = self._variance() if objective.metric == "r2" else math.nan
         self._objective = objective
