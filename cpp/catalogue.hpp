@@ -43,11 +43,11 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                        \
   X(Elu, "elu", Single, Single, Double, Double, 0.4, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})          \
   X(Selu, "selu", Single, Single, Double, Double, 0.4, 0, {})                                                          \
-  X(Celu, "celu", FusedSingle, Single, Double, Double, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})   \
+  X(Celu, "celu", FusedSingle, Single, Double, Double, 0.5, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})   \
   X(Sigmoid, "sigmoid", Single, Single, Double, Double, 0.4, 0, {})                                                    \
   X(LogSigmoid, "log_sigmoid", Single, Single, Double, Double, 1.2, 0, {})                                             \
   X(HardSigmoid, "hard_sigmoid", Single, Single, Wide, Wide, 0.1, 0, {})                                               \
-  X(Tanh, "tanh", Single, Single, Double, Double, 0.5, 0, {})                                                          \
+  X(Tanh, "tanh", Single, Single, Double, Double, 0.45, 0, {})                                                          \
   X(HardTanh, "hard_tanh", Single, Single, Double, Double, 0.1, 2,                                                     \
     {{"min_val", -1.0, Domain::any, Domain::any},                                                                      \
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                          \
@@ -64,7 +64,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Swish, "swish", Single, Wide, Double, Double, 0.7, 1, {{"beta", 1.0, Domain::any, Domain::any}})                   \
   X(HardSwish, "hard_swish", Single, Single, Wide, Wide, 0.12, 0, {})                                                  \
   X(Mish, "mish", Single, Wide, Double, Double, 1.1, 0, {})                                                            \
-  X(Dish, "dish", FusedSingle, FusedSingle, Double, Double, 0.6, 0, {})
+  X(Dish, "dish", FusedSingle, FusedSingle, Double, Double, 0.4, 0, {})
 
 // X(type, name, float32 forward, float32 backward, float64 forward, float64 backward, cost): act(gate) * value, the backward
 // with two outputs.
