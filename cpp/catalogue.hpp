@@ -43,19 +43,19 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
     {{"lambd", 0.5, Domain::nonnegative, Domain::nonnegative}})                                                        \
   X(Elu, "elu", Single, Single, Double, Double, 0.4, 1, {{"alpha", 1.0, Domain::any, Domain::nonnegative}})          \
   X(Selu, "selu", Single, Single, Double, Double, 0.4, 0, {})                                                          \
-  X(Celu, "celu", FusedSingle, Single, Double, Double, 0.6, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})   \
+  X(Celu, "celu", FusedSingle, Single, Double, Double, 0.5, 1, {{"alpha", 1.0, Domain::positive, Domain::positive}})   \
   X(Sigmoid, "sigmoid", Single, Single, Double, Double, 0.4, 0, {})                                                    \
   X(LogSigmoid, "log_sigmoid", Single, Single, Double, Double, 1.2, 0, {})                                             \
   X(HardSigmoid, "hard_sigmoid", Single, Single, Wide, Wide, 0.1, 0, {})                                               \
-  X(Tanh, "tanh", Single, Single, Double, Double, 0.5, 0, {})                                                          \
+  X(Tanh, "tanh", Single, Single, Double, Double, 0.45, 0, {})                                                          \
   X(HardTanh, "hard_tanh", Single, Single, Double, Double, 0.1, 2,                                                     \
     {{"min_val", -1.0, Domain::any, Domain::any},                                                                      \
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                          \
-  X(TanhShrink, "tanh_shrink", Single, Single, Double, Double, 1.0, 0, {})                                             \
+  X(TanhShrink, "tanh_shrink", FusedSingle, Single, Double, Double, 1.0, 0, {})                                        \
   X(Softsign, "softsign", Single, Single, Double, Double, 0.15, 0, {})                                                 \
-  X(Softplus, "softplus", Wide, Single, Double, Double, 1.2, 1,                                                        \
+  X(Softplus, "softplus", Wide, Single, Double, Double, 2.0, 1,                                                        \
     {{"beta", 1.0, Domain::positive, Domain::positive}})                                                               \
-  X(Squareplus, "squareplus", Single, Single, Double, Double, 0.7, 1,                                                  \
+  X(Squareplus, "squareplus", Single, Single, Double, Double, 0.4, 1,                                                  \
     {{"b", 4.0, Domain::nonnegative, Domain::nonnegative}})                                                            \
   X(Gelu, "gelu", FusedSingle, Single, Double, Double, 1.0, 0, {})                                                     \
   X(GeluTanh, "gelu_tanh", FusedSingle, FusedSingle, Double, Double, 0.8, 0, {})                                              \
@@ -64,15 +64,15 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Swish, "swish", Single, Wide, Double, Double, 0.7, 1, {{"beta", 1.0, Domain::any, Domain::any}})                   \
   X(HardSwish, "hard_swish", Single, Single, Wide, Wide, 0.12, 0, {})                                                  \
   X(Mish, "mish", Single, Wide, Double, Double, 1.1, 0, {})                                                            \
-  X(Dish, "dish", Single, FusedSingle, Double, Double, 0.7, 0, {})
+  X(Dish, "dish", FusedSingle, FusedSingle, Double, Double, 0.4, 0, {})
 
 // X(type, name, float32 forward, float32 backward, float64 forward, float64 backward, cost): act(gate) * value, the backward
 // with two outputs.
 #define NUMACT_GATED(X)                                                                                                \
-  X(Glu, "glu", Single, DeepSingle, Double, DeepDouble, 1.0)                                                           \
+  X(Glu, "glu", Single, DeepSingle, Double, DeepDouble, 0.6)                                                           \
   X(Reglu, "reglu", Single, Single, Wide, Wide, 0.12)                                                                  \
-  X(Geglu, "geglu", DeepSingle, DeepSingle, DeepDouble, DeepDouble, 2.0)                                               \
-  X(Swiglu, "swiglu", Single, DeepSingle, Double, DeepDouble, 1.2)
+  X(Geglu, "geglu", Single, DeepSingle, Double, DeepDouble, 1.3)                                                       \
+  X(Swiglu, "swiglu", Single, DeepSingle, Double, DeepDouble, 0.7)
 
 // X(name, kind): with kernels of their own, over an axis.
 #define NUMACT_ROWS(X) X("softmax", "axis") X("log_softmax", "axis") X("softmin", "axis") X("maxout", "axis")

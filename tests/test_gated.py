@@ -35,6 +35,21 @@ def test_forward(name, built, dtype, rng):
 
 @long_oracle
 @pytest.mark.parametrize("name", NAMES)
+def test_forward_at_the_ends_of_the_format(name, built, dtype, rng):
+    """Gates of every size that counts, values near the largest and the smallest number: no product in between is either."""
+    info, count = np.finfo(dtype), 30_000
+    gate = rng.uniform(-58, 20, count).astype(dtype)
+    gate[::2] = rng.uniform(-4, 4, count // 2)
+    scale = np.where(rng.random(count) < 0.5, info.max, 64 * info.smallest_subnormal).astype(dtype)
+    value = (rng.uniform(0.05, 1, count).astype(dtype) * scale) * rng.choice([-1, 1], count).astype(dtype)
+    exact = getattr(reference, name)(gate.astype(LONG), value.astype(LONG))
+    limit = na.activations[name].max_ulp[np.dtype(dtype).name, built.tier, "forward"]
+    problem = worst(name, gate, built.ufuncs[name](gate, value), exact, limit, value)
+    assert problem is None, problem
+
+
+@long_oracle
+@pytest.mark.parametrize("name", NAMES)
 def test_backward(name, built, dtype, rng):
     dy, gate, value = pairs(rng, dtype, 3)
     dy[::2], value[::3] = 1, 1

@@ -1,8 +1,8 @@
 // Gated linear units act(gate) * value: glu with sigmoid, reglu with relu, geglu with gelu, swiglu with silu (Dauphin et al.
 // 2017, Shazeer 2020). Gradients: dy value act'(gate) of the gate, dy act(gate) of the value. Nothing overflows or underflows
 // before the result does. Both gradients take the gate apart in the same way, so that one loop evaluates its exponential once:
-// that of the value is the forward of dy in another form. They, and geglu, take the deep arithmetics: exp(-|gate|) counts until
-// two large factors cannot raise it. Largest errors found: docs/accuracy.md.
+// that of the value is the forward of dy, of glu and swiglu in another form. They take the deep arithmetics: exp(-|gate|) counts
+// until two large factors cannot raise it. Largest errors found: docs/accuracy.md.
 #pragma once
 #include "gelu.hpp"
 #include "relu.hpp"
@@ -16,7 +16,7 @@ struct Glu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     using L = Logistic<A>;
-    return L::quotient_of_any(value, at_least(at_most(gate, L::rightmost), L::leftmost_of_any));
+    return L::quotient_of_any(1, value, at_least(at_most(gate, L::rightmost), L::leftmost_of_any));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
@@ -33,13 +33,11 @@ struct Glu {
 };
 
 struct Swiglu {
-  // Gate and value meet first, scaled down where that might overflow.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     using L = Logistic<A>;
     const T near = at_least(gate, L::leftmost_of_any);
-    const bool large = !A::wide && at_most(absolute(gate), absolute(value)) > 1;
-    return L::quotient_of_any(near * (large ? L::lent : T(1)) * value, at_most(near, L::rightmost), large);
+    return L::quotient_of_any(near, value, at_most(near, L::rightmost), absolute(near) <= 1);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
@@ -60,32 +58,49 @@ struct Swiglu {
   }
 };
 
-// The gradient of the value is the forward of dy in its place.
-template <class F>
-struct Gated {
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return F::template forward<A>(gate, dy);
-  }
-};
-
-struct Geglu : Gated<Geglu> {
+struct Geglu {
+  // As in Gelu::forward; of 2^-n two fifths go to either factor of the numerator, the rest to the denominator. a D stays below
+  // 2^(4n/5 + k), so that no product overflows, and for this k none loses more of a subnormal result than 2.1 ulp. Past the
+  // largest n the result is 0.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
-    const GeluParts<A> p(gate);
-    // Near 0 gate and value meet first, else last: then neither can overflow or underflow before the result does.
-    const T first = p.tail ? -value * p.power.part * p.power.part : p.central ? gate * value : gate;
-    const T fraction = p.fraction() * (p.tail ? p.power.rest : T(1));
-    return first * fraction * (p.tail || p.central ? T(1) : value);
+    constexpr T k = for_float32<A> ? 3 : 5, down = T(1) / (1 << int(k));
+    constexpr T magic = Format<T>::round_magic + Format<T>::exponent_bias;
+    const Deviate<A> deviate = of<A>(gate);
+    const TailFraction<A> tail(deviate);
+    const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
+    const T n = not_above(growth.n, T(for_float32<A> ? 286 : 2112)), z = multiply_add<A>(n, T(-0.4), magic);
+    const T power = power_from_rounded<T>(z), rest = power_from_rounded<T>((n + 2 * (z - magic)) + (magic - k));
+    const T top = (gate < 0 ? value : T(1)) * power * (tail.a_d * (power * down));
+    const T part = top / (tail.denominator_times(growth.expm1()) * rest);
+    const T y = gate < 0 ? -part : (gate - part) * value;
+    if constexpr (A::wide) return y;
+    // Near 0 gate and value meet first.
+    return absolute(gate) < T(0.5) ? gate * value * multiply_add<A>(gate, central_fraction<A>(deviate.square), T(0.5)) : y;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
-    const GeluParts<A> p(gate);
-    return scaled_product<A>(dy, value, p.slope(), select<A>(p.left, p.power, unit_power<A>()));
+    const Deviate<A> deviate = of<A>(gate);
+    const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
+    const DeepPower<A> decay(-growth.n);
+    const T root = T(root_of_2pi);
+    const T left = slope_fraction<A>(deviate) / multiply_add<A>(growth.expm1(), root, root) * decay.down;
+    return scaled_product<A>(dy, value, gate < 0 ? left : 1 - times(left, decay.power),
+                             select<A>(gate < 0, decay.power, unit_power<A>()));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    return forward<A>(gate, dy);
+  }
+
+ private:
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Deviate<A> of(T gate) {
+    return Deviate<A>(at_most(absolute(gate), T(for_float32<A> ? 24.5 : 66.3)), -root_of_2pi_excess<A>);
   }
 };
 
-struct Reglu : Gated<Reglu> {
+struct Reglu {
   using precise = Single;  // rounded once
 
   template <class A, class T = typename A::word>
@@ -95,6 +110,10 @@ struct Reglu : Gated<Reglu> {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
     return Relu::backward<A>(dy, gate) * value;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    return forward<A>(gate, dy);
   }
 };
 

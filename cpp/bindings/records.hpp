@@ -1,5 +1,6 @@
 // The catalogue as data.
 #pragma once
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -50,9 +51,10 @@ const Kernel& find_kernel(const Kernel* kernels, int count, bool precise, Type d
 
 // Rough nanoseconds per element of a kernel.
 inline double cost(const ElementwiseKernel& kernel) {
-  const double twice_as_wide = kernel.computed == Type::float64 ? 2.5 : 1, more_arithmetic = kernel.tier == Tier::precise ? 2.5 : 1;
-  const double gradient = kernel.direction == Direction::forward ? 1 : 1.5;
-  return elementwise_records[kernel.record].cost * twice_as_wide * more_arithmetic * gradient;
+  double ns = elementwise_records[kernel.record].cost;  // of forward in float32
+  if (kernel.direction == Direction::backward) ns *= 1.3;
+  if (kernel.direction == Direction::backward_from_output) ns = std::max(0.15, 0.4 * ns);  // most need no exponential
+  return ns * (kernel.computed == Type::float64 ? 3 : 1) * (kernel.tier == Tier::precise ? 2.5 : 1);
 }
 
 // One of the levels this CPU can run.

@@ -328,20 +328,18 @@ struct Logistic {
 
   // Left of this the quotient is 0 for all numerators, also those of two factors.
   static constexpr word leftmost_of_any = A::wide ? -700 : is_float ? word(-198.9) : -1470;
-  static constexpr word loan = 16, lent = word(0x1p-16);
 
-  // For t from `leftmost_of_any` to `rightmost` and any numerator. Where exp would overflow, 1 does not count: numerator and
-  // denominator are scaled down in steps, each small enough for the numerators that do not vanish. The numerator may come
-  // with the factor `lent`.
+  // a b over it, for t from `leftmost_of_any` to `rightmost` and any a and b. Where exp would overflow, numerator and denominator
+  // are scaled down, two fifths of 2^n with a and with b, and by 2 for a product that the quotient brings back into range: no
+  // more than a subnormal result can spare. That goes to a, unless a may be small.
   template <class Argument>
-  NUMACT_LANE static word quotient_of_any(word numerator, Argument t, bool is_lent = false) {
-    constexpr word step = is_float ? 80 : 550, down = is_float ? word(0x1p-80) : word(0x1p-550);
-    const word value = word_of(t);
-    const bool once = !A::wide && value < (is_float ? -83 : -700), twice = !A::wide && value < (is_float ? -139 : -1074);
-    const word shift = (once ? -step : 0) + (twice ? -step : 0);
-    const Scaled<A> e(-t, is_lent ? shift - loan : shift);
-    const word scaled = numerator * (once ? down : 1) * (twice ? down : 1);
-    return scaled / (e.power + multiply_add<A>(e.p, e.power, is_lent ? lent : word(1)));
+  NUMACT_LANE static word quotient_of_any(word a, word b, Argument t, bool a_is_small = true) {
+    constexpr word magic = Format<word>::round_magic + Format<word>::exponent_bias;
+    const Reduced<A> growth(-t, 0);
+    const word z = multiply_add<A>(at_least(growth.n, word(0)), word(-0.4), magic), power = power_from_rounded<word>(z);
+    const word rest = power_from_rounded<word>((growth.n + 2 * (z - magic)) + (magic - 1)), half = power / 2;
+    const word top = a * (a_is_small ? power : half) * (b * (a_is_small ? half : power));
+    return top / (rest + multiply_add<A>(growth.expm1(), rest, power * half));
   }
 };
 
