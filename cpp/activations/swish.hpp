@@ -10,7 +10,7 @@
 // 0.5014 and 0.5023; float64 forward 1.97 at -0x1.fc9eeadae7b3dp-12, backward 3.13 at x = -0x1.ffffffffff85ep-1, dy =
 // -5.3162e-52. quick_gelu: float32 forward 2.0477 at -0x1.7417ep+3, backward 3.9695 at x = -0x1.9d09e8p-3, dy = -2.7486e-06;
 // precise 0.5014 and 0.5022; float64 forward 1.92 at 0x1.f55ffd9c472bp+2, backward 3.35 at x = -0x1.00000000f6a57p+0, dy =
-// -1.0959e-153. swish: float32 forward 1.9877 at -0x1.ffe81ap-11, backward 0.5023 at x = -0x1.0a1b72p+0; precise 0.5013 and
+// -1.0959e-153. swish: float32 forward 1.9980 at -0x1.0007fcp-11, backward 0.5023 at x = -0x1.0a1b72p+0; precise 0.5014 and
 // 0.5023; float64 forward 1.93 at 0x1.fb412aa939adp-119 (beta = -1e+30), backward 3.66 at x = -0x1.54f8f00e1218p-1, dy =
 // -5.7571e+215 (beta = 1.702).
 #pragma once
