@@ -36,7 +36,7 @@ def test_forward(name, built, dtype, rng):
 @long_oracle
 @pytest.mark.parametrize("name", NAMES)
 def test_forward_at_the_ends_of_the_format(name, built, dtype, rng):
-    """Gates of every size that counts, values near the largest and the smallest number: no product in between is one."""
+    """Gates of every size that counts, values near the ends: no product in between leaves the format."""
     info, count = np.finfo(dtype), 30_000
     gate = rng.uniform(-58, 20, count).astype(dtype)
     gate[::2] = rng.uniform(-4, 4, count // 2)

@@ -245,10 +245,11 @@ class Summation {
     npy_uint32 flags[] = {each | NPY_ITER_READONLY, each | NPY_ITER_READONLY, each | NPY_ITER_READONLY,
                           each | NPY_ITER_WRITEONLY | NPY_ITER_NO_BROADCAST};
     std::vector<Iterator> owned;
-    owned.emplace_back(NpyIter_MultiNew(operand_count, operands,
-                                        NPY_ITER_EXTERNAL_LOOP | NPY_ITER_BUFFERED | NPY_ITER_GROWINNER | NPY_ITER_RANGED |
-                                            NPY_ITER_DELAY_BUFALLOC | NPY_ITER_COPY_IF_OVERLAP,
-                                        NPY_CORDER, NPY_NO_CASTING, flags, nullptr),
+    constexpr npy_intp buffered = 1024;  // elements: there are buffers for each range, which shall be little beside the data
+    owned.emplace_back(NpyIter_AdvancedNew(operand_count, operands,
+                                           NPY_ITER_EXTERNAL_LOOP | NPY_ITER_BUFFERED | NPY_ITER_GROWINNER | NPY_ITER_RANGED |
+                                               NPY_ITER_DELAY_BUFALLOC | NPY_ITER_COPY_IF_OVERLAP,
+                                           NPY_CORDER, NPY_NO_CASTING, flags, nullptr, -1, nullptr, nullptr, buffered),
                        release);
     for (npy_intp k = 0; k < task_.ranges; ++k) {
       if (k > 0) owned.emplace_back(NpyIter_Copy(owned[0].get()), release);
