@@ -47,7 +47,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
   X(Sigmoid, "sigmoid", Single, Single, Double, Double, 0.4, 0, {})                                                    \
   X(LogSigmoid, "log_sigmoid", Single, Single, Double, Double, 1.2, 0, {})                                             \
   X(HardSigmoid, "hard_sigmoid", Single, Single, Wide, Wide, 0.1, 0, {})                                               \
-  X(Tanh, "tanh", Single, Single, Double, Double, 0.45, 0, {})                                                          \
+  X(Tanh, "tanh", Single, Single, Double, Double, 0.45, 0, {})                                                         \
   X(HardTanh, "hard_tanh", Single, Single, Double, Double, 0.1, 2,                                                     \
     {{"min_val", -1.0, Domain::any, Domain::any},                                                                      \
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                          \

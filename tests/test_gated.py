@@ -23,14 +23,18 @@ def pairs(rng, dtype, count):
     return [rng.permutation(drawn) for _ in range(count)]
 
 
+def check_forward(name, built, gate, value):
+    exact = getattr(reference, name)(gate.astype(LONG), value.astype(LONG))
+    limit = na.activations[name].max_ulp[gate.dtype.name, built.tier, "forward"]
+    problem = worst(name, gate, built.ufuncs[name](gate, value), exact, limit, value)
+    assert problem is None, problem
+
+
 @long_oracle
 @pytest.mark.parametrize("name", NAMES)
 def test_forward(name, built, dtype, rng):
     gate, value = pairs(rng, dtype, 2)
-    exact = getattr(reference, name)(gate.astype(LONG), value.astype(LONG))
-    limit = na.activations[name].max_ulp[np.dtype(dtype).name, built.tier, "forward"]
-    problem = worst(name, gate, built.ufuncs[name](gate, value), exact, limit, value)
-    assert problem is None, problem
+    check_forward(name, built, gate, value)
 
 
 @long_oracle
@@ -42,10 +46,7 @@ def test_forward_at_the_ends_of_the_format(name, built, dtype, rng):
     gate[::2] = rng.uniform(-4, 4, count // 2)
     scale = np.where(rng.random(count) < 0.5, info.max, 64 * info.smallest_subnormal).astype(dtype)
     value = (rng.uniform(0.05, 1, count).astype(dtype) * scale) * rng.choice([-1, 1], count).astype(dtype)
-    exact = getattr(reference, name)(gate.astype(LONG), value.astype(LONG))
-    limit = na.activations[name].max_ulp[np.dtype(dtype).name, built.tier, "forward"]
-    problem = worst(name, gate, built.ufuncs[name](gate, value), exact, limit, value)
-    assert problem is None, problem
+    check_forward(name, built, gate, value)
 
 
 @long_oracle

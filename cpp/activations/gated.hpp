@@ -58,21 +58,28 @@ struct Swiglu {
   }
 };
 
-struct Geglu {
-  // As in Gelu::forward; of 2^-n two fifths go to either factor of the numerator, the rest to the denominator. a D stays below
-  // 2^(4n/5 + k), so that no product overflows, and for this k none loses more of a subnormal result than 2.1 ulp. Past the
-  // largest n the result is 0.
+// The gradient of the value is the forward of dy in its place.
+template <class F>
+struct Gated {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    return F::template forward<A>(gate, dy);
+  }
+};
+
+struct Geglu : Gated<Geglu> {
+  // As in Gelu::forward. a D stays below 2^(4n/5 + k), so that no product overflows, and for this k none loses more of a
+  // subnormal result than 2.1 ulp. Past the largest n the result is 0.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T gate, T value) {
     constexpr T k = for_float32<A> ? 3 : 5, down = T(1) / (1 << int(k));
-    constexpr T magic = Format<T>::round_magic + Format<T>::exponent_bias;
     const Deviate<A> deviate = of<A>(gate);
     const TailFraction<A> tail(deviate);
     const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
-    const T n = not_above(growth.n, T(for_float32<A> ? 286 : 2112)), z = multiply_add<A>(n, T(-0.4), magic);
-    const T power = power_from_rounded<T>(z), rest = power_from_rounded<T>((n + 2 * (z - magic)) + (magic - k));
-    const T top = (gate < 0 ? value : T(1)) * power * (tail.a_d * (power * down));
-    const T part = top / (tail.denominator_times(growth.expm1()) * rest);
+    const T n = not_above(growth.n, T(for_float32<A> ? 286 : 2112));
+    const SharedPower<A> shared(n, n, k);
+    const T top = (gate < 0 ? value : T(1)) * shared.power * (tail.a_d * (shared.power * down));
+    const T part = top / (tail.denominator_times(growth.expm1()) * shared.rest);
     const T y = gate < 0 ? -part : (gate - part) * value;
     if constexpr (A::wide) return y;
     // Near 0 gate and value meet first.
@@ -88,10 +95,6 @@ struct Geglu {
     return scaled_product<A>(dy, value, gate < 0 ? left : 1 - times(left, decay.power),
                              select<A>(gate < 0, decay.power, unit_power<A>()));
   }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return forward<A>(gate, dy);
-  }
 
  private:
   template <class A, class T = typename A::word>
@@ -100,7 +103,7 @@ struct Geglu {
   }
 };
 
-struct Reglu {
+struct Reglu : Gated<Reglu> {
   using precise = Single;  // rounded once
 
   template <class A, class T = typename A::word>
@@ -110,10 +113,6 @@ struct Reglu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
     return Relu::backward<A>(dy, gate) * value;
-  }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return forward<A>(gate, dy);
   }
 };
 

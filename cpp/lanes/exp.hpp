@@ -120,6 +120,21 @@ struct DeepPower {
   }
 };
 
+// The denominator's factor 2^n of a quotient with two factors above: power goes to either, rest = 2^(n - k) power^2 below. Two
+// fifths of n, as far as it is `shared`: so nothing leaves the range where 2^n alone does. k: by how much the numerator is smaller.
+template <class A>
+struct SharedPower {
+  typename A::word power, rest;
+
+  NUMACT_LANE SharedPower(typename A::word n, typename A::word shared, typename A::word k) {
+    using T = typename A::word;
+    constexpr T magic = Format<T>::round_magic + Format<T>::exponent_bias;
+    const T z = multiply_add<A>(shared, T(-0.4), magic);
+    power = power_from_rounded<T>(z);
+    rest = power_from_rounded<T>((n + 2 * (z - magic)) + (magic - k));
+  }
+};
+
 // a * b * fraction * 2^n with neither overflow nor underflow in between: 2^n goes where it cannot hurt. It is shared between
 // a large a and b, and all to the larger where the smaller is below 1. The largest lend the smaller one 2^16, or a fraction
 // above 1 would overflow.
@@ -158,13 +173,6 @@ template <class A>
 NUMACT_LANE Product<A> operator-(Product<A> a) {
   return {-a.factor, a.x};
 }
-
-template <class A>
-NUMACT_LANE typename A::word word_of(Product<A> a) {
-  return a.value;
-}
-NUMACT_LANE float word_of(float a) { return a; }
-NUMACT_LANE double word_of(double a) { return a; }
 
 // a = n ln 2 + r; z holds n + offset in its low bits. a is a word, a word and its low word, or a Product and possibly a low word.
 template <class A>
@@ -329,17 +337,15 @@ struct Logistic {
   // Left of this the quotient is 0 for all numerators, also those of two factors.
   static constexpr word leftmost_of_any = A::wide ? -700 : is_float ? word(-198.9) : -1470;
 
-  // a b over it, for t from `leftmost_of_any` to `rightmost` and any a and b. Where exp would overflow, numerator and denominator
-  // are scaled down, two fifths of 2^n with a and with b, and by 2 for a product that the quotient brings back into range: no
-  // more than a subnormal result can spare. That goes to a, unless a may be small.
+  // a b over it, for t from `leftmost_of_any` to `rightmost` and any a and b. The numerator is halved for a product that the
+  // quotient brings back into range: no more than a subnormal result can spare. a is, unless it may be small.
   template <class Argument>
   NUMACT_LANE static word quotient_of_any(word a, word b, Argument t, bool a_is_small = true) {
-    constexpr word magic = Format<word>::round_magic + Format<word>::exponent_bias;
     const Reduced<A> growth(-t, 0);
-    const word z = multiply_add<A>(at_least(growth.n, word(0)), word(-0.4), magic), power = power_from_rounded<word>(z);
-    const word rest = power_from_rounded<word>((growth.n + 2 * (z - magic)) + (magic - 1)), half = power / 2;
+    const SharedPower<A> shared(growth.n, at_least(growth.n, word(0)), 1);
+    const word power = shared.power, half = power / 2;
     const word top = a * (a_is_small ? power : half) * (b * (a_is_small ? half : power));
-    return top / (rest + multiply_add<A>(growth.expm1(), rest, power * half));
+    return top / (shared.rest + multiply_add<A>(growth.expm1(), shared.rest, power * half));
   }
 };
 
