@@ -40,17 +40,19 @@ NUMACT_LANE T where(bool condition, T x) {
   return bits<T>(bits<Bits>(x) & -Bits(condition));
 }
 
-// Exponentials are of a unit that keeps in range what counts after all, in a sum of many or, of float64 data, times a large dy;
-// 0 below the lowest.
+// Exponentials are of a unit that keeps in range what counts after all, in a sum of many or times a large dy; 0 below the lowest.
+// Of a deep arithmetic those below `middle` are negative, and of a unit of their own.
 template <class A>
 struct RowExp {
   using word = typename A::word;
-  static constexpr int unit_exponent = A::wide ? 0 : of_float64<A> ? 960 : 64;
-  static constexpr double unit = A::wide ? 1 : of_float64<A> ? 0x1p960 : 0x1p64;
-  static constexpr word lowest = A::wide ? -700 : of_float64<A> ? -1373 : -131;
+  static constexpr int unit_exponent = A::wide || A::deep ? 0 : of_float64<A> ? 960 : 64;
+  static constexpr double unit = A::wide || A::deep ? 1 : of_float64<A> ? 0x1p960 : 0x1p64;
+  static constexpr word lowest = A::wide ? -700 : of_float64<A> ? -1373 : A::deep ? -193 : -131;
+  static constexpr word middle = -62;
 
   NUMACT_LANE static word of(word a, word a_lo = 0) {
-    const Scaled<A> e(a, unit_exponent, a_lo);
+    constexpr int deep_exponent = 160, sign_bit = 256;  // in the place of an exponent
+    const Scaled<A> e(a, A::deep && a < middle ? deep_exponent + sign_bit : unit_exponent, a_lo);
     const word value = multiply_add<A>(e.p, e.power, e.power);
     if constexpr (A::wide) return a < lowest ? 0 : value;
     return where(!(a < lowest), value);
@@ -66,11 +68,27 @@ struct RowExp {
     if constexpr (A::wide) return of(a);
     return of(a, x - (a + shift));
   }
+  // For a sum: next to 1 a deep e is nothing, but what it is multiplied by may be large. D is double or a vector of it.
+  template <class D>
+  NUMACT_LANE static D term(D e) {
+    if constexpr (!A::deep) return e;
+    return D{} > e ? D{} : e;
+  }
+  template <class D>
+  NUMACT_LANE static D factor(D e) {
+    if constexpr (!A::deep) return e;
+    const D deep = e * -0x1p-160;
+    return deep > e ? deep : e;
+  }
 };
 
-// e a b, where only the first or the second product may leave the range.
+// e a b, where only the first or the second product may leave the range; or e a deep one.
 template <class A>
 NUMACT_LANE typename A::word product_with_exp(typename A::word e, typename A::word reciprocal, typename A::word factor) {
+  if constexpr (A::deep) {
+    const float half = e < 0 ? 0x1p-80f : 1;
+    return absolute(e) * (factor * half) * reciprocal * half;
+  }
   if constexpr (!of_float64<A>) return e * reciprocal * factor;
   const bool large = e >= 1;
   return e * (large ? reciprocal : factor) * (large ? factor : reciprocal);
@@ -89,6 +107,12 @@ NUMACT_LANE void add_product(D& sum, D& low, T a, U b) {
     sum = madd(D(a), D(b), sum);
   else
     add_term<A>(sum, low, D(a) * D(b));
+}
+
+// The size of a sum of floats, for its exponent: neither zero nor infinite.
+NUMACT_LANE double within_floats(double sum) {
+  const double size = absolute(sum);
+  return size < 0x1p-200 ? 0x1p-200 : at_most(size, 0x1p200);
 }
 
 template <int rows>
@@ -132,9 +156,9 @@ struct SoftmaxBackward {
   template <class A, int k, class D, class T>
   NUMACT_LANE static void add(D& sum, D& low, T e, T, T dy, T, double scale) {
     if constexpr (k == 0)
-      add_term<A>(sum, low, e);
+      add_term<A>(sum, low, RowExp<A>::term(D(e)));
     else
-      add_product<A>(sum, low, e, of_float64<A> ? dy * scale : dy);
+      add_product<A>(sum, low, RowExp<A>::factor(D(e)), of_float64<A> ? dy * scale : dy);
   }
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
@@ -192,6 +216,13 @@ struct LogSoftmaxForward {
   }
 };
 
+// A power of two of half the exponent of a sum of floats, 1 for zero.
+NUMACT_LANE double root_of_power(double sum) {
+  constexpr double magic = Format<double>::round_magic;
+  const double size = within_floats(sum), exponent = exponent_part(size);
+  return power_from_rounded<double>((exponent * 0.5 + magic) + Format<double>::exponent_bias);
+}
+
 struct LogSoftmaxBackward {
   static constexpr int arrays = 2;
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
@@ -199,11 +230,22 @@ struct LogSoftmaxBackward {
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class D, class T>
   NUMACT_LANE static void add(D& sum, D& low, T e, T, T dy, T, double scale) {
-    add_term<A>(sum, low, k == 0 ? e : of_float64<A> ? dy * scale : dy);
+    if constexpr (k == 0)
+      add_term<A>(sum, low, RowExp<A>::term(D(e)));
+    else
+      add_term<A>(sum, low, of_float64<A> ? dy * scale : dy);
   }
+  // Of float arithmetic the sum of dy may be beyond the format where its product with exp(y) is not: half its power goes to
+  // the reciprocal.
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
-    return {0, T(1 / total(row, 0, r)), 0, T(total(row, 1, r)), T(1 / row.scale[r])};
+    const double reciprocal = 1 / total(row, 0, r), sum = total(row, 1, r);
+    if constexpr (sizeof(T) == sizeof(float)) {
+      const double half = root_of_power(sum);
+      return {0, T(reciprocal * half), 0, T(sum / half), 1};
+    } else {
+      return {0, T(reciprocal), 0, T(sum), T(1 / row.scale[r])};
+    }
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
@@ -225,10 +267,8 @@ struct LogSoftmaxBackwardFromOutput {
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
     const double sum = total(row, 1, r);
     if constexpr (sizeof(T) == sizeof(float)) {
-      const double size = absolute(sum) < 0x1p-200 ? 0x1p-200 : at_most(absolute(sum), 0x1p200), power = power_part(size);
-      constexpr double magic = Format<double>::round_magic;
-      const double exponent = bits<double>(bits<uint64_t>(magic) + (bits<uint64_t>(power) >> 52)) - (magic + 1023);
-      return {0, 0, T(exponent), T(sum / power), 0};
+      const double size = within_floats(sum);
+      return {0, 0, T(exponent_part(size)), T(sum / power_part(size)), 0};
     } else {
       return {0, T(1 / RowExp<A>::unit), 0, T(sum), T(1 / row.scale[r])};
     }

@@ -154,6 +154,7 @@ struct RowLoops {
   static constexpr bool float64 = of_float64<A>;
   using T = typename Choice<float64, double, float>::type;  // of the data
   using E = typename Choice<F::has_exponentials, word, T>::type;
+  static constexpr int own_sum = F::sums[0] ? 0 : 1;  // where exponentials are not kept
 
   // Elements of a piece, or of a row.
   struct Steps {
@@ -188,56 +189,62 @@ struct RowLoops {
       for (int r = 0; r < row_lanes && F::sums[k] && float64; ++r) to.low[k][0][r] = from.low[k][0][r];
     }
   }
-  // Of an element of row `at`: its exponential, and what it adds to the sums.
-  NUMACT_LANE static word add_up(T given_x, T given_dy, word maximum, word shift, double scale, double& sum0, double& low0,
-                                 double& sum1, double& low1, T& count) {
+  // Of an element of row `at`: its exponential, and what it adds to the first sum.
+  NUMACT_LANE static void add_up(T given_x, T given_dy, word maximum, word shift, double scale, double& sum, double& low,
+                                 T& count) {
     const word x = given_x, dy = given_dy;
     word e = x;
     if constexpr (F::has_exponentials) e = RowExp<A>::of_difference(x, shift);
     if constexpr (F::counts) count += x == maximum ? T(1) : T(0);
-    if constexpr (F::sums[0]) F::template add<A, 0>(sum0, low0, e, x, dy, maximum, scale);
-    if constexpr (F::sums[1] && !F::counts) F::template add<A, 1>(sum1, low1, e, x, dy, maximum, scale);
-    return e;
+    F::template add<A, own_sum>(sum, low, e, x, dy, maximum, scale);
   }
+  // Where exponentials are kept, each sum has a loop of its own: one chain of operations would be so long that too few overlap.
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
-    if constexpr (!F::has_exponentials) return sum_vectors(at, row, lanes);
-    RowLanes<1> own;
-    copy(lanes, own);
-    const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
-    T counts[row_lanes] = {};
-    const double scale = row.scale[0];
-    const T *x = at.x, *dy = at.dy;
-    for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
+    const T* x = at.x;
+    if constexpr (F::keeps) {
+      const word shift = RowExp<A>::shift(word(row.maximum[0]));
+      for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes) {
 #pragma omp simd
-      for (int r = 0; r < row_lanes; ++r) {
-        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
-        const word each = add_up(value, slope, maximum, shift, scale, own.sum[0][0][r], own.low[0][0][r], own.sum[1][0][r],
-                                 own.low[1][0][r], counts[r]);
-        if constexpr (F::keeps) e[i * row_lanes + r] = each;
+        for (int r = 0; r < row_lanes; ++r)
+          e[i * row_lanes + r] = RowExp<A>::of_difference(times_sign(x[r], at.x_sign), shift);
       }
+      if constexpr (F::sums[0]) sum_vectors<0>(at, e, row, lanes);
+      if constexpr (F::sums[1]) sum_vectors<1>(at, e, row, lanes);
+    } else if constexpr (!F::has_exponentials) {
+      sum_vectors<1>(at, x, row, lanes);
+    } else {
+      RowLanes<1> own;
+      copy(lanes, own);
+      const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
+      T counts[row_lanes] = {};
+      for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes) {
+#pragma omp simd
+        for (int r = 0; r < row_lanes; ++r)
+          add_up(times_sign(x[r], at.x_sign), 0, maximum, shift, 1, own.sum[0][0][r], own.low[0][0][r], counts[r]);
+      }
+      for (int r = 0; r < row_lanes && F::counts; ++r) own.sum[1][0][r] += double(counts[r]);
+      copy(own, lanes);
     }
-    for (int r = 0; r < row_lanes && F::counts; ++r) own.sum[1][0][r] += double(counts[r]);
-    copy(own, lanes);
   }
-  // The second sum alone, with little to compute: it must stay in registers.
-  NUMACT_LANE static void sum_vectors(Steps at, const RowFacts<1>& row, RowLanes<1>& lanes) {
-    using V = Vector<T, doubles>;
+  // One sum, with little to compute: it must stay in registers.
+  template <int k, class X>
+  NUMACT_LANE static void sum_vectors(Steps at, const X* x, const RowFacts<1>& row, RowLanes<1>& lanes) {
     constexpr int vectors = row_lanes / doubles;
-    double(&sums)[row_lanes] = lanes.sum[1][0], (&lows)[row_lanes] = lanes.low[1][0];
+    double(&sums)[row_lanes] = lanes.sum[k][0], (&lows)[row_lanes] = lanes.low[k][0];
     Doubles sum[vectors], low[vectors] = {};
-    for (int k = 0; k < vectors; ++k) sum[k] = load_vector<Doubles>(sums + k * doubles);
-    for (int k = 0; k < vectors && float64; ++k) low[k] = load_vector<Doubles>(lows + k * doubles);
-    const T *x = at.x, *dy = at.dy;
+    for (int v = 0; v < vectors; ++v) sum[v] = load_vector<Doubles>(sums + v * doubles);
+    for (int v = 0; v < vectors && float64; ++v) low[v] = load_vector<Doubles>(lows + v * doubles);
+    const T* dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
 #pragma GCC unroll 8
-      for (int k = 0; k < vectors; ++k) {
-        const Doubles value = widened(load_vector<V>(x + k * doubles));
-        const Doubles slope = widened(load_vector<V>(dy + k * doubles) * at.dy_sign);
-        F::template add<A, 1>(sum[k], low[k], value, value, slope, value, row.scale[0]);
+      for (int v = 0; v < vectors; ++v) {
+        const Doubles value = widened(load_vector<Vector<X, doubles>>(x + v * doubles));
+        const Doubles slope = widened(load_vector<Vector<T, doubles>>(dy + v * doubles) * at.dy_sign);
+        F::template add<A, k>(sum[v], low[v], value, value, slope, value, row.scale[0]);
       }
     }
-    for (int k = 0; k < vectors; ++k) store_vector(sum[k], sums + k * doubles);
-    for (int k = 0; k < vectors && float64; ++k) store_vector(low[k], lows + k * doubles);
+    for (int v = 0; v < vectors; ++v) store_vector(sum[v], sums + v * doubles);
+    for (int v = 0; v < vectors && float64; ++v) store_vector(low[v], lows + v * doubles);
   }
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes) {
     word maximum[row_lanes], shift[row_lanes];
@@ -247,16 +254,29 @@ struct RowLoops {
     for (int r = 0; r < row_lanes; ++r) shift[r] = RowExp<A>::shift(maximum[r]);
     const T *x = at.x, *dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch) {
-      const ptrdiff_t j = i % row_lanes;
+      double(&sum)[row_lanes] = lanes.sum[own_sum][i % row_lanes], (&low)[row_lanes] = lanes.low[own_sum][i % row_lanes];
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
         const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
-        const word each = add_up(value, slope, maximum[r], shift[r], scale[r], lanes.sum[0][j][r], lanes.low[0][j][r],
-                                 lanes.sum[1][j][r], lanes.low[1][j][r], counts[r]);
-        if constexpr (F::keeps) e[i * row_lanes + r] = each;
+        if constexpr (F::keeps)
+          e[i * row_lanes + r] = RowExp<A>::of_difference(value, shift[r]);
+        else
+          add_up(value, slope, maximum[r], shift[r], scale[r], sum[r], low[r], counts[r]);
       }
     }
     for (int r = 0; r < row_lanes && F::counts; ++r) lanes.sum[1][0][r] += double(counts[r]);
+    if constexpr (F::keeps && F::sums[0]) sum_together<0>(at, e, scale, lanes);
+    if constexpr (F::keeps && F::sums[1]) sum_together<1>(at, e, scale, lanes);
+  }
+  template <int k>
+  NUMACT_LANE static void sum_together(Steps at, const E* e, const double* scale, RowLanes<row_lanes>& lanes) {
+    const T* dy = at.dy;
+    for (ptrdiff_t i = 0; i < at.count; ++i, dy += at.dy_pitch, e += row_lanes) {
+      double(&sum)[row_lanes] = lanes.sum[k][i % row_lanes], (&low)[row_lanes] = lanes.low[k][i % row_lanes];
+#pragma omp simd
+      for (int r = 0; r < row_lanes; ++r)
+        F::template add<A, k>(sum[r], low[r], word(e[r]), word(0), word(times_sign(dy[r], at.dy_sign)), word(0), scale[r]);
+    }
   }
 
   template <int rows>
@@ -411,7 +431,6 @@ struct RowLoops {
     double* sums(int level) { return level == 0 ? facts.sum[own_sum] : sum[level - 1]; }
     double* lows(int level) { return level == 0 ? facts.low[own_sum] : low[level - 1]; }
   };
-  static constexpr int own_sum = F::sums[0] ? 0 : 1;
   template <int>
   __attribute__((noinline)) static void strip_maximum_loop(Strip& strip) {
     const Steps at = strip.at;
@@ -438,7 +457,7 @@ struct RowLoops {
       for (int r = start; r < start + row_lanes; ++r) {
         double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
         const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
-        add_up(value, slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low, sum, low, strip.counts[r]);
+        add_up(value, slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low, strip.counts[r]);
         sums[r] = sum;
         if constexpr (float64) lows[r] = low;
       }

@@ -121,7 +121,7 @@ constexpr ParameterGradientKernel parameter_gradient_kernels[] = {NUMACT_ELEMENT
 // Which operands are negated, as bits, of forward, backward and backward from the output.
 #define NUMACT_ROWS_KERNELS(F, name, negated, negated_back, negated_from_output)    \
   NUMACT_ROWS_DIRECTION(F::Forward, Single, name, Direction::forward, negated)      \
-  NUMACT_ROWS_DIRECTION(F::Backward, Wide, name, Direction::backward, negated_back) \
+  NUMACT_ROWS_DIRECTION(F::Backward, DeepSingle, name, Direction::backward, negated_back) \
   NUMACT_ROWS_DIRECTION(F::BackwardFromOutput, Single, name, Direction::backward_from_output, negated_from_output)
 constexpr RowsKernel rows_kernels[] = {NUMACT_ROWS_KERNELS(Softmax, "softmax", 0, 0, 0)
                                            NUMACT_ROWS_KERNELS(LogSoftmax, "log_softmax", 0, 0, 0)
