@@ -223,6 +223,13 @@ NUMACT_LANE double root_of_power(double sum) {
   return power_from_rounded<double>((exponent * 0.5 + magic) + Format<double>::exponent_bias);
 }
 
+// dy - 2 scale product, as twice the half of it: the product may be beyond the format where the difference is not.
+template <class A, class T = typename A::word>
+NUMACT_LANE T without_twice(T dy, T scale, T product) {
+  const T half = multiply_add<A>(-scale, product, dy * T(0.5));
+  return half + half;
+}
+
 struct LogSoftmaxBackward {
   static constexpr int arrays = 2;
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
@@ -239,17 +246,13 @@ struct LogSoftmaxBackward {
   // the reciprocal.
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
-    const double reciprocal = 1 / total(row, 0, r), sum = total(row, 1, r);
-    if constexpr (sizeof(T) == sizeof(float)) {
-      const double half = root_of_power(sum);
-      return {0, T(reciprocal * half), 0, T(sum / half), 1};
-    } else {
-      return {0, T(reciprocal), 0, T(sum), T(1 / row.scale[r])};
-    }
+    const double reciprocal = 1 / total(row, 0, r), sum = 0.5 * total(row, 1, r);
+    const double root = sizeof(T) == sizeof(float) ? root_of_power(sum) : 1;
+    return {0, T(reciprocal * root), 0, T(sum / root), T(1 / row.scale[r])};
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
-    return multiply_add<A>(-row.scale, product_with_exp<A>(e, row.reciprocal, row.dot), dy);
+    return without_twice<A>(dy, row.scale, product_with_exp<A>(e, row.reciprocal, row.dot));
   }
 };
 
@@ -265,10 +268,10 @@ struct LogSoftmaxBackwardFromOutput {
   // Of float arithmetic the sum's exponent is kept apart, and added to that of exp(y).
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
-    const double sum = total(row, 1, r);
+    const double sum = 0.5 * total(row, 1, r);
     if constexpr (sizeof(T) == sizeof(float)) {
       const double size = within_floats(sum);
-      return {0, 0, T(exponent_part(size)), T(sum / power_part(size)), 0};
+      return {0, 0, T(exponent_part(size)), T(sum / power_part(size)), 1};
     } else {
       return {0, T(1 / RowExp<A>::unit), 0, T(sum), T(1 / row.scale[r])};
     }
@@ -281,10 +284,10 @@ struct LogSoftmaxBackwardFromOutput {
       const T n = x.n + row.log, half = multiply_add<A>(n, T(0.5), magic);
       const T power = power_from_rounded<T>(half), rest = power_from_rounded<T>((n - (half - magic)) + magic);
       const T product = multiply_add<A>(x.expm1(), row.dot, row.dot) * power;
-      return dy - where(!(n < -240), product * rest);
+      return without_twice<A>(dy, row.scale, where(!(n < -240), product * rest));
     } else {
       const T e = RowExp<A>::of(y);
-      return multiply_add<A>(-row.scale, product_with_exp<A>(e, row.reciprocal, row.dot), dy);
+      return without_twice<A>(dy, row.scale, product_with_exp<A>(e, row.reciprocal, row.dot));
     }
   }
 };

@@ -120,7 +120,7 @@ struct LongRowJob : Rows {
 void run_rows(const Rows& rows, bool apart) {
   const FpScope scope;
   const ptrdiff_t runs = rows.runs(), each = rows.rows_of_run(), n = rows.n;
-  const int team = apart ? threads::worthwhile(double(runs * each) * double(n) * rows.loop->kernel->cost) : 1;
+  const int team = apart ? threads::worthwhile(rows.loop->kernel->work(runs * each, n)) : 1;
   if (team == 1) {
     for (ptrdiff_t run = 0; run < runs; ++run) rows.walk(run, 0, each);
   } else if (runs * each < 2 * team && n > row_chunk_length(n)) {
@@ -237,8 +237,9 @@ py::object call_directly(const Function& function, PyObject* const* args, PyObje
   grid.place(operands, function.operands());
   grid.merge();
   const FpScope scope;
-  const WithoutGil released(double(PyArray_SIZE(first)) * loop->kernel->cost);
-  run_rows(Rows(*loop, grid, PyArray_DIM(first, axis), element_strides), true);
+  const ptrdiff_t n = PyArray_DIM(first, axis);
+  const WithoutGil released(loop->kernel->work(PyArray_SIZE(first) / n, n));
+  run_rows(Rows(*loop, grid, n, element_strides), true);
   return result;
 }
 

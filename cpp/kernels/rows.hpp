@@ -66,7 +66,6 @@ NUMACT_LANE T folded_maximum(T* most) {
 // Short rows are summed so many after another before their outputs: what is made of the sums is made of all at once.
 constexpr int rows_after_another = 16;
 constexpr ptrdiff_t longest_after_another = 256;
-NUMACT_LANE void put(const RowFacts<1>& row, RowFacts<1>& all, int) { all = row; }
 NUMACT_LANE void put(const RowFacts<1>& row, RowFacts<rows_after_another>& all, int r) {
   all.maximum[r] = row.maximum[0];
   all.scale[r] = row.scale[0];
@@ -200,23 +199,28 @@ struct RowLoops {
   }
   // Where exponentials are kept, each sum has a loop of its own: one chain of operations would be so long that too few overlap.
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
-    const T* x = at.x;
     if constexpr (F::keeps) {
       const word shift = RowExp<A>::shift(word(row.maximum[0]));
-      for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes) {
+      constexpr ptrdiff_t at_once = 64;  // steps whose exponentials stay in the nearest cache
+      for (; at.count > 0; at.count -= at_once, at.x += at_once * row_lanes, at.dy += at_once * row_lanes, e += at_once * row_lanes) {
+        Steps some = at;
+        some.count = at.count < at_once ? at.count : at_once;
+        for (ptrdiff_t i = 0; i < some.count; ++i) {
 #pragma omp simd
-        for (int r = 0; r < row_lanes; ++r)
-          e[i * row_lanes + r] = RowExp<A>::of_difference(times_sign(x[r], at.x_sign), shift);
+          for (int r = 0; r < row_lanes; ++r)
+            e[i * row_lanes + r] = RowExp<A>::of_difference(times_sign(at.x[i * row_lanes + r], at.x_sign), shift);
+        }
+        if constexpr (F::sums[0]) sum_vectors<0>(some, e, row, lanes);
+        if constexpr (F::sums[1]) sum_vectors<1>(some, e, row, lanes);
       }
-      if constexpr (F::sums[0]) sum_vectors<0>(at, e, row, lanes);
-      if constexpr (F::sums[1]) sum_vectors<1>(at, e, row, lanes);
     } else if constexpr (!F::has_exponentials) {
-      sum_vectors<1>(at, x, row, lanes);
+      sum_vectors<1>(at, at.x, row, lanes);
     } else {
       RowLanes<1> own;
       copy(lanes, own);
       const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
       T counts[row_lanes] = {};
+      const T* x = at.x;
       for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes) {
 #pragma omp simd
         for (int r = 0; r < row_lanes; ++r)
@@ -332,7 +336,7 @@ struct RowLoops {
   }
   // Some rows after another; the elements beyond whole steps go through a step of their own, filled up with what changes
   // neither maximum nor sum.
-  template <int together>
+  template <int>
   __attribute__((noinline)) static void whole_loop(const ContiguousRows& all) {
     const ptrdiff_t steps = all.n / row_lanes, rest = all.n % row_lanes, last = steps * row_lanes;
     const ptrdiff_t length = last + row_lanes;  // of the exponentials of a row
@@ -340,11 +344,11 @@ struct RowLoops {
     const T dy_sign = T(all.dy_sign), x_sign = T(all.x_sign);
     for (T& each : rest_x) each = F::from_output ? T(0) : -x_sign * T(__builtin_inf());
     for (T& each : rest_dy) each = 0;
-    const Steps at_rest = {F::arrays == 1 ? rest_x : rest_dy, rest_x, row_lanes, row_lanes, 1, dy_sign, x_sign};
-    RowFacts<together> facts;
-    clear(facts);
-    for (ptrdiff_t first = 0; first < all.rows; first += together) {
-      const int count = all.rows - first < together ? int(all.rows - first) : together;
+    RowsPiece rest_piece = {F::arrays == 1 ? rest_x : rest_dy, rest_x, nullptr, nullptr, 1, row_lanes, row_lanes, row_lanes,
+                            all.dy_sign, all.x_sign};
+    RowFacts<rows_after_another> facts;
+    for (ptrdiff_t first = 0; first < all.rows; first += all.after_another) {
+      const int count = all.rows - first < all.after_another ? int(all.rows - first) : all.after_another;
       for (int k = 0; k < count; ++k) {
         const T* const x = data(all.x) + (first + k) * all.x_stride;
         const T* const dy = F::arrays == 1 ? x : data(all.dy) + (first + k) * all.dy_stride;
@@ -359,7 +363,7 @@ struct RowLoops {
           T most[row_lanes];
           for (T& each : most) each = -T(__builtin_inf());
           find_maximum({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, most);
-          if (rest > 0) find_maximum(at_rest, most);
+          if (rest > 0) maximum_loop<1>(rest_piece, most);
           row.maximum[0] = folded_maximum(most);
         }
         do {
@@ -367,14 +371,15 @@ struct RowLoops {
           for (int s = 0; s < row_sums; ++s)
             if (F::sums[s]) numact::clear<float64>(lanes, s, 1);
           sum_up({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, e, row, lanes);
-          if (rest > 0) sum_up(at_rest, e + last, row, lanes);
+          rest_piece.e = e + last;
+          if (rest > 0) sum_loop<1>(rest_piece, row, lanes);
           for (int s = 0; s < row_sums; ++s)
             if (F::sums[s]) fold<float64>(lanes, row, s, row_lanes);
         } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
         put(row, facts, k);
       }
-      RowNumbers<word[together]> known;
-      complete(facts, known);
+      RowNumbers<word[rows_after_another]> known;
+      complete(facts, known, count);
       for (int k = 0; k < count; ++k) {
         const T* const x = data(all.x) + (first + k) * all.x_stride;
         const T* const dy = F::arrays == 1 ? x : data(all.dy) + (first + k) * all.dy_stride;
@@ -386,7 +391,7 @@ struct RowLoops {
         if (rest == 0) continue;
         copy_few(x + last, rest_x, rest);
         if constexpr (F::arrays > 1) copy_few(dy + last, rest_dy, rest);
-        finish(at_rest, e + last, row, rest_out, row_lanes);
+        finish(steps_of(rest_piece), e + last, row, rest_out, row_lanes);
         copy_few(rest_out, out + last, rest);
       }
     }
@@ -419,17 +424,21 @@ struct RowLoops {
 
   // ---- rows side by side, where they lie ----
   // Lines that lie far apart displace one another from the caches: each step takes runs of memory. Of the sums by index only as
-  // many are kept at a time as the tree has levels.
+  // many are kept at a time as the tree has levels. Exponentials are kept in the output.
+  static constexpr bool taken(int k) { return F::sums[k] && !(k == 1 && F::counts); }
   struct Strip {
     Steps at;
     int rows;
+    T* out;
+    ptrdiff_t out_pitch;
     RowFacts<most_strip_rows> facts;
     word maximum[most_strip_rows], shift[most_strip_rows];
     T most[most_strip_rows], counts[most_strip_rows];
-    double sum[4][most_strip_rows], low[4][most_strip_rows];  // of the levels above the first, which is in the facts
+    // Of the levels above the first, which is in the facts.
+    double sum[taken(0) + taken(1)][4][most_strip_rows], low[taken(0) + taken(1)][4][most_strip_rows];
 
-    double* sums(int level) { return level == 0 ? facts.sum[own_sum] : sum[level - 1]; }
-    double* lows(int level) { return level == 0 ? facts.low[own_sum] : low[level - 1]; }
+    double* sums(int k, int level) { return level == 0 ? facts.sum[k] : sum[taken(0) ? k : 0][level - 1]; }
+    double* lows(int k, int level) { return level == 0 ? facts.low[k] : low[taken(0) ? k : 0][level - 1]; }
   };
   template <int>
   __attribute__((noinline)) static void strip_maximum_loop(Strip& strip) {
@@ -446,27 +455,43 @@ struct RowLoops {
       }
     }
   }
-  // Adds elements i, the first of their sums or others, to the sums of a level.
-  template <bool first>
+  // The exponentials of elements i.
+  template <int>
+  __attribute__((noinline)) static void strip_exp_loop(Strip& strip, ptrdiff_t i) {
+    const Steps at = strip.at;
+    const T* const x = at.x + i * at.x_pitch;
+    T* const e = strip.out + i * strip.out_pitch;
+    for (int start = 0; start < strip.rows; start += row_lanes) {
+#pragma omp simd
+      for (int r = start; r < start + row_lanes; ++r)
+        e[r] = RowExp<A>::of_difference(times_sign(x[r], at.x_sign), strip.shift[r]);
+    }
+  }
+  // Adds elements i, the first of their sums or others, to sums k of a level.
+  template <bool first, int k>
   __attribute__((noinline)) static void strip_sum_loop(Strip& strip, ptrdiff_t i, int level) {
     const Steps at = strip.at;
-    const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
-    double *const sums = strip.sums(level), *const lows = strip.lows(level);
+    const T *const x = F::keeps ? strip.out + i * strip.out_pitch : at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
+    double *const sums = strip.sums(k, level), *const lows = strip.lows(k, level);
     for (int start = 0; start < strip.rows; start += row_lanes) {
 #pragma omp simd
       for (int r = start; r < start + row_lanes; ++r) {
         double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
-        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
-        add_up(value, slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low, strip.counts[r]);
+        const T slope = times_sign(dy[r], at.dy_sign);
+        if constexpr (F::keeps)
+          F::template add<A, k>(sum, low, word(x[r]), word(0), word(slope), word(0), strip.facts.scale[r]);
+        else
+          add_up(times_sign(x[r], at.x_sign), slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low,
+                 strip.counts[r]);
         sums[r] = sum;
         if constexpr (float64) lows[r] = low;
       }
     }
   }
   template <int>
-  __attribute__((noinline)) static void strip_fold_loop(Strip& strip, int level) {
-    double *const sums = strip.sums(level), *const lows = strip.lows(level);
-    const double *const more = strip.sums(level + 1), *const more_low = strip.lows(level + 1);
+  __attribute__((noinline)) static void strip_fold_loop(Strip& strip, int k, int level) {
+    double *const sums = strip.sums(k, level), *const lows = strip.lows(k, level);
+    const double *const more = strip.sums(k, level + 1), *const more_low = strip.lows(k, level + 1);
     for (int start = 0; start < strip.rows; start += row_lanes) {
 #pragma omp simd
       for (int r = start; r < start + row_lanes; ++r) {
@@ -477,38 +502,45 @@ struct RowLoops {
       }
     }
   }
+  template <bool first>
+  NUMACT_LANE static void strip_step(Strip& strip, ptrdiff_t i, int level) {
+    if constexpr (F::keeps) strip_exp_loop<1>(strip, i);
+    if constexpr (taken(0)) strip_sum_loop<first, 0>(strip, i, level);
+    if constexpr (taken(1)) strip_sum_loop<first, 1>(strip, i, level);
+  }
   // The sums over elements j, j + step, ...: what fold() makes of them.
   template <int step>
   static void strip_sum(Strip& strip, ptrdiff_t j, int level) {
     if constexpr (step == row_lanes) {
-      strip_sum_loop<true>(strip, j, level);
-      for (ptrdiff_t i = j + row_lanes; i < strip.at.count; i += row_lanes) strip_sum_loop<false>(strip, i, level);
+      strip_step<true>(strip, j, level);
+      for (ptrdiff_t i = j + row_lanes; i < strip.at.count; i += row_lanes) strip_step<false>(strip, i, level);
     } else {
       strip_sum<2 * step>(strip, j, level);
       if (j + step >= strip.at.count) return;
       strip_sum<2 * step>(strip, j + step, level + 1);
-      strip_fold_loop<1>(strip, level);
+      for (int k = 0; k < row_sums; ++k)
+        if (taken(k)) strip_fold_loop<1>(strip, k, level);
     }
   }
   template <int>
-  __attribute__((noinline)) static void strip_output_loop(const Strip& strip, const RowNumbers<word[most_strip_rows]>& known,
-                                                          T* out, ptrdiff_t pitch) {
+  __attribute__((noinline)) static void strip_output_loop(const Strip& strip, const RowNumbers<word[most_strip_rows]>& known) {
     const Steps at = strip.at;
-    for (ptrdiff_t i = 0; i < at.count; ++i, out += pitch) {
+    T* out = strip.out;
+    for (ptrdiff_t i = 0; i < at.count; ++i, out += strip.out_pitch) {
       const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
       for (int first = 0; first < strip.rows; first += row_lanes) {
 #pragma omp simd
         for (int r = first; r < first + row_lanes; ++r) {
-          const word value = times_sign(x[r], at.x_sign);
-          out[r] = T(F::template finish<A>(value, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
+          const word value = times_sign(x[r], at.x_sign), kept = F::keeps ? word(out[r]) : value;
+          out[r] = T(F::template finish<A>(kept, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
         }
       }
     }
   }
   static void whole_strip(const RowsPiece& piece, int rows) {
-    static_assert(!F::keeps, "there is no room for exponentials");
     Strip strip;
     strip.at = steps_of(piece), strip.rows = rows;
+    strip.out = static_cast<T*>(piece.out), strip.out_pitch = piece.out_pitch;
     RowFacts<most_strip_rows>& facts = strip.facts;
     for (int r = 0; r < rows; ++r) facts.scale[r] = 1;
     for (int k = 0; k < row_sums; ++k) std::memset(facts.low[k], 0, size_t(rows) * sizeof(double));
@@ -525,20 +557,18 @@ struct RowLoops {
     for (int r = 0; r < rows && F::counts; ++r) facts.sum[1][r] = double(strip.counts[r]);
     RowNumbers<word[most_strip_rows]> known;
     complete(facts, known, rows);
-    strip_output_loop<1>(strip, known, static_cast<T*>(piece.out), piece.out_pitch);
+    strip_output_loop<1>(strip, known);
   }
 
-  static constexpr double cost =
-      0.3 + (F::has_exponentials || F::from_output ? 0.2 : 0) * (float64 ? 3 : A::wide ? 2 : 1);
+  static constexpr double cost = (0.1 + 0.4 * (F::arrays - 1) + (F::has_exponentials ? 0.5 : 0)) * (float64 || A::wide ? 2.2 : 1);
 
   static constexpr RowsKernel kernel(const char* name, Direction direction, Tier tier, int negated) {
     RowsKernel result = {name, direction, tier, float64 ? Type::float64 : Type::float32,
                          F::arrays, F::keeps ? int(sizeof(E)) : 0, negated, float64 ? F::smaller : 1, cost,
                          nullptr, sum_loop<1>, sum_loop<row_lanes>, output_loop<1>, output_loop<row_lanes>,
-                         whole_loop<1>, whole_loop<rows_after_another>,
-                         whole_together_loop<row_lanes>, nullptr};
+                         whole_loop<1>, whole_together_loop<row_lanes>, nullptr};
     if constexpr (!F::from_output) result.maximum = maximum_loop<1>;
-    if constexpr (!F::keeps && A::fused) result.whole_strip = whole_strip;
+    if constexpr (A::fused) result.whole_strip = whole_strip;
     return result;
   }
 };
@@ -658,11 +688,11 @@ struct RowsWalker {
     }
   }
 
-  // Whether the output is room for the exponentials until its turn comes: it is contiguous, and no input that is still needed.
+  // Whether the output is room for the exponentials until its turn comes: it is no input that is still needed.
   static bool output_keeps(const RowsKernel& kernel, const Strided& at) {
     const int out = kernel.arrays;
     const bool apart = kernel.arrays == 1 || (at.data[out] != at.data[0] && at.data[out] != at.data[1]);
-    return same<S, T> && kernel.exponential_size == size && at.inner[out] == size && apart;
+    return same<S, T> && kernel.exponential_size == size && apart;
   }
 
   // One step over elements [begin, end) of one or row_lanes rows of which `facts` is known; what came of it. The tile
@@ -697,7 +727,7 @@ struct RowsWalker {
       piece.dy = in[0];
       piece.x = in[kernel.arrays - 1];
       char* const to = at.data[out] + begin * at.inner[out];
-      const bool kept = together == 1 && m % row_lanes == 0 && output_keeps(kernel, at);
+      const bool kept = together == 1 && m % row_lanes == 0 && at.inner[out] == size && output_keeps(kernel, at);
       piece.e = kept ? static_cast<void*>(to) : tile.buffer(kernel, kernel.arrays);
       if (which == row_maximum) {
         kernel.maximum(piece, largest);
@@ -767,9 +797,8 @@ struct RowsWalker {
     const int x = kernel.arrays - 1, out = kernel.arrays;
     void* const e = tile.buffer(kernel, kernel.arrays);
     if (direct) {
-      const auto whole = at.rows > 1 && n <= longest_after_another ? kernel.whole_short : kernel.whole;
-      whole({at.data[0], at.data[x], at.data[out], at.outer[0] / size, at.outer[x] / size, at.outer[out] / size, at.rows,
-             n, e, kernel.sign(0), kernel.sign(x)});
+      kernel.whole({at.data[0], at.data[x], at.data[out], at.outer[0] / size, at.outer[x] / size, at.outer[out] / size, at.rows,
+                    n <= longest_after_another ? rows_after_another : 1, n, e, kernel.sign(0), kernel.sign(x)});
       return;
     }
     for (ptrdiff_t k = 0; k < at.rows; ++k) {
@@ -777,7 +806,7 @@ struct RowsWalker {
       for (int i = 0; i < kernel.arrays; ++i)
         in[i] = load_row(at.data[i] + k * at.outer[i], at.inner[i], tile.buffer(kernel, i), n, 0);
       T* const result = tile.buffer(kernel, x);
-      kernel.whole({in[0], in[x], result, 0, 0, 0, 1, n, e, kernel.sign(0), kernel.sign(x)});
+      kernel.whole({in[0], in[x], result, 0, 0, 0, 1, 1, n, e, kernel.sign(0), kernel.sign(x)});
       store_row(result, at.data[out] + k * at.outer[out], at.inner[out], n);
     }
   }
@@ -785,9 +814,11 @@ struct RowsWalker {
   static void walk(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n) {
     const int count = kernel.arrays + 1;
     char* moved[most_operands];
+    for (int i = 0; i < count; ++i) moved[i] = operands[i];
     Strided at = {moved, strides, strides + count, rows};
-    bool strips = kernel.whole_strip != nullptr && n <= row_chunk_length(n);
-    for (int i = 0; i < count; ++i) moved[i] = operands[i], strips = strips && side_by_side(at, i);
+    bool strips = kernel.whole_strip != nullptr && n <= row_chunk_length(n) &&
+                  (kernel.exponential_size == 0 || output_keeps(kernel, at));
+    for (int i = 0; i < count; ++i) strips = strips && side_by_side(at, i);
     for (ptrdiff_t left = rows; strips && left >= row_lanes; left -= at.rows) {
       at.rows = left < most_strip_rows ? left / row_lanes * row_lanes : most_strip_rows;
       whole_strip(kernel, at, n);

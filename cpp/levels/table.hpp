@@ -68,11 +68,14 @@ template <int rows>
 struct RowLanes {
   double sum[row_sums][rows][row_lanes], low[row_sums][rows][row_lanes];  // low words for float64 data only
 };
-// Rows of n elements, contiguous as what the kernel computes with; strides of the rows, in elements.
+// Rows of n elements, contiguous as what the kernel computes with; strides of the rows, in elements. So many are summed after
+// another before their outputs; e has room for their exponentials.
 struct ContiguousRows {
   const void *dy, *x;
   void* out;
-  ptrdiff_t dy_stride, x_stride, out_stride, rows, n;
+  ptrdiff_t dy_stride, x_stride, out_stride, rows;
+  int after_another;
+  ptrdiff_t n;
   void* e;
   int dy_sign, x_sign;
 };
@@ -90,7 +93,7 @@ struct RowsKernel {
   int exponential_size;
   int negated;  // bit i: operand i
   double smaller_dy;  // for where its sum overflows; 1 if it cannot
-  double cost;        // rough nanoseconds per element
+  double cost;        // rough nanoseconds per element, beside those of a row
   void (*maximum)(const RowsPiece&, void* lanes);
   void (*sum)(const RowsPiece&, const RowFacts<1>&, RowLanes<1>&);
   void (*sum_together)(const RowsPiece&, const RowFacts<row_lanes>&, RowLanes<row_lanes>&);
@@ -98,10 +101,10 @@ struct RowsKernel {
   void (*output_together)(const RowsPiece&, const RowFacts<row_lanes>&);
   // All steps of rows that are one chunk each.
   void (*whole)(const ContiguousRows&);
-  void (*whole_short)(const ContiguousRows&);
   void (*whole_together)(const RowsPiece&);
   void (*whole_strip)(const RowsPiece&, int rows);  // of up to most_strip_rows side by side; if any
 
+  double work(ptrdiff_t rows, ptrdiff_t n) const { return double(rows) * (double(n) * cost + 10); }  // nanoseconds
   int sign(int operand) const { return (negated >> operand & 1) != 0 ? -1 : 1; }
   RowStep first() const { return maximum != nullptr ? row_maximum : row_sum; }
 };
