@@ -154,7 +154,9 @@ def test_huge_gradients(built, dtype, name):
                 check = check / 8  # dx itself would be infinite
             check_backward(built, name, check, x, f"dy = {dy} * {scale}")
     # The sum of dy is infinite where dx is not.
-    check_backward(built, name, (np.array([0.4, 0.35, 0.35, 0]) * largest).astype(dtype), x[3], "sum beyond the largest")
+    check_backward(
+        built, name, (np.array([0.4, 0.35, 0.35, 0]) * largest).astype(dtype), x[3], "sum beyond the largest"
+    )
     n = 100_000
     dx = built.functions[f"{name}_backward"](np.full(n, largest if name != "log_softmax" else largest / n), np.zeros(n))
     assert np.all(np.isfinite(dx))

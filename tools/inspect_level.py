@@ -55,8 +55,7 @@ def scalar_loops(path: Path, level: str) -> tuple[list[str], int]:
     bad = [
         name
         for name, code in loops.items()
-        if not any(PACKED[level].search(line) for line in code)
-        or any(is_call(line) for line in code)
+        if not any(PACKED[level].search(line) for line in code) or any(is_call(line) for line in code)
     ]
     return bad, len(loops)
 
