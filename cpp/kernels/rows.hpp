@@ -595,7 +595,7 @@ struct RowsWalker {
   static constexpr ptrdiff_t size = sizeof(S);
   static constexpr ptrdiff_t tile_size = 1 << 18;          // bytes
   static constexpr ptrdiff_t least_together = 6;           // rows
-  static constexpr ptrdiff_t longest_brought_together = 24;  // of rows that are contiguous
+  static constexpr ptrdiff_t longest_brought_together = 40;  // of rows that are contiguous
 
   // (dy and) x, and the exponentials. The output takes the place of x.
   struct Tile {
