@@ -835,7 +835,9 @@ struct RowsWalker {
     const ptrdiff_t *const outer = strides, *const inner = strides + count;
     bool neighbours = false;
     for (int i = 0; i < count; ++i) neighbours = neighbours || (inner[i] != size && outer[i] == size);
-    const bool together = neighbours || n <= longest_brought_together;
+    // One after another they take longer for elements beyond whole steps, and where there is a maximum to find.
+    const bool slow_apart = n % row_lanes != 0 || kernel.maximum != nullptr;
+    const bool together = neighbours || (n <= longest_brought_together && slow_apart);
     const bool fits = n <= tile.steps(kernel) * row_lanes && n <= row_chunk_length(n);
     for (ptrdiff_t done = 0; done < rows;) {
       char* moved[most_operands];
