@@ -641,7 +641,6 @@ def test_errors_name_the_position():
         model.forward(x[:, :4])
     with pytest.raises(ValueError, match=r"^layer 1, Sequential.*: layer 1: Dense\(7, 3\) takes .*, got \(5, 8\)$"):
         model.forward(x, training=True)
-    # The layers before it have kept another batch than those after it.
     model = small(nn.Activate("relu"))
     model.forward(x, training=True)
     model.replace(2, nn.Dense(4, 3))
@@ -653,3 +652,115 @@ def test_errors_name_the_position():
     model.forward(x, training=True)
     with pytest.raises(ValueError, match=r"^layer 2: backward of Dense\(8, 3\) takes dy of .* \(5, 3\), got \(5, 4\)"):
         model.backward(np.ones((5, 4)))
+
+
+def everything(model):
+    """All that a training forward may change, and the gradients."""
+    arrays = {**model.state, **{f"{p.name}.grad": p.grad for p in model.all_parameters}}
+    generators = {name: repr(each.bit_generator.state) for name, each in model.generators.items()}
+    return {name: array.tobytes() for name, array in arrays.items()}, generators, model.saved_bytes
+
+
+MOVING = {
+    "batch norm": lambda: nn.BatchNorm(8),
+    "dropout": lambda: nn.Dropout(0.5),
+    "rrelu": lambda: nn.RReLU(),
+    "nested": lambda: nn.Sequential(nn.BatchNorm(8), nn.Sequential(nn.Dropout(0.5))),
+}
+
+
+@pytest.mark.parametrize("moving", MOVING)
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        nn.Dense(7, 8),
+        nn.Maxout(7, 8),
+        nn.BatchNorm(7),
+        nn.PReLU(7),
+        nn.Swish(7),
+        nn.Activate("elu", alpha=np.ones(7)),
+        nn.Sequential(nn.Dense(8, 7), nn.Gated("glu")),
+        nn.Sequential(nn.Sequential(nn.Dense(7, 8))),
+    ],
+    ids=repr,
+)
+def test_a_forward_that_fails_changes_nothing(moving, unfit):
+    """Whether the layer was there from the start or took, in a Sequential inside, the place of one that fitted."""
+    x = batch()
+    new = small(MOVING[moving](), copy.deepcopy(unfit))
+    exchanged = small(MOVING[moving](), nn.Sequential(nn.Dense(8, 8)))
+    exchanged.forward(x, training=True)
+    exchanged[2].replace(0, copy.deepcopy(unfit))
+    for model in (new, exchanged):
+        before = everything(model)
+        with pytest.raises(ValueError, match=r"^layer 2.* takes an input .*got .*\(5, [78]\)$"):
+            model.forward(x, training=True)
+        assert everything(model) == before
+
+
+@pytest.mark.parametrize("moving", MOVING)
+def test_a_forward_that_fails_leaves_the_batch_before(moving):
+    model = small(MOVING[moving](), nn.Activate("tanh"))
+    x, dy = batch(), batch(columns=3)
+    assert model.parameters  # draws the weights
+    twin = copy.deepcopy(model)
+    for each in (model, twin):
+        each.forward(x, training=True)
+    before = everything(model)
+    for wrong in (x[:, :4], x.T, x[0, 0], x.astype(complex)):
+        with pytest.raises((ValueError, TypeError), match=r"^layer 0: Dense\(6, 8\) takes"):
+            model.forward(wrong, training=True)
+        assert everything(model) == before
+    np.testing.assert_array_equal(model.backward(dy), twin.backward(dy))
+
+
+def test_a_dtype_that_a_later_layer_refuses_changes_nothing():
+    model = nn.Sequential(nn.Dropout(0.5), nn.Activate("tanh"))
+    model.forward(batch(), training=True)
+    before = everything(model)
+    with pytest.raises(TypeError, match="layer 1, "):
+        model.forward(batch().astype(np.longdouble), training=True)
+    assert everything(model) == before
+
+
+def test_a_forward_that_fails_in_training_only_is_forgotten():
+    """The layers before the one that failed keep another batch than those behind it."""
+
+    class Failing(nn.Layer):
+        fails = False
+
+        def forward(self, x, training=False):
+            if training and self.fails:
+                raise ValueError("fails")
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    model = small(Failing())
+    model.forward(batch(), training=True)
+    model[1].fails = True
+    with pytest.raises(ValueError, match=r"layer 1, .*Failing.*: fails"):
+        model.forward(batch(seed=3), training=True)
+    with pytest.raises(RuntimeError, match=r"layer 2: .* needs a call of forward"):
+        model.backward(batch(columns=3))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_backward_that_fails_changes_nothing(name):
+    model = networks()[name]
+    x, dy = batch(columns=4, dtype=np.float64), batch(columns=3, dtype=np.float64)
+    model.forward(x, training=True)
+    expected = [model.backward(dy).copy(), *(p.grad.copy() for p in model.parameters)]
+    model.forward(-x, training=True)
+    model.backward(dy)
+    model.forward(x, training=True)
+    before = everything(model)
+    for wrong in (dy[:4], dy[:, :1], dy[:, :0], dy.ravel(), dy[np.newaxis], 1.0):
+        with pytest.raises(ValueError, match=r"takes dy of the output's shape \(5, 3\), got"):
+            model.backward(wrong)
+    with pytest.raises(TypeError, match="takes dy of floating-point numbers"):
+        model.backward(dy.astype(int))
+    assert everything(model) == before
+    for a, b in zip(expected, [model.backward(dy), *(p.grad for p in model.parameters)], strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -3,7 +3,9 @@
 They share parameters and attributes with ``sklearn.neural_network.MLPClassifier`` and ``MLPRegressor`` under
 ``solver="sgd"``, and can take their place. Needs scikit-learn: ``python -m pip install 'numact[sklearn]'``.
 They pass ``sklearn.utils.estimator_checks.check_estimator`` but for ``check_sample_weight_equivalence_on_dense_data``,
-as a row given twice makes other batches than one of weight 2.
+as a row given twice makes other batches than one of weight 2. With ``dtype="float32"``, which predictions have as well,
+two more checks cannot hold: ``check_regressor_multioutput`` wants float64, and ``check_classifiers_train`` that no
+logarithm tells more than that of the rounded probability, which may be 1 or 0.
 
 >>> from sklearn.datasets import load_digits
 >>> from sklearn.model_selection import train_test_split

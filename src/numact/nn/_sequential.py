@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,6 +64,7 @@ class Sequential(OwnMemoryLayer):
         super().__init__()
         self._renamed: dict[Parameter, Parameter] = {}
         self._initialised = False
+        self._passed: tuple[Any, ...] = ()
         self._set_layers(layers)
         if rng is not None:
             self.initialise(None, generator(rng))
@@ -77,6 +78,7 @@ class Sequential(OwnMemoryLayer):
                 # It would keep the input, and the gradient, of its last use only.
                 raise ValueError(f"the same object {layer!r} is given twice; create one layer for each place")
         self.layers = layers
+        self._nested = [layer for layer in layers if isinstance(layer, Sequential)]
         self._share(self._gradients)
         self._transparent = all(layer._transparent for layer in layers)
         self.activation = self._activation_at(0, None)
@@ -213,6 +215,11 @@ class Sequential(OwnMemoryLayer):
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
         if not self._initialised:
             self._ensure_initialised()
+        passing = (x.shape[1:], x.dtype, self._arrangement() if self._nested else self.layers)
+        if training and passing != self._passed:
+            # Without training nothing changes: what does not fit is found before running statistics move.
+            with np.errstate(all="ignore"):
+                self._forward(x, False, False)
         y, i = x, 0
         try:
             for layer in self.layers:
@@ -222,7 +229,12 @@ class Sequential(OwnMemoryLayer):
             if training and i:
                 self._forget()  # what some layers keep is of another batch than what the others do
             raise self._placed(error, i) from error
+        self._passed = passing
         return y, spare
+
+    def _arrangement(self) -> tuple[Any, ...]:
+        """The layers, and those of each Sequential among them."""
+        return (self.layers, *(nested._arrangement() for nested in self._nested))
 
     @overload
     def backward(self, dy: ArrayLike, *, input_gradient: Literal[True] = ...) -> Array: ...
@@ -291,7 +303,7 @@ class Sequential(OwnMemoryLayer):
         model = copy.deepcopy(self)
         dtype = next((array.dtype for array in model.state.values()), np.float32)
         x = np.zeros((positive_int("batch_size", batch_size), *(positive_int("input_shape", n) for n in shape)), dtype)
-        model.forward(x, training=True)  # names the layer that x does not fit
+        model.forward(x)  # names the layer that x does not fit
         lines: list[tuple[str, ...]] = [("", "layer", "output", "learned", "frozen", "saved bytes")]
         seen: dict[int, int] = {}
         total = [0, 0, 0]
