@@ -173,6 +173,17 @@ def test_every_kind_of_byte_damaged(tmp_path, saved):
     assert noticed > 0.8 * len(content) / 41
 
 
+def test_damaged_data_are_named(tmp_path, saved):
+    """Overwritten in the middle, as by a bad sector or a transfer that left a hole."""
+    content = saved.read_bytes()
+    path = tmp_path / "damaged"
+    with np.load(saved) as archive:
+        arrays = {name: archive[name].tobytes() for name in archive.files}
+    for name, data in arrays.items():
+        path.write_bytes(content.replace(data, bytes(len(data)) if any(data) else b"\1" * len(data), 1))
+        refused(path, rf"damaged is damaged or no \.npz file: {name}\.npy: Bad CRC-32")
+
+
 def rewritten(source, path, change):
     """A copy of the file, whole as an archive, with its arrays changed."""
     with np.load(source) as archive:

@@ -50,19 +50,16 @@ def layers_of_every_kind(columns):
     yield [nn.Dense(columns, columns), nn.Activate("leaky_relu", negative_slope=np.full(columns, 0.1))]
 
 
-@pytest.mark.parametrize("layers", list(layers_of_every_kind(64)), ids=lambda layers: repr(layers[-1]))
-@pytest.mark.parametrize("given", [np.float32, np.float64])
-def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
-    rows, columns = 5000, 64  # 1.3 MB in float32
-    model = nn.Sequential(*layers, rng=np.random.default_rng(0))
-    optimizer = na.SGD([p.value for p in model.parameters], lr=1e-6, momentum=0.9)
-    x = batch(rows, columns, given)
-    dy = np.ones((rows, columns), np.float32)
+def peak_of_a_step(model, x, dy):
+    """Most bytes that steps allocate when all memory is there."""
+    optimizer = na.SGD([p.value for p in model.parameters], lr=1e-6, momentum=0.9) if model.parameters else None
+    rows = len(x)
 
     def step(n):
         model.forward(x[:n], training=True)
         model.backward(dy[:n])
-        optimizer.step([p.grad for p in model.parameters])
+        if optimizer:
+            optimizer.step([p.grad for p in model.parameters])
 
     step(rows)
     step(rows - 3)  # the last batch of an epoch
@@ -70,12 +67,59 @@ def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
     try:
         for n in (rows, rows - 3, rows):
             step(n)
-        _, peak = tracemalloc.get_traced_memory()
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("layers", list(layers_of_every_kind(64)), ids=lambda layers: repr(layers[-1]))
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
+    rows, columns = 5000, 64  # 1.3 MB in float32
+    model = nn.Sequential(*layers, rng=np.random.default_rng(0))
+    peak = peak_of_a_step(model, batch(rows, columns, given), np.ones((rows, columns), np.float32))
     # NumPy's conversions need blocks, learned activations up to half a byte an element for sums, and blocks.
     learned = any(isinstance(layer, (nn.PReLU, nn.Swish)) for layer in layers)
     assert peak < rows * columns * (1 if learned else 0.5)
+
+
+TAKERS = {
+    "Dense": lambda: nn.Dense(64, 64),
+    "relu": lambda: nn.Activate("relu"),
+    "gelu": lambda: nn.Activate("gelu"),
+    "softmax": lambda: nn.Activate("softmax"),
+    "Gated": lambda: nn.Gated("swiglu"),
+    "RReLU": lambda: nn.RReLU(rng=np.random.default_rng(0)),
+    "PReLU": lambda: nn.PReLU(64),
+    "BatchNorm": lambda: nn.BatchNorm(64),
+    "Dropout": lambda: nn.Dropout(0.5, rng=np.random.default_rng(0)),
+}
+
+
+@pytest.mark.parametrize("given", [np.uint8, np.int64, bool, ">f4", ">f8"])
+@pytest.mark.parametrize("name", TAKERS)
+def test_input_of_another_dtype_is_converted_in_kept_memory(name, given):
+    rows, columns = 5000, 64
+    layer, twin = TAKERS[name](), TAKERS[name]()
+    x = np.random.default_rng(0).integers(0, 9, (rows, columns)).astype(given)
+    dy = np.ones_like(layer.forward(x, training=True))
+    assert peak_of_a_step(layer, x, dy) < rows * columns * (1 if name == "PReLU" else 0.6)
+
+    # The same as with one converted before, however large the batch before it was, and whatever the evaluation.
+    for name, array in twin.state.items():
+        array[...] = layer.state[name]
+    for name, each in twin.generators.items():
+        each.bit_generator.state = layer.generators[name].bit_generator.state
+    native = np.float32 if given == ">f4" else np.float64
+    for n in (20, 7, 13):
+        y, expected = layer.forward(x[:n], training=True), twin.forward(x[:n].astype(native), training=True)
+        assert y.dtype == expected.dtype == expected.dtype.newbyteorder("=")
+        np.testing.assert_array_equal(y, expected)
+        evaluated = layer.forward(x[20:])
+        kept = evaluated.copy()
+        layer.forward(x[30:])
+        np.testing.assert_array_equal(evaluated, kept)
+        np.testing.assert_array_equal(layer.backward(y.copy()), twin.backward(y.copy()))
 
 
 @pytest.mark.parametrize(("name", "kept", "gradients"), [("relu", 1, 2), ("gelu", 2, 0)])
