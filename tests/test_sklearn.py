@@ -310,7 +310,13 @@ def test_verbose(capsys):
         ({"hidden_layer_sizes": (16, 0)}, ValueError, "units must be at least 1, got 0"),
         ({"learning_rate": "adaptive"}, ValueError, "unknown schedule 'adaptive'"),
         ({"learning_rate_init": -1}, ValueError, "lr must be at least 0"),
-        ({"max_iter": 0}, ValueError, "epochs must be at least 1"),
+        ({"max_iter": 0}, ValueError, "max_iter must be at least 1"),
+        ({"n_iter_no_change": None}, TypeError, "n_iter_no_change must be an integer, got None"),
+        *(
+            ({name: "much"}, TypeError, f"{name} must be a real number, got 'much'")
+            for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction")
+        ),
+        ({"activation_parameters": 3}, TypeError, "activation_parameters must be a mapping .*, got 3"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"batch_size": "all"}, ValueError, "batch_size must be 'auto' or an integer, got 'all'"),
         ({"initial_weight": "glorot"}, ValueError, "unknown initialiser 'glorot'"),
@@ -344,6 +350,8 @@ def test_errors_change_nothing(parameters, x, y):
     assert vars(classifier) == before
     assert np.array_equal(classifier.predict_proba(IRIS), probabilities)
     new = short(MLPClassifier)
+    with pytest.raises(TypeError, match="alpha must be a real number, got None"):
+        clone(new).set_params(alpha=None).partial_fit(IRIS, SPECIES, classes=range(3))
     with pytest.raises(ValueError, match="NaN"):
         new.partial_fit(np.full_like(IRIS, np.nan), SPECIES, classes=range(3))
     assert vars(new) == new.get_params()

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 import numact as na
 from numact import nn
-from numact.nn._checks import positive_int
+from numact.nn._checks import positive_int, real
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -213,6 +213,13 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             state["_optimizer"] = optimizer.state_dict()
         return state
 
+    def _check_parameters(self) -> None:
+        """Refuse what is no number under the name it has here."""
+        for name in ("max_iter", "n_iter_no_change"):
+            positive_int(name, getattr(self, name))
+        for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction"):
+            real(name, getattr(self, name))
+
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         """The data as arrays; `first` takes note of their columns, else they must fit those."""
         raise NotImplementedError
@@ -256,6 +263,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         ValueError
             If data or parameters are not valid, or the training diverges.
         """
+        self._check_parameters()
         again = self.warm_start and hasattr(self, "model_")
         x, y = self._checked(X, y, not again)
         self._note(y, again)
@@ -311,6 +319,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         -------
         self
         """
+        self._check_parameters()
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "model_")

@@ -88,9 +88,9 @@ class Activate(OwnMemoryLayer):
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
         x = self._floating(x, training)
+        if x.ndim == 0 and self._record.kind == "axis":
+            raise ValueError(f"{self!r} takes an input of at least one dimension, got a scalar")
         if self.activation == "crelu":
-            if x.ndim == 0:
-                raise ValueError(f"{self!r} takes an input of at least one dimension, got a scalar")
             shape = (*x.shape[:-1], 2 * x.shape[-1])
             spare = False
         else:

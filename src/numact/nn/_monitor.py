@@ -15,7 +15,7 @@ import numact as na
 from numact._stats import activation_stats, saturated_ends
 from numact.nn._activations import Activate
 from numact.nn._callbacks import Callback, Run
-from numact.nn._checks import positive_int
+from numact.nn._checks import positive_int, real
 from numact.nn._layer import Layer
 from numact.nn._sequential import leaves
 
@@ -141,7 +141,7 @@ class Monitor(Callback):
         self.every = positive_int("every", every)
         limits = {"dead": dead, "saturated": saturated, "vanishing": vanishing, "exploding": exploding}
         for name, value in limits.items():
-            if not value >= 0:
+            if not real(name, value) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {value!r}")
         self.dead, self.saturated, self.vanishing, self.exploding = dead, saturated, vanishing, exploding
         self.warn = warn

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from numact.nn._checks import float_dtype, positive_int
+from numact.nn._checks import float_dtype, positive_int, real
 from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, parameter, result_array
 
 
 def _real_in(name: str, value: Any, low: float, high: float, closed: bool) -> float:
     """``value`` as a float from low to high, which may be reached if `closed`."""
-    if not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
-    number = float(value)
+    number = real(name, value)
     if not (low <= number <= high if closed else low <= number < high):
         raise ValueError(f"{name} must be in [{low:g}, {high:g}{']' if closed else ')'}, got {number}")
     return number

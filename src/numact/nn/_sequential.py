@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
@@ -73,10 +73,12 @@ class Sequential(OwnMemoryLayer):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers as separate arguments; argument {i} is {layer!r}")
-        for i, layer in enumerate(layers):
-            if any(layer is other for other in layers[:i]):
+        seen: list[Layer] = [self]
+        for layer in _at_any_depth(layers):
+            if any(layer is other for other in seen):
                 # It would keep the input, and the gradient, of its last use only.
                 raise ValueError(f"the same object {layer!r} is given twice; create one layer for each place")
+            seen.append(layer)
         self.layers = layers
         self._nested = [layer for layer in layers if isinstance(layer, Sequential)]
         self._share(self._gradients)
@@ -331,6 +333,14 @@ class Sequential(OwnMemoryLayer):
                 yield from layer._leaves(f"{prefix}{i}.")
             else:
                 yield f"{prefix}{i}", layer
+
+
+def _at_any_depth(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """The layers, each Sequential among them before those that it is made of."""
+    for layer in layers:
+        yield layer
+        if isinstance(layer, Sequential):
+            yield from _at_any_depth(layer.layers)
 
 
 def leaves(model: Layer) -> Iterator[tuple[str, Layer]]:
