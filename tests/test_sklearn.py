@@ -357,6 +357,18 @@ def test_errors_change_nothing(parameters, x, y):
     assert vars(new) == new.get_params()
 
 
+def test_interrupted_before_the_training_changes_nothing(monkeypatch):
+    def interrupted(self, rows):
+        raise KeyboardInterrupt
+
+    classifier = short(MLPClassifier, max_iter=2).fit(IRIS, NAMES[SPECIES])
+    before = {**vars(classifier)}
+    monkeypatch.setattr(MLPClassifier, "_new_optimizer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(IRIS[:, :3], SPECIES)
+    assert vars(classifier) == before
+
+
 def test_without_scikit_learn():
     """Nothing but the module itself needs it, and it says so."""
     code = (

@@ -136,7 +136,7 @@ def _all_or_nothing(method: Method) -> Method:
         before = vars(self).copy()
         try:
             return method(self, *args, **options)
-        except Exception:
+        except BaseException:  # Ctrl-C too
             vars(self).clear()
             vars(self).update(before)
             raise
@@ -261,7 +261,8 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If data or parameters are not valid, or the training diverges.
+            If data or parameters are not valid, or the training diverges. Nothing has been changed then, except that
+            a training that goes on with the network of the call before, and diverges, leaves its last finite weights.
         """
         self._check_parameters()
         again = self.warm_start and hasattr(self, "model_")
