@@ -152,6 +152,22 @@ def test_frozen_layers_stay():
         nn.fit(model, X, LABELS, epochs=1)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [lambda model: model.freeze(-1), lambda model: model.replace(-1, nn.Dense(16, 3))],
+    ids=["freeze", "replace"],
+)
+def test_a_callback_that_changes_what_is_learned_is_refused(change):
+    """The optimizer would go on with arrays that the model no longer uses."""
+
+    class Change(nn.Callback):
+        def on_epoch_end(self, run):
+            change(run.model)
+
+    with pytest.raises(ValueError, match="the optimizer holds other arrays than the model learns"):
+        nn.fit(network(), X, LABELS, epochs=2, callbacks=[Change()])
+
+
 def test_integers_and_other_floats_are_converted():
     small = RNG.integers(0, 5, (50, 4)).astype(np.uint8)
     labels = small[:, 0] % 3

@@ -92,13 +92,18 @@ def _optimizer(model: Layer, optimizer: na.SGD | None, options: dict[str, Any]) 
         return na.SGD(values, **{"lr": 0.01, "momentum": 0.9, "skip_nonfinite": True} | options)
     if options:
         raise TypeError(f"{', '.join(options)} given beside an optimizer, which has its own: leave out one of them")
+    _check_held(optimizer, values)
+    return optimizer
+
+
+def _check_held(optimizer: na.SGD, values: Sequence[Array]) -> None:
+    """Refuse an optimizer of other arrays than those."""
     held = optimizer.params
     if len(held) != len(values) or any(a is not b for a, b in zip(held, values, strict=True)):
         raise ValueError(
             "the optimizer holds other arrays than the model learns: "
             "create it by na.SGD([p.value for p in model.parameters], ...) after freezing and replacing layers"
         )
-    return optimizer
 
 
 @contextmanager
@@ -166,6 +171,7 @@ def _epoch(
     """All steps of an epoch, and what the history shall say of them."""
     on_output, on_step = overriding(callbacks, "on_output"), overriding(callbacks, "on_step")
     model, optimizer = run.model, run.optimizer
+    _check_held(optimizer, [p.value for p in model.parameters])  # a callback may have frozen or replaced layers
     gradients = [p.grad for p in model.parameters]
     # A model need not have the gradient of its input.
     backward = partial(model.backward, input_gradient=False) if isinstance(model, Sequential) else model.backward
