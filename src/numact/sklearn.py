@@ -83,7 +83,7 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     verbose : bool, default False
         Whether to print the loss of each epoch.
     warm_start : bool, default False
-        Whether ``fit`` continues from where the call before ended.
+        Whether ``fit`` continues from where the call before ended, with the network as it is.
     momentum : float, default 0.9
         Momentum of SGD.
     nesterovs_momentum : bool, default True
