@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import io
 import pickle
 import re
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+import joblib
 import sklearn.neural_network
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
@@ -256,7 +258,16 @@ def test_warm_start_continues():
         warm.fit(IRIS, SPECIES % 2)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda estimator: pickle.loads(pickle.dumps(estimator))])
+def through_joblib(estimator):
+    file = io.BytesIO()
+    joblib.dump(estimator, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda estimator: pickle.loads(pickle.dumps(estimator)), through_joblib]
+)
 def test_copies_go_on_as_the_original(copied):
     """Velocities and generators included."""
     original = short(MLPClassifier, dropout=0.2, activation="prelu", batch_norm=True)

@@ -110,6 +110,10 @@ class Sequential(OwnMemoryLayer):
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        # joblib writes an array as often as it is referred to: the renamed parameters would no longer be the layers'.
+        return {**super().__getstate__(), "_renamed": {}}
+
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
         for i, layer in enumerate(self.layers):
             layer.initialise(self._activation_at(i + 1, activation), rng)
