@@ -73,6 +73,20 @@ def test_no_false_alarm(data, name):
         train(model, data, nn.Monitor(every=1), lr=0.01)
 
 
+def test_an_interrupted_epoch_is_not_of_the_next_training(data):
+    """Not even when the next model has other units."""
+
+    class Interrupt(nn.Callback):
+        def on_step(self, run):
+            raise KeyboardInterrupt
+
+    monitor = nn.Monitor(every=1, warn=False)
+    dead = nn.Sequential(nn.Dense(6, 4, initial_bias=-100.0), nn.Activate("relu"), nn.Dense(4, 2))
+    nn.fit(dead, *data, callbacks=[monitor, Interrupt()])
+    train(nn.mlp([6, 16, 2], rng=np.random.default_rng(0)), data, monitor)
+    assert monitor.findings == []
+
+
 def test_dead_units(data, rng):
     first = nn.Dense(6, 16, initial_bias=np.where(np.arange(16) < 5, -100.0, 0.0))
     model = nn.Sequential(first, nn.Activate("relu"), nn.Dense(16, 2), rng=rng)

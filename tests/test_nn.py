@@ -338,6 +338,14 @@ def test_same_layer_twice_is_refused():
     layer = nn.Dense(3, 3)
     with pytest.raises(ValueError, match=r"the same object Dense\(3, 3\) is given twice"):
         nn.Sequential(layer, nn.Activate("relu"), layer)
+    with pytest.raises(ValueError, match="is given twice"):
+        nn.Sequential(layer, nn.Sequential(nn.Sequential(layer)))
+    inner = nn.Sequential(nn.Dense(3, 3))
+    outer = nn.Sequential(inner, nn.Activate("relu"))
+    for sequential, index, other in ((outer, 1, outer), (inner, 0, outer), (outer, 1, nn.Sequential(inner[0]))):
+        with pytest.raises(ValueError, match="is given twice"):
+            sequential.replace(index, other)
+    assert outer.forward(np.ones((2, 3))).shape == (2, 3)
 
 
 @pytest.mark.parametrize(

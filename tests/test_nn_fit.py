@@ -152,6 +152,22 @@ def test_frozen_layers_stay():
         nn.fit(model, X, LABELS, epochs=1)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [lambda model: model.freeze(-1), lambda model: model.replace(-1, nn.Dense(16, 3))],
+    ids=["freeze", "replace"],
+)
+def test_a_callback_that_changes_what_is_learned_is_refused(change):
+    """The optimizer would go on with arrays that the model no longer uses."""
+
+    class Change(nn.Callback):
+        def on_epoch_end(self, run):
+            change(run.model)
+
+    with pytest.raises(ValueError, match="the optimizer holds other arrays than the model learns"):
+        nn.fit(network(), X, LABELS, epochs=2, callbacks=[Change()])
+
+
 def test_integers_and_other_floats_are_converted():
     small = RNG.integers(0, 5, (50, 4)).astype(np.uint8)
     labels = small[:, 0] % 3
@@ -246,6 +262,23 @@ def test_cosine_ends_at_its_final_part():
 )
 def test_schedules_refuse(make, message):
     with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("warmup", lambda: nn.ConstantSchedule(warmup="2")),
+        ("every", lambda: nn.StepSchedule(every="2")),
+        ("factor", lambda: nn.StepSchedule(factor="2")),
+        ("final", lambda: nn.CosineSchedule(final="2")),
+        ("fraction", lambda: nn.split(X, fraction="2")),
+        ("epsilon", lambda: nn.Whiten(epsilon="2")),
+        ("dead", lambda: nn.Monitor(dead="2")),
+    ],
+)
+def test_what_is_no_number_is_named(name, make):
+    with pytest.raises(TypeError, match=f"{name} must be a real number, got '2'"):
         make()
 
 
@@ -613,6 +646,9 @@ REFUSED = [
     ((X, LABELS), {"batch_size": 2.5}, TypeError, "batch_size must be an integer"),
     ((X, LABELS), {"patience": 0}, ValueError, "patience must be at least 1"),
     ((X, LABELS), {"min_delta": -1}, ValueError, "min_delta must be a number of at least 0"),
+    ((X, LABELS), {"min_delta": "small"}, TypeError, "min_delta must be a real number, got 'small'"),
+    ((X, LABELS), {"validation": (X, LABELS), "history": []}, TypeError, r"history must be that of .*, got \[\]"),
+    ((X, LABELS), {"callbacks": nn.Monitor()}, TypeError, r"callbacks must be a list of nn\.Callback, got <.*Monitor"),
     ((X, LABELS), {"rng": 0}, TypeError, "rng must be a numpy.random.Generator"),
     ((X, LABELS), {"sample_weight": np.ones(5)}, ValueError, "x and y and sample_weight must have the same length"),
     ((X, LABELS), {"sample_weight": -np.ones(103)}, ValueError, "sample_weight must be at least 0, got -1"),
@@ -639,6 +675,11 @@ def test_refused(data, options, error, message):
     assert rng.bit_generator.state == state
 
 
+def test_targets_whose_squares_overflow_diverge_without_warning():
+    with pytest.raises(nn.DivergedError, match="the loss became inf"):
+        nn.fit(network(2, dtype=np.float64), X, TARGETS.astype(float) * 1e300, loss="mean_squared_error")
+
+
 def test_model_is_a_layer():
     with pytest.raises(TypeError, match=r"model must be a layer, usually an nn\.Sequential, got ndarray"):
         nn.fit(X, X, LABELS)
@@ -649,6 +690,11 @@ def test_model_is_a_layer():
     [
         ("mean_squared_error", TARGETS[:, 0], r"y must have the shape of the model's output, \(103, 2\), got \(103,\)"),
         ("mean_squared_error", changed(TARGETS, (4, 1), np.inf), r"y must be finite in float32, but element \(4, 1\)"),
+        (
+            "mean_squared_error",
+            changed(TARGETS.astype(float), (4, 1), 1e300),
+            r"y must be finite in float32, but element \(4, 1\)",
+        ),
         ("binary_cross_entropy_with_logits", TARGETS, r"y must lie in 0\.\.1 for binary_cross_entropy_with_logits"),
     ],
 )

@@ -136,6 +136,17 @@ def test_float64_and_every_order(tmp_path):
     assert other.state["0.weight"].tobytes() == model.state["0.weight"].tobytes()
 
 
+def test_history_of_a_loss_of_ones_own(tmp_path):
+    def loss(output, y):
+        return np.float32(0.5), np.zeros_like(output)
+
+    model = nn.Sequential(nn.Dense(4, 2))
+    history = nn.fit(model, X, LABELS, loss=loss, epochs=1, validation=(X, LABELS))
+    nn.save(tmp_path / "file", model, history=history)
+    loaded = nn.load(tmp_path / "file", model)
+    assert (loaded.loss, loaded.validation_loss) == ([0.5], [0.5])
+
+
 def test_the_same_state_is_the_same_file(tmp_path):
     for name in "ab":
         nn.save(tmp_path / name, Training().model)
@@ -171,6 +182,17 @@ def test_every_kind_of_byte_damaged(tmp_path, saved):
         else:
             assert training.everything() == whole
     assert noticed > 0.8 * len(content) / 41
+
+
+def test_damaged_data_are_named(tmp_path, saved):
+    """Overwritten in the middle, as by a bad sector or a transfer that left a hole."""
+    content = saved.read_bytes()
+    path = tmp_path / "damaged"
+    with np.load(saved) as archive:
+        arrays = {name: archive[name].tobytes() for name in archive.files}
+    for name, data in arrays.items():
+        path.write_bytes(content.replace(data, bytes(len(data)) if any(data) else b"\1" * len(data), 1))
+        refused(path, rf"damaged is damaged or no \.npz file: {name}\.npy: Bad CRC-32")
 
 
 def rewritten(source, path, change):

@@ -50,19 +50,16 @@ def layers_of_every_kind(columns):
     yield [nn.Dense(columns, columns), nn.Activate("leaky_relu", negative_slope=np.full(columns, 0.1))]
 
 
-@pytest.mark.parametrize("layers", list(layers_of_every_kind(64)), ids=lambda layers: repr(layers[-1]))
-@pytest.mark.parametrize("given", [np.float32, np.float64])
-def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
-    rows, columns = 5000, 64  # 1.3 MB in float32
-    model = nn.Sequential(*layers, rng=np.random.default_rng(0))
-    optimizer = na.SGD([p.value for p in model.parameters], lr=1e-6, momentum=0.9)
-    x = batch(rows, columns, given)
-    dy = np.ones((rows, columns), np.float32)
+def peak_of_a_step(model, x, dy):
+    """Most bytes that steps allocate when all memory is there."""
+    optimizer = na.SGD([p.value for p in model.parameters], lr=1e-6, momentum=0.9) if model.parameters else None
+    rows = len(x)
 
     def step(n):
         model.forward(x[:n], training=True)
         model.backward(dy[:n])
-        optimizer.step([p.grad for p in model.parameters])
+        if optimizer:
+            optimizer.step([p.grad for p in model.parameters])
 
     step(rows)
     step(rows - 3)  # the last batch of an epoch
@@ -70,12 +67,59 @@ def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
     try:
         for n in (rows, rows - 3, rows):
             step(n)
-        _, peak = tracemalloc.get_traced_memory()
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("layers", list(layers_of_every_kind(64)), ids=lambda layers: repr(layers[-1]))
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_a_step_allocates_nothing_of_the_size_of_its_data(layers, given):
+    rows, columns = 5000, 64  # 1.3 MB in float32
+    model = nn.Sequential(*layers, rng=np.random.default_rng(0))
+    peak = peak_of_a_step(model, batch(rows, columns, given), np.ones((rows, columns), np.float32))
     # NumPy's conversions need blocks, learned activations up to half a byte an element for sums, and blocks.
     learned = any(isinstance(layer, (nn.PReLU, nn.Swish)) for layer in layers)
     assert peak < rows * columns * (1 if learned else 0.5)
+
+
+TAKERS = {
+    "Dense": lambda: nn.Dense(64, 64),
+    "relu": lambda: nn.Activate("relu"),
+    "gelu": lambda: nn.Activate("gelu"),
+    "softmax": lambda: nn.Activate("softmax"),
+    "Gated": lambda: nn.Gated("swiglu"),
+    "RReLU": lambda: nn.RReLU(rng=np.random.default_rng(0)),
+    "PReLU": lambda: nn.PReLU(64),
+    "BatchNorm": lambda: nn.BatchNorm(64),
+    "Dropout": lambda: nn.Dropout(0.5, rng=np.random.default_rng(0)),
+}
+
+
+@pytest.mark.parametrize("given", [np.uint8, np.int64, bool, ">f4", ">f8"])
+@pytest.mark.parametrize("name", TAKERS)
+def test_input_of_another_dtype_is_converted_in_kept_memory(name, given):
+    rows, columns = 5000, 64
+    layer, twin = TAKERS[name](), TAKERS[name]()
+    x = np.random.default_rng(0).integers(0, 9, (rows, columns)).astype(given)
+    dy = np.ones_like(layer.forward(x, training=True))
+    assert peak_of_a_step(layer, x, dy) < rows * columns * (1 if name == "PReLU" else 0.6)
+
+    # The same as with one converted before, however large the batch before it was, and whatever the evaluation.
+    for name, array in twin.state.items():
+        array[...] = layer.state[name]
+    for name, each in twin.generators.items():
+        each.bit_generator.state = layer.generators[name].bit_generator.state
+    native = np.float32 if given == ">f4" else np.float64
+    for n in (20, 7, 13):
+        y, expected = layer.forward(x[:n], training=True), twin.forward(x[:n].astype(native), training=True)
+        assert y.dtype == expected.dtype == expected.dtype.newbyteorder("=")
+        np.testing.assert_array_equal(y, expected)
+        evaluated = layer.forward(x[20:])
+        kept = evaluated.copy()
+        layer.forward(x[30:])
+        np.testing.assert_array_equal(evaluated, kept)
+        np.testing.assert_array_equal(layer.backward(y.copy()), twin.backward(y.copy()))
 
 
 @pytest.mark.parametrize(("name", "kept", "gradients"), [("relu", 1, 2), ("gelu", 2, 0)])
@@ -607,6 +651,7 @@ def test_construction_refuses(make, error, message):
         (nn.Gated("glu"), np.ones((4, 3)), ValueError, r"Gated\('glu'\) takes an input with an even number of columns"),
         (nn.Activate("relu"), np.ones(3, complex), TypeError, r"Activate\('relu'\) takes real numbers"),
         (nn.Activate("crelu"), 1.0, ValueError, r"Activate\('crelu'\) takes an input of at least one dimension"),
+        (nn.Activate("softmax"), 1.0, ValueError, r"Activate\('softmax'\) takes an input of at least one dimension"),
         (nn.Activate("elu", alpha=np.ones(3)), np.ones((4, 1)), ValueError, r"broadcast to, got shape \(4, 1\)"),
         (nn.Activate("elu", alpha=np.ones(3)), np.ones((4, 2)), ValueError, r"broadcast to, got shape \(4, 2\)"),
         (nn.Dropout(0.5), np.ones(3, complex), TypeError, r"Dropout\(0.5\) takes real numbers"),
@@ -641,7 +686,6 @@ def test_errors_name_the_position():
         model.forward(x[:, :4])
     with pytest.raises(ValueError, match=r"^layer 1, Sequential.*: layer 1: Dense\(7, 3\) takes .*, got \(5, 8\)$"):
         model.forward(x, training=True)
-    # The layers before it have kept another batch than those after it.
     model = small(nn.Activate("relu"))
     model.forward(x, training=True)
     model.replace(2, nn.Dense(4, 3))
@@ -653,3 +697,115 @@ def test_errors_name_the_position():
     model.forward(x, training=True)
     with pytest.raises(ValueError, match=r"^layer 2: backward of Dense\(8, 3\) takes dy of .* \(5, 3\), got \(5, 4\)"):
         model.backward(np.ones((5, 4)))
+
+
+def everything(model):
+    """All that a training forward may change, and the gradients."""
+    arrays = {**model.state, **{f"{p.name}.grad": p.grad for p in model.all_parameters}}
+    generators = {name: repr(each.bit_generator.state) for name, each in model.generators.items()}
+    return {name: array.tobytes() for name, array in arrays.items()}, generators, model.saved_bytes
+
+
+MOVING = {
+    "batch norm": lambda: nn.BatchNorm(8),
+    "dropout": lambda: nn.Dropout(0.5),
+    "rrelu": lambda: nn.RReLU(),
+    "nested": lambda: nn.Sequential(nn.BatchNorm(8), nn.Sequential(nn.Dropout(0.5))),
+}
+
+
+@pytest.mark.parametrize("moving", MOVING)
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        nn.Dense(7, 8),
+        nn.Maxout(7, 8),
+        nn.BatchNorm(7),
+        nn.PReLU(7),
+        nn.Swish(7),
+        nn.Activate("elu", alpha=np.ones(7)),
+        nn.Sequential(nn.Dense(8, 7), nn.Gated("glu")),
+        nn.Sequential(nn.Sequential(nn.Dense(7, 8))),
+    ],
+    ids=repr,
+)
+def test_a_forward_that_fails_changes_nothing(moving, unfit):
+    """Whether the layer was there from the start or took, in a Sequential inside, the place of one that fitted."""
+    x = batch()
+    new = small(MOVING[moving](), copy.deepcopy(unfit))
+    exchanged = small(MOVING[moving](), nn.Sequential(nn.Dense(8, 8)))
+    exchanged.forward(x, training=True)
+    exchanged[2].replace(0, copy.deepcopy(unfit))
+    for model in (new, exchanged):
+        before = everything(model)
+        with pytest.raises(ValueError, match=r"^layer 2.* takes an input .*got .*\(5, [78]\)$"):
+            model.forward(x, training=True)
+        assert everything(model) == before
+
+
+@pytest.mark.parametrize("moving", MOVING)
+def test_a_forward_that_fails_leaves_the_batch_before(moving):
+    model = small(MOVING[moving](), nn.Activate("tanh"))
+    x, dy = batch(), batch(columns=3)
+    assert model.parameters  # draws the weights
+    twin = copy.deepcopy(model)
+    for each in (model, twin):
+        each.forward(x, training=True)
+    before = everything(model)
+    for wrong in (x[:, :4], x.T, x[0, 0], x.astype(complex)):
+        with pytest.raises((ValueError, TypeError), match=r"^layer 0: Dense\(6, 8\) takes"):
+            model.forward(wrong, training=True)
+        assert everything(model) == before
+    np.testing.assert_array_equal(model.backward(dy), twin.backward(dy))
+
+
+def test_a_dtype_that_a_later_layer_refuses_changes_nothing():
+    model = nn.Sequential(nn.Dropout(0.5), nn.Activate("tanh"))
+    model.forward(batch(), training=True)
+    before = everything(model)
+    with pytest.raises(TypeError, match="layer 1, "):
+        model.forward(batch().astype(np.longdouble), training=True)
+    assert everything(model) == before
+
+
+def test_a_forward_that_fails_in_training_only_is_forgotten():
+    """The layers before the one that failed keep another batch than those behind it."""
+
+    class Failing(nn.Layer):
+        fails = False
+
+        def forward(self, x, training=False):
+            if training and self.fails:
+                raise ValueError("fails")
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    model = small(Failing())
+    model.forward(batch(), training=True)
+    model[1].fails = True
+    with pytest.raises(ValueError, match=r"layer 1, .*Failing.*: fails"):
+        model.forward(batch(seed=3), training=True)
+    with pytest.raises(RuntimeError, match=r"layer 2: .* needs a call of forward"):
+        model.backward(batch(columns=3))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_backward_that_fails_changes_nothing(name):
+    model = networks()[name]
+    x, dy = batch(columns=4, dtype=np.float64), batch(columns=3, dtype=np.float64)
+    model.forward(x, training=True)
+    expected = [model.backward(dy).copy(), *(p.grad.copy() for p in model.parameters)]
+    model.forward(-x, training=True)
+    model.backward(dy)
+    model.forward(x, training=True)
+    before = everything(model)
+    for wrong in (dy[:4], dy[:, :1], dy[:, :0], dy.ravel(), dy[np.newaxis], 1.0):
+        with pytest.raises(ValueError, match=r"takes dy of the output's shape \(5, 3\), got"):
+            model.backward(wrong)
+    with pytest.raises(TypeError, match="takes dy of floating-point numbers"):
+        model.backward(dy.astype(int))
+    assert everything(model) == before
+    for a, b in zip(expected, [model.backward(dy), *(p.grad for p in model.parameters)], strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -202,6 +202,15 @@ def test_sample_weights_count_like_repeated_rows(name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
+def test_byte_order(name):
+    loss, values, targets = case(name)
+    expected, gradient = loss(values, targets)
+    value, swapped = loss(values.astype(values.dtype.newbyteorder()), targets)
+    assert value == expected
+    np.testing.assert_array_equal(swapped, gradient)
+
+
+@pytest.mark.parametrize("name", SHAPES)
 def test_out(name):
     loss, values, targets = case(name)
     kept = values.copy()

@@ -3,7 +3,9 @@
 They share parameters and attributes with ``sklearn.neural_network.MLPClassifier`` and ``MLPRegressor`` under
 ``solver="sgd"``, and can take their place. Needs scikit-learn: ``python -m pip install 'numact[sklearn]'``.
 They pass ``sklearn.utils.estimator_checks.check_estimator`` but for ``check_sample_weight_equivalence_on_dense_data``,
-as a row given twice makes other batches than one of weight 2.
+as a row given twice makes other batches than one of weight 2. With ``dtype="float32"``, which predictions have as well,
+two more checks cannot hold: ``check_regressor_multioutput`` wants float64, and ``check_classifiers_train`` that no
+logarithm tells more than that of the rounded probability, which may be 1 or 0.
 
 >>> from sklearn.datasets import load_digits
 >>> from sklearn.model_selection import train_test_split
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 
 import numact as na
 from numact import nn
-from numact.nn._checks import positive_int
+from numact.nn._checks import positive_int, real
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -81,7 +83,7 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     verbose : bool, default False
         Whether to print the loss of each epoch.
     warm_start : bool, default False
-        Whether ``fit`` continues from where the call before ended.
+        Whether ``fit`` continues from where the call before ended, with the network as it is.
     momentum : float, default 0.9
         Momentum of SGD.
     nesterovs_momentum : bool, default True
@@ -134,7 +136,7 @@ def _all_or_nothing(method: Method) -> Method:
         before = vars(self).copy()
         try:
             return method(self, *args, **options)
-        except Exception:
+        except BaseException:  # Ctrl-C too
             vars(self).clear()
             vars(self).update(before)
             raise
@@ -211,6 +213,13 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             state["_optimizer"] = optimizer.state_dict()
         return state
 
+    def _check_parameters(self) -> None:
+        """Refuse what is no number under the name it has here."""
+        for name in ("max_iter", "n_iter_no_change"):
+            positive_int(name, getattr(self, name))
+        for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction"):
+            real(name, getattr(self, name))
+
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         """The data as arrays; `first` takes note of their columns, else they must fit those."""
         raise NotImplementedError
@@ -252,8 +261,10 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If data or parameters are not valid, or the training diverges.
+            If data or parameters are not valid, or the training diverges. Nothing has been changed then, except that
+            a training that goes on with the network of the call before, and diverges, leaves its last finite weights.
         """
+        self._check_parameters()
         again = self.warm_start and hasattr(self, "model_")
         x, y = self._checked(X, y, not again)
         self._note(y, again)
@@ -309,6 +320,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         -------
         self
         """
+        self._check_parameters()
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "model_")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 import numact as na
 from numact.nn._checks import float_dtype, known, positive_int
-from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, floating, parameter, result_array
+from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, parameter, result_array
 
 _GATED = [name for name, record in na.activations.items() if record.kind == "gated"]
 
@@ -87,10 +87,10 @@ class Activate(OwnMemoryLayer):
         return f"Activate({', '.join([repr(self.activation), *(f'{k}={v}' for k, v in self._parameters.items())])})"
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
-        x = floating(self, x)
+        x = self._floating(x, training)
+        if x.ndim == 0 and self._record.kind == "axis":
+            raise ValueError(f"{self!r} takes an input of at least one dimension, got a scalar")
         if self.activation == "crelu":
-            if x.ndim == 0:
-                raise ValueError(f"{self!r} takes an input of at least one dimension, got a scalar")
             shape = (*x.shape[:-1], 2 * x.shape[-1])
             spare = False
         else:
@@ -157,7 +157,7 @@ class Gated(OwnMemoryLayer):
         return f"Gated({self.activation!r})"
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
-        x = floating(self, x)
+        x = self._floating(x, training)
         if x.ndim == 0 or x.shape[-1] % 2:
             raise ValueError(f"{self!r} takes an input with an even number of columns, gates and values; got {x.shape}")
         half = x.shape[-1] // 2
@@ -207,7 +207,7 @@ class RReLU(DrawingLayer):
         return f"RReLU({self._range[0]:g}, {self._range[1]:g})"
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
-        x = floating(self, x)
+        x = self._floating(x, training)
         y = result_array(self._y, x.shape, x.dtype, training)
         if training:
             slope = self._slope.take(x.shape, x.dtype)
@@ -248,7 +248,7 @@ class _LearnedActivation(OwnMemoryLayer):
         return [self._parameter]
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
-        x = floating(self, x)
+        x = self._floating(x, training)
         shape = self._parameter.value.shape
         if len(shape) > x.ndim or any(n not in (1, m) for n, m in zip(shape[::-1], x.shape[::-1], strict=False)):
             raise ValueError(f"{self!r} takes an input whose last axes match its shape {shape}, got {x.shape}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numact.nn._checks import generator, positive_int
+from numact.nn._checks import generator, positive_int, real
 
 Array = NDArray[Any]
 
@@ -151,7 +151,7 @@ def split(
     named = dict(zip(names, arrays, strict=False))
     data = rows_of(named if stratify is None else named | {"stratify": stratify})
     classes = np.zeros(len(data[0])) if stratify is None else data.pop()
-    if not 0 < fraction < 1:
+    if not 0 < real("fraction", fraction) < 1:
         raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
     if classes.ndim != 1:
         raise ValueError(f"stratify must have shape (rows,), got {classes.shape}")
@@ -316,7 +316,7 @@ class Whiten(_Scaling):
 
     def __init__(self, *, epsilon: float = 1e-6) -> None:
         super().__init__()
-        if not epsilon > 0:
+        if not real("epsilon", epsilon) > 0:
             raise ValueError(f"epsilon must be above 0, got {epsilon}")
         self._epsilon = epsilon
 

@@ -9,7 +9,7 @@ import numact as na
 from numact._runtime import _native
 from numact.nn import _initialisers
 from numact.nn._checks import float_dtype, generator, known, positive_int
-from numact.nn._layer import Array, Buffer, OwnMemoryLayer, Parameter, parameter, result_array
+from numact.nn._layer import Array, Buffer, OwnMemoryLayer, Parameter, converted, parameter, result_array
 
 
 class Dense(OwnMemoryLayer):
@@ -70,7 +70,7 @@ class Dense(OwnMemoryLayer):
         elif initial_weight is not None:
             self._weight = parameter("weight", initial_weight, self._shape, self._dtype)
         self.bias = parameter("bias", initial_bias, self._shape[1:], self._dtype) if bias else None
-        self._x, self._y, self._dy = Buffer(), Buffer(), Buffer()
+        self._y, self._dy = Buffer(), Buffer()
         self._input_is_spare = False
         self._ones = np.ones(0, self._dtype)
 
@@ -116,10 +116,7 @@ class Dense(OwnMemoryLayer):
             raise TypeError(f"{self!r} takes real numbers, got an input of dtype {x.dtype}")
         if x.shape[-1:] != (inputs,):
             raise ValueError(f"{self!r} takes an input of shape (..., {inputs}), got {x.shape}")
-        if x.dtype != self._dtype:
-            given, x = x, result_array(self._x, x.shape, self._dtype, training)
-            np.copyto(x, given, casting="same_kind")
-        return x
+        return x if x.dtype == self._dtype else converted(self._x, x, self._dtype, training)
 
     def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
         rows = x = self._saved()[0]
@@ -127,8 +124,7 @@ class Dense(OwnMemoryLayer):
         if x.ndim != 2 or dy.shape != (len(x), units) or dy.dtype != self._dtype:
             self._check_gradient(dy, (*x.shape[:-1], units))
             if dy.dtype != self._dtype:
-                given, dy = dy, self._dy.take(dy.shape, self._dtype)
-                np.copyto(dy, given, casting="same_kind")
+                dy = converted(self._dy, dy, self._dtype, True)
             rows, dy = x.reshape(-1, inputs), dy.reshape(-1, units)
         weight = self._weight or self.weight
         if not self.frozen:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import numact as na
 from numact.nn._callbacks import Callback, History, Run, overriding
-from numact.nn._checks import generator, positive_int
+from numact.nn._checks import generator, positive_int, real
 from numact.nn._data import batches, split
 from numact.nn._layer import Layer
 from numact.nn._samples import Objective, Samples, objective_of, size_of, weighted
@@ -92,13 +92,18 @@ def _optimizer(model: Layer, optimizer: na.SGD | None, options: dict[str, Any]) 
         return na.SGD(values, **{"lr": 0.01, "momentum": 0.9, "skip_nonfinite": True} | options)
     if options:
         raise TypeError(f"{', '.join(options)} given beside an optimizer, which has its own: leave out one of them")
+    _check_held(optimizer, values)
+    return optimizer
+
+
+def _check_held(optimizer: na.SGD, values: Sequence[Array]) -> None:
+    """Refuse an optimizer of other arrays than those."""
     held = optimizer.params
     if len(held) != len(values) or any(a is not b for a, b in zip(held, values, strict=True)):
         raise ValueError(
             "the optimizer holds other arrays than the model learns: "
             "create it by na.SGD([p.value for p in model.parameters], ...) after freezing and replacing layers"
         )
-    return optimizer
 
 
 @contextmanager
@@ -166,6 +171,7 @@ def _epoch(
     """All steps of an epoch, and what the history shall say of them."""
     on_output, on_step = overriding(callbacks, "on_output"), overriding(callbacks, "on_step")
     model, optimizer = run.model, run.optimizer
+    _check_held(optimizer, [p.value for p in model.parameters])  # a callback may have frozen or replaced layers
     gradients = [p.grad for p in model.parameters]
     # A model need not have the gradient of its input.
     backward = partial(model.backward, input_gradient=False) if isinstance(model, Sequential) else model.backward
@@ -187,7 +193,8 @@ def _epoch(
         if memory is None:  # the first batch is the largest
             memory = objective.buffer(output)
         out = {name: array[: len(output)] for name, array in memory.items()}
-        run.loss, gradient = objective.function(output, run.y, **weighted(weight), **out)
+        loss, gradient = objective.function(output, run.y, **weighted(weight), **out)
+        run.loss = float(loss)
         if not math.isfinite(run.loss):
             _diverged(f"the loss became {run.loss}", run, statistics)
         right += objective.right(output, run.y, *weight or (None,))
@@ -321,13 +328,17 @@ def fit(
     epochs, batch_size = positive_int("epochs", epochs), positive_int("batch_size", batch_size)
     if patience is not None:
         patience = positive_int("patience", patience)
-    if not 0 <= min_delta < math.inf:
+    if not 0 <= real("min_delta", min_delta) < math.inf:
         raise ValueError(f"min_delta must be a number of at least 0, got {min_delta}")
     rng = generator(rng)
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of nn.Callback, got {callbacks!r}")
     callbacks = list(callbacks)
     for each in callbacks:
         if not isinstance(each, Callback):
             raise TypeError(f"callbacks must be instances of classes derived from nn.Callback, got {each!r}")
+    if history is not None and not isinstance(history, History):
+        raise TypeError(f"history must be that of the training to continue, an nn.History, got {history!r}")
     optimizer = _optimizer(model, optimizer, options)
 
     samples = Samples(objective, model, x, y, sample_weight)

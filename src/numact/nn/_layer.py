@@ -204,6 +204,7 @@ class OwnMemoryLayer(Layer):
 
     def __init__(self) -> None:
         self._gradients = GradientMemory()
+        self._x = Buffer()  # the input, where that has another dtype
 
     def _share(self, gradients: GradientMemory) -> None:
         """Use the memory that all layers of a Sequential share."""
@@ -224,6 +225,14 @@ class OwnMemoryLayer(Layer):
 
     @abstractmethod
     def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]: ...
+
+    def _floating(self, x: Array, training: bool) -> Array:
+        """``x``, integers as float64."""
+        if x.dtype.kind == "f":
+            return x if x.dtype.isnative else converted(self._x, x, x.dtype.newbyteorder("="), training)
+        if x.dtype.kind not in "biu":
+            raise TypeError(f"{self!r} takes real numbers, got an input of dtype {x.dtype}")
+        return converted(self._x, x, np.dtype(np.float64), training)
 
     def _saved(self) -> tuple[Array, ...]:
         """What the training forward kept."""
@@ -256,15 +265,13 @@ class DrawingLayer(OwnMemoryLayer):
             self._rng = rng
 
 
-def floating(layer: Layer, x: Array) -> Array:
-    """``x``, integers as float64."""
-    if x.dtype.kind == "f":
-        return x
-    if x.dtype.kind not in "biu":
-        raise TypeError(f"{layer!r} takes real numbers, got an input of dtype {x.dtype}")
-    return x.astype(np.float64)
-
-
 def result_array(buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any], training: bool) -> Array:
     """An array for a result of forward: the layer's own in training, else a new one."""
     return buffer.take(shape, dtype) if training else np.empty(shape, dtype)
+
+
+def converted(buffer: Buffer, x: Array, dtype: np.dtype[Any], training: bool) -> Array:
+    """``x`` in another dtype of the same kind or a more general one."""
+    y = result_array(buffer, x.shape, dtype, training)
+    np.copyto(y, x, casting="same_kind")
+    return y

@@ -129,7 +129,7 @@ def binary_cross_entropy_with_logits(
     with np.errstate(all="ignore"):
         for block, (z, t, dz) in _blocks(columns, logits, targets, dlogits):
             other, product = others[: len(z)], work[: len(z)]
-            np.subtract(1, t, out=other, casting="same_kind", dtype=other.dtype)
+            np.subtract(1, t, out=other, casting="same_kind", dtype=other.dtype.type)
             na.softplus(z, out=product)  # -log(1 - p), and from -z -log(p)
             product *= other
             np.add.reduce(product, 1, np.float64, out=losses[block])

@@ -74,6 +74,10 @@ def mlp(
     if len(widths) < 2:
         raise ValueError(f"widths must be those of input and output at least, got {list(widths)}")
     known("activation", activation, [*na.activations, "identity"])
+    if not isinstance(activation_parameters, Mapping | None):
+        raise TypeError(
+            f'activation_parameters must be a mapping such as {{"negative_slope": 0.1}}, got {activation_parameters!r}'
+        )
     parameters = dict(activation_parameters or {})
     record = na.activations.get(activation)
     kind = "" if record is None else record.kind

@@ -15,7 +15,7 @@ import numact as na
 from numact._stats import activation_stats, saturated_ends
 from numact.nn._activations import Activate
 from numact.nn._callbacks import Callback, Run
-from numact.nn._checks import positive_int
+from numact.nn._checks import positive_int, real
 from numact.nn._layer import Layer
 from numact.nn._sequential import leaves
 
@@ -141,7 +141,7 @@ class Monitor(Callback):
         self.every = positive_int("every", every)
         limits = {"dead": dead, "saturated": saturated, "vanishing": vanishing, "exploding": exploding}
         for name, value in limits.items():
-            if not value >= 0:
+            if not real(name, value) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {value!r}")
         self.dead, self.saturated, self.vanishing, self.exploding = dead, saturated, vanishing, exploding
         self.warn = warn
@@ -164,7 +164,8 @@ class Monitor(Callback):
     def on_train_begin(self, run: Run) -> None:
         self._epoch_start = len(self.steps)
         for name, layer in leaves(run.model):
-            self.layers.setdefault(name, LayerHealth(f"{name} {layer!r}".strip()))
+            record = self.layers.setdefault(name, LayerHealth(f"{name} {layer!r}".strip()))
+            record._dead_so_far = None  # of an epoch that did not end
 
     def on_output(self, run: Run, name: str, layer: Layer, y: Array) -> None:
         if not self._due(run):

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from numact.nn._checks import float_dtype, positive_int
-from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, floating, parameter, result_array
+from numact.nn._checks import float_dtype, positive_int, real
+from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, parameter, result_array
 
 
 def _real_in(name: str, value: Any, low: float, high: float, closed: bool) -> float:
     """``value`` as a float from low to high, which may be reached if `closed`."""
-    if not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
-    number = float(value)
+    number = real(name, value)
     if not (low <= number <= high if closed else low <= number < high):
         raise ValueError(f"{name} must be in [{low:g}, {high:g}{']' if closed else ')'}, got {number}")
     return number
@@ -98,7 +95,7 @@ class BatchNorm(OwnMemoryLayer):
         return {**super().state, "running_mean": self.running_mean, "running_variance": self.running_variance}
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
-        x = floating(self, x)
+        x = self._floating(x, training)
         features = len(self.running_mean)
         if x.shape[-1:] != (features,):
             raise ValueError(f"{self!r} takes an input of shape (..., {features}), got {x.shape}")
@@ -201,7 +198,7 @@ class Dropout(DrawingLayer):
         return f"Dropout({self._rate:g})"
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
-        x = floating(self, x)
+        x = self._floating(x, training)
         if not training:
             return x, spare
         drawn = np.float64 if x.dtype == np.float64 else np.float32

@@ -97,6 +97,7 @@ def objective_of(loss: Any) -> Objective:
 class Samples:
     """Checked data with what is needed to turn the sums over them into means."""
 
+    @np.errstate(all="ignore")
     def __init__(
         self,
         objective: Objective,
@@ -119,8 +120,7 @@ class Samples:
         if self.x.dtype.kind not in "biuf":
             raise TypeError(f"{names[0]} must be real numbers, got dtype {self.x.dtype}")
         if self.x.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                self.x = self.x.astype(dtype, copy=False)
+            self.x = self.x.astype(dtype, copy=False)
             check_finite(names[0], self.x)
         try:
             output = model.forward(self.x[:1])
@@ -168,7 +168,7 @@ class Samples:
         for x, y, *weight in batches(*self.arrays(), batch_size=_EVALUATED_ROWS, shuffle=False):
             output = model.forward(x)
             loss, _ = self._objective.function(output, y, **weighted(weight))
-            total += loss * size_of(y, weight)
+            total += float(loss) * size_of(y, weight)
             right += self._objective.right(output, y, *weight or (None,))
         loss = total / self.total
         return loss, self.metric(loss, right)

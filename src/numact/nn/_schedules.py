@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from numact.nn._checks import known
+from numact.nn._checks import known, real
 
 #: ``schedule(epoch, epochs)`` gives what the learning rate is multiplied by: ``epoch`` counts the epochs that are done,
 #: with a fraction for the present one, ``epochs`` those of the whole training.
@@ -21,7 +21,7 @@ class _Warm:
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.warmup < math.inf:
+        if not 0 <= real("warmup", self.warmup) < math.inf:
             raise ValueError(f"warmup must be a number of epochs of at least 0, got {self.warmup}")
 
     def __call__(self, epoch: float, epochs: int) -> float:
@@ -80,9 +80,9 @@ class StepSchedule(_Warm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.every > 0:
+        if not real("every", self.every) > 0:
             raise ValueError(f"every must be a number of epochs above 0, got {self.every}")
-        if not 0 <= self.factor < math.inf:
+        if not 0 <= real("factor", self.factor) < math.inf:
             raise ValueError(f"factor must be a number of at least 0, got {self.factor}")
 
     def _after(self, epoch: float, epochs: float) -> float:
@@ -117,7 +117,7 @@ class CosineSchedule(_Warm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.final < math.inf:
+        if not 0 <= real("final", self.final) < math.inf:
             raise ValueError(f"final must be a number of at least 0, got {self.final}")
 
     def _after(self, epoch: float, epochs: float) -> float:

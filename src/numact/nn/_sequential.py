@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
-from typing import Literal, TypeVar, overload
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,6 +64,7 @@ class Sequential(OwnMemoryLayer):
         super().__init__()
         self._renamed: dict[Parameter, Parameter] = {}
         self._initialised = False
+        self._passed: tuple[Any, ...] = ()
         self._set_layers(layers)
         if rng is not None:
             self.initialise(None, generator(rng))
@@ -72,11 +73,14 @@ class Sequential(OwnMemoryLayer):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers as separate arguments; argument {i} is {layer!r}")
-        for i, layer in enumerate(layers):
-            if any(layer is other for other in layers[:i]):
+        seen: list[Layer] = [self]
+        for layer in _at_any_depth(layers):
+            if any(layer is other for other in seen):
                 # It would keep the input, and the gradient, of its last use only.
                 raise ValueError(f"the same object {layer!r} is given twice; create one layer for each place")
+            seen.append(layer)
         self.layers = layers
+        self._nested = [layer for layer in layers if isinstance(layer, Sequential)]
         self._share(self._gradients)
         self._transparent = all(layer._transparent for layer in layers)
         self.activation = self._activation_at(0, None)
@@ -105,6 +109,10 @@ class Sequential(OwnMemoryLayer):
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # joblib writes an array as often as it is referred to: the renamed parameters would no longer be the layers'.
+        return {**super().__getstate__(), "_renamed": {}}
 
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
         for i, layer in enumerate(self.layers):
@@ -213,6 +221,11 @@ class Sequential(OwnMemoryLayer):
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
         if not self._initialised:
             self._ensure_initialised()
+        passing = (x.shape[1:], x.dtype, self._arrangement() if self._nested else self.layers)
+        if training and passing != self._passed:
+            # Without training nothing changes: what does not fit is found before running statistics move.
+            with np.errstate(all="ignore"):
+                self._forward(x, False, False)
         y, i = x, 0
         try:
             for layer in self.layers:
@@ -222,7 +235,12 @@ class Sequential(OwnMemoryLayer):
             if training and i:
                 self._forget()  # what some layers keep is of another batch than what the others do
             raise self._placed(error, i) from error
+        self._passed = passing
         return y, spare
+
+    def _arrangement(self) -> tuple[Any, ...]:
+        """The layers, and those of each Sequential among them."""
+        return (self.layers, *(nested._arrangement() for nested in self._nested))
 
     @overload
     def backward(self, dy: ArrayLike, *, input_gradient: Literal[True] = ...) -> Array: ...
@@ -291,7 +309,7 @@ class Sequential(OwnMemoryLayer):
         model = copy.deepcopy(self)
         dtype = next((array.dtype for array in model.state.values()), np.float32)
         x = np.zeros((positive_int("batch_size", batch_size), *(positive_int("input_shape", n) for n in shape)), dtype)
-        model.forward(x, training=True)  # names the layer that x does not fit
+        model.forward(x)  # names the layer that x does not fit
         lines: list[tuple[str, ...]] = [("", "layer", "output", "learned", "frozen", "saved bytes")]
         seen: dict[int, int] = {}
         total = [0, 0, 0]
@@ -319,6 +337,14 @@ class Sequential(OwnMemoryLayer):
                 yield from layer._leaves(f"{prefix}{i}.")
             else:
                 yield f"{prefix}{i}", layer
+
+
+def _at_any_depth(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """The layers, each Sequential among them before those that it is made of."""
+    for layer in layers:
+        yield layer
+        if isinstance(layer, Sequential):
+            yield from _at_any_depth(layer.layers)
 
 
 def leaves(model: Layer) -> Iterator[tuple[str, Layer]]:
