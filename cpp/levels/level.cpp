@@ -67,10 +67,11 @@ constexpr ElementwiseKernel elementwise(int record, Tier tier) {
 }
 template <class F, class A, class B, class T, class P>
 constexpr ParameterGradientKernel parameter_gradient(int record, Tier tier) {
-  ParameterGradientKernel kernel = {record, tier, type_of<T>, type_of<P>, nullptr, nullptr};
+  ParameterGradientKernel kernel = {record, tier, type_of<T>, type_of<P>, nullptr, nullptr, nullptr};
   if constexpr (has_parameter_gradient<F>(0)) {
     kernel.together = ParameterGradient<F, A, B, T, P>::together;
     kernel.apart = ParameterGradient<F, A, B, T, P>::apart;
+    if constexpr (has_limit<F>(0)) kernel.limits = ParameterGradient<F, A, B, T, P>::limits;
   }
   return kernel;
 }
