@@ -267,7 +267,7 @@ class Summation {
     }
     // At most 64 ranges, and no more than half a byte for their sums per element of the data.
     const npy_intp most =
-        std::clamp<npy_intp>(std::min(layout.size >> 15, layout.size / (32 * layout.parameter_size + 1)), 1, 64);
+        std::clamp<npy_intp>(std::min(layout.size >> 14, layout.size / (32 * layout.parameter_size + 1)), 1, 64);
     const npy_intp unit = layout.summed ? stage_length : layout.row, even = (layout.size + most - 1) / most;
     task_.range = std::max<npy_intp>(1, (even + unit - 1) / unit * unit);
     task_.ranges = (layout.size + task_.range - 1) / task_.range;
@@ -315,7 +315,8 @@ class Summation {
   Task task_;
 
   void add_up() {
-    const double work = 2 * double(task_.layout->size) * elementwise_records[task_.kernel->record].cost;
+    const double cost = (task_.kernel->computed == Type::float64 ? 7.5 : 3) * elementwise_records[task_.kernel->record].cost;
+    const double work = double(task_.layout->size) * cost;
     const WithoutGil released(work);
     threads::run(task_.ranges, threads::worthwhile(work), run_range, &task_);
     Sums& all = task_.sums[0];
