@@ -93,11 +93,16 @@ struct Maxout {
     });
   }
 
-  __attribute__((noinline)) static void keep_where(const T* dy, const Index* which, T* dx, Index piece, ptrdiff_t n) {
+  // Rows of whole lines, those of dx dx_stride apart.
+  __attribute__((noinline)) static void keep_where(const T* dy, const Index* which, T* dx, Index piece, ptrdiff_t n,
+                                                   ptrdiff_t rows, ptrdiff_t dx_stride) {
+    expect_whole_lines<T>(n);
+    for (ptrdiff_t r = 0; r < rows; ++r, dy += n, which += n, dx += dx_stride) {
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) {
-      const T kept = dy[i];
-      dx[i] = which[i] == piece ? kept : 0;
+      for (ptrdiff_t i = 0; i < n; ++i) {
+        const T kept = dy[i];
+        dx[i] = which[i] == piece ? kept : 0;
+      }
     }
   }
   template <int pieces>
@@ -111,6 +116,7 @@ struct Maxout {
   }
 
   static void backward(const MaxoutBackwardBlocks& all) {
+    constexpr ptrdiff_t size = sizeof(T);
     const bool side_by_side = interleaved(all.pieces, all.dx_block, all.piece_stride);
     T dy_buffer[tile_length], buffer[most_interleaved * tile_length];
     Index which[tile_length];
@@ -118,6 +124,7 @@ struct Maxout {
     for_each_tile(all.dx_block, [&](ptrdiff_t row, ptrdiff_t element, ptrdiff_t rows, ptrdiff_t n) {
       const Block dx_block = all.dx_block.part(rows, n);
       const ptrdiff_t m = rows * n, whole = padded<T>(m);
+      const bool in_place = same<S, T> && dx_block.stride == size && dx_block.row_stride % size == 0 && padded<T>(n) == n;
       gather(all.which + all.which_block.offset(row, element), all.which_block.part(rows, n), narrow);
       widen_which(narrow, which, whole);
       const T* const dy =
@@ -131,8 +138,12 @@ struct Maxout {
       }
       for (int piece = 0; piece < all.pieces; ++piece) {
         char* const piece_to = to + piece * all.piece_stride;
+        if (in_place) {
+          keep_where(dy, which, reinterpret_cast<T*>(piece_to), Index(piece), n, rows, dx_block.row_stride / size);
+          continue;
+        }
         T* const dx = target<S>(piece_to, dx_block, buffer, whole);
-        keep_where(dy, which, dx, Index(piece), whole);
+        keep_where(dy, which, dx, Index(piece), whole, 1, 0);
         store<S>(static_cast<const T*>(dx), piece_to, dx_block);
       }
     });

@@ -19,6 +19,12 @@ constexpr ptrdiff_t padded(ptrdiff_t n) {
   return (n + line - 1) / line * line;
 }
 
+// Tells the compiler that there is no tail.
+template <class T>
+NUMACT_LANE void expect_whole_lines(ptrdiff_t n) {
+  if (n % (64 / ptrdiff_t(sizeof(T))) != 0) __builtin_unreachable();
+}
+
 template <int step, class T>
 NUMACT_LANE void copy_steps(const T* from, T* to, ptrdiff_t n) {
 #pragma omp simd
