@@ -56,6 +56,7 @@ template <size_t piece>
 NUMACT_LANE void copy_pieces(const char* from, ptrdiff_t from_step, char* to, ptrdiff_t to_step, ptrdiff_t bytes,
                              ptrdiff_t rows) {
   const ptrdiff_t last = bytes - ptrdiff_t(piece);
+#pragma GCC unroll 4
   for (ptrdiff_t r = 0; r < rows; ++r, from += from_step, to += to_step) {
     char head[piece], tail[piece];
     __builtin_memcpy(head, from, piece);
