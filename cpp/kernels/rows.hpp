@@ -91,20 +91,28 @@ NUMACT_LANE void transpose_square(const float* from, ptrdiff_t from_pitch, float
   typedef float Vector __attribute__((vector_size(16)));
   [[maybe_unused]] typedef int32_t Mask __attribute__((vector_size(16)));
   Vector in[4], pairs[4], out[4];
+#pragma GCC unroll 4
   for (int k = 0; k < 4; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
+#pragma GCC unroll 4
   for (int k = 0; k < 4; k += 2) pairs[k] = NUMACT_SHUFFLE(in[k], in[k + 1], 0, 4, 1, 5);
+#pragma GCC unroll 4
   for (int k = 0; k < 4; k += 2) pairs[k + 1] = NUMACT_SHUFFLE(in[k], in[k + 1], 2, 6, 3, 7);
+#pragma GCC unroll 4
   for (int k = 0; k < 2; ++k) out[2 * k] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 0, 1, 4, 5);
+#pragma GCC unroll 4
   for (int k = 0; k < 2; ++k) out[2 * k + 1] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 2, 3, 6, 7);
+#pragma GCC unroll 4
   for (int k = 0; k < 4; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
 }
 NUMACT_LANE void transpose_square(const double* from, ptrdiff_t from_pitch, double* to, ptrdiff_t to_pitch) {
   typedef double Vector __attribute__((vector_size(16)));
   [[maybe_unused]] typedef int64_t Mask __attribute__((vector_size(16)));
   Vector in[2], out[2];
+#pragma GCC unroll 4
   for (int k = 0; k < 2; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
   out[0] = NUMACT_SHUFFLE(in[0], in[1], 0, 2);
   out[1] = NUMACT_SHUFFLE(in[0], in[1], 1, 3);
+#pragma GCC unroll 4
   for (int k = 0; k < 2; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
 }
 #undef NUMACT_SHUFFLE
