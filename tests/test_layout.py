@@ -245,6 +245,20 @@ def test_results_are_laid_out_as_by_numpy(rng):
             assert got.strides == expected.strides, [(x.shape, x.strides) for x in arrays]
 
 
+def test_given_results_of_any_strides(rng):
+    """Axes in any order; elements that lie on each other end as NumPy leaves them."""
+    as_strided = np.lib.stride_tricks.as_strided
+    for _ in range(500):
+        axes = rng.integers(1, 5)
+        shape = tuple(int(n) for n in rng.integers(1, 6, axes))
+        x = rng.normal(size=shape).transpose(rng.permutation(axes))
+        strides = tuple(8 * int(s) for s in rng.choice([-125, -25, -5, -1, 1, 2, 5, 6, 25, 125], axes))
+        got, expected = np.zeros(5000), np.zeros(5000)
+        na.relu(x, out=as_strided(got[2500:], x.shape, strides))
+        np.maximum(x, 0, out=as_strided(expected[2500:], x.shape, strides))
+        assert_same_bits(got, expected, f"shape {x.shape}, strides {x.strides}, of the output {strides}")
+
+
 def test_large_arrays_across(rng):
     """Several chunks of rows and columns, on any number of threads."""
     x = rng.normal(size=(300, 500)).astype(np.float32)

@@ -61,6 +61,8 @@ struct Crelu {
 };
 
 struct SquaredRelu {
+  using precise_forward = Single;  // one rounding
+
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     const T rectified = Relu::forward<A>(x);

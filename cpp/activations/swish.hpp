@@ -71,11 +71,15 @@ struct Swish {
   NUMACT_LANE static T bound(T t, T b) {
     return at_most(t / b, Format<T>::largest);
   }
-  // |t|, as far as exp(-|t|) counts
+  // How large |x| may be for exp(-|t|) to count.
   template <class A, class T = typename A::word>
-  NUMACT_LANE static Product<A> argument(T x, T beta) {
-    const T b = size<A>(beta);
-    return {b, at_most(absolute(x), bound<A>(Decay<A>::largest, b))};
+  NUMACT_LANE static T limit(T beta) {
+    return bound<A>(Decay<A>::largest, size<A>(beta));
+  }
+  // |t|, as far as it counts
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Product<A> argument(T x, T beta, T limit) {
+    return {size<A>(beta), at_most(absolute(x), limit)};
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T beta) {
@@ -88,13 +92,17 @@ struct Swish {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T beta) {
-    const auto a = argument<A>(x, beta);
+    return backward<A>(dy, x, beta, limit<A>(beta));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(T dy, T x, T beta, T limit) {
+    const auto a = argument<A>(x, beta, limit);
     return swish_backward<A>(dy, times_sign_of(x, beta), a.value, a.rest(), Decay<A>::within(a));
   }
   // In two words where the arithmetic is: what each rounding leaves out is carried along.
   template <class A, class T = typename A::word>
-  NUMACT_LANE static typename A::number parameter_term(T dy, T x, T beta) {
-    const auto a = argument<A>(x, beta);
+  NUMACT_LANE static typename A::number parameter_term(T dy, T x, T beta, T limit) {
+    const auto a = argument<A>(x, beta, limit);
     if constexpr (A::wide) {
       const T e = Decay<A>::within(a).value();
       return dy * a.x * a.x * (e * (1 / multiply_add<A>(e, e + 2, T(1))));

@@ -124,13 +124,16 @@ class Grid {
     return false;
   }
 
-  // Whether no two elements of an array have a byte in common, as far as sorted axes show it.
+  // Whether no two elements of an array have a byte in common, as far as its axes, each within the next larger one, show it.
   bool distinct(int a) const {
+    int order[most_axes];
+    for (int i = 0; i < axes; ++i) order[i] = i;
+    std::sort(order, order + axes, [&](int i, int j) { return std::abs(stride[i][a]) < std::abs(stride[j][a]); });
     ptrdiff_t extent = size_[a];
-    for (int i = 0; i < axes; ++i) {
-      const ptrdiff_t step = std::abs(stride[i][a]);
+    for (int k = 0; k < axes; ++k) {
+      const ptrdiff_t step = std::abs(stride[order[k]][a]);
       if (step < extent) return false;
-      extent += (length[i] - 1) * step;
+      extent += (length[order[k]] - 1) * step;
     }
     return true;
   }

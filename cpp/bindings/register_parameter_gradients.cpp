@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../lanes/half.hpp"
@@ -96,9 +98,14 @@ struct Sums {
     sum.add(other);
     value[i] = sum.value, rest[i] = sum.rest;
   }
+  // Leaves 0 there.
+  Sum taken(npy_intp place) {
+    const auto i = static_cast<size_t>(place);
+    return {std::exchange(value[i], 0), std::exchange(rest[i], 0)};
+  }
 };
 
-constexpr int operand_count = 4;  // dy, x, parameter, dx
+constexpr int operand_count = 3;  // dy, x, dx
 
 // Operands as one run of elements.
 struct Run {
@@ -110,10 +117,18 @@ struct Task {
   const Layout* layout;
   const ParameterGradientKernel* kernel;
   ParameterGradientWalk walk;
-  npy_intp range, ranges;
+  const char* parameters;  // in C order
+  std::vector<double> limits;
+  npy_intp range = 0, ranges = 0;
   std::vector<Sums> sums;
   Run run;                          // all elements, if there are no iterators
   std::vector<NpyIter*> iterators;  // one for each range
+
+  const char* parameter(npy_intp place) const { return parameters + place * size_of(kernel->parameter); }
+  ParameterColumns columns(npy_intp place, Sums& to) {
+    const auto i = static_cast<size_t>(place);
+    return {parameter(place), limits.empty() ? nullptr : &limits[i], &to.value[i], &to.rest[i]};
+  }
 };
 
 // The elements of a range, a run at a time.
@@ -157,44 +172,64 @@ void sum_rows(Task& task, ptrdiff_t index) {
       lanes = {};
       row = position / layout.row;
     }
-    task.walk.together(*task.kernel, operands, strides, static_cast<int>(offset % row_lanes), lanes, n);
+    task.walk.together(*task.kernel, operands, strides, task.parameter(layout.place_of_row(row)),
+                       static_cast<int>(offset % row_lanes), lanes, n);
     return n;
   });
   sums.add(layout.place_of_row(row), sum_of(lanes));
 }
+
+// Short rows as one: their parameters and sums.
+struct Stage {
+  double parameters[stage_length], limits[stage_length];
+  Sums sums{stage_length};
+
+  ParameterColumns columns() { return {parameters, limits, sums.value.data(), sums.rest.data()}; }
+};
 
 // The elements of a row go to neighbouring sums, those of a short row to a stage of many rows; where all rows go to the same
 // sums the stage is kept to the end.
 void sum_apart(Task& task, ptrdiff_t index) {
   const Layout& layout = *task.layout;
   Sums& sums = task.sums[static_cast<size_t>(index)];
-  const npy_intp begin = index * task.range, row = layout.row, staged = stage_length / row * row;
+  const npy_intp begin = index * task.range, row = layout.row;
   if (row >= stage_length / 16) {
     for_each_run(task, index, [&](npy_intp position, char* const* operands, const npy_intp* strides, npy_intp left) {
       const npy_intp offset = position % row, n = std::min(left, row - offset);
-      const auto place = static_cast<size_t>(layout.place_of_row(position / row) + offset);
-      task.walk.apart(*task.kernel, operands, strides, &sums.value[place], &sums.rest[place], n);
+      const npy_intp place = layout.place_of_row(position / row) + offset;
+      task.walk.apart(*task.kernel, operands, strides, task.columns(place, sums), n);
       return n;
     });
     return;
   }
   const bool same_sums = layout.parameter_size == row;
-  double terms[stage_length] = {}, rests[stage_length] = {};
-  npy_intp first_row = begin / row, filled = 0;
-  const auto empty = [&] {
-    for (npy_intp i = 0; i < filled; ++i)
-      sums.add(layout.place_of_row(first_row + i / row) + i % row, {terms[i], rests[i]});
-    std::fill_n(terms, filled, 0.0);
-    std::fill_n(rests, filled, 0.0);
+  const npy_intp staged = std::min(stage_length / row * row, std::min(layout.size - begin, task.range));
+  const npy_intp size = size_of(task.kernel->parameter);
+  Stage stage;
+  npy_intp first_row = begin / row;
+  const auto for_each_row = [&](const auto& part) {
+    for (npy_intp k = 0; k < staged; k += row) part(k, layout.place_of_row(first_row + k / row));
   };
+  const auto fill = [&] {
+    for_each_row([&](npy_intp k, npy_intp place) {
+      std::memcpy(reinterpret_cast<char*>(stage.parameters) + k * size, task.parameter(place), size_t(row * size));
+      if (!task.limits.empty()) std::copy_n(&task.limits[size_t(place)], row, stage.limits + k);
+    });
+  };
+  const auto empty = [&] {
+    for_each_row([&](npy_intp k, npy_intp place) {
+      for (npy_intp i = 0; i < row; ++i) sums.add(place + i, stage.sums.taken(k + i));
+    });
+  };
+  fill();
   for_each_run(task, index, [&](npy_intp position, char* const* operands, const npy_intp* strides, npy_intp left) {
     const npy_intp place = (position - begin) % staged, n = std::min(left, staged - place);
-    if (place == 0 && !same_sums) {
+    if (place == 0 && !same_sums && position > begin) {
       empty();
       first_row = position / row;
+      fill();
     }
-    task.walk.apart(*task.kernel, operands, strides, terms + place, rests + place, n);
-    filled = std::max(same_sums ? filled : 0, place + n);
+    task.walk.apart(*task.kernel, operands, strides, stage.columns().from(place, size), n);
     return n;
   });
   empty();
@@ -222,11 +257,17 @@ __attribute__((noinline)) void store(const double* totals, Type type, void* to, 
 // Sets up ranges and sums; the totals.
 class Summation {
  public:
-  Summation(const Layout& layout, const ParameterGradientKernel& kernel, ParameterGradientWalk walk)
-      : task_{&layout, &kernel, walk, 0, 0, {}, {}, {}} {
+  // Parameters in C order.
+  Summation(const Layout& layout, const ParameterGradientKernel& kernel, ParameterGradientWalk walk,
+            PyArrayObject* parameters)
+      : task_{&layout, &kernel, walk, PyArray_BYTES(parameters), {}, 0, 0, {}, {}, {}} {
+    if (kernel.limits != nullptr && !layout.summed) {
+      task_.limits.resize(static_cast<size_t>(layout.parameter_size));
+      kernel.limits(task_.parameters, task_.limits.data(), layout.parameter_size);
+    }
     // At most 64 ranges, and no more than half a byte for their sums per element of the data.
     const npy_intp most =
-        std::clamp<npy_intp>(std::min(layout.size >> 15, layout.size / (32 * layout.parameter_size + 1)), 1, 64);
+        std::clamp<npy_intp>(std::min(layout.size >> 14, layout.size / (32 * layout.parameter_size + 1)), 1, 64);
     const npy_intp unit = layout.summed ? stage_length : layout.row, even = (layout.size + most - 1) / most;
     task_.range = std::max<npy_intp>(1, (even + unit - 1) / unit * unit);
     task_.ranges = (layout.size + task_.range - 1) / task_.range;
@@ -242,7 +283,7 @@ class Summation {
     const auto release = [](NpyIter* iterator) { NpyIter_Deallocate(iterator); };
     using Iterator = std::unique_ptr<NpyIter, decltype(release)>;
     constexpr npy_uint32 each = NPY_ITER_OVERLAP_ASSUME_ELEMENTWISE;
-    npy_uint32 flags[] = {each | NPY_ITER_READONLY, each | NPY_ITER_READONLY, each | NPY_ITER_READONLY,
+    npy_uint32 flags[] = {each | NPY_ITER_READONLY, each | NPY_ITER_READONLY,
                           each | NPY_ITER_WRITEONLY | NPY_ITER_NO_BROADCAST};
     std::vector<Iterator> owned;
     constexpr npy_intp buffered = 1024;  // elements: there are buffers for each range, which shall be little beside the data
@@ -274,7 +315,8 @@ class Summation {
   Task task_;
 
   void add_up() {
-    const double work = 2 * double(task_.layout->size) * elementwise_records[task_.kernel->record].cost;
+    const double cost = (task_.kernel->computed == Type::float64 ? 7.5 : 3) * elementwise_records[task_.kernel->record].cost;
+    const double work = double(task_.layout->size) * cost;
     const WithoutGil released(work);
     threads::run(task_.ranges, threads::worthwhile(work), run_range, &task_);
     Sums& all = task_.sums[0];
@@ -347,15 +389,18 @@ py::object backward(const Gradient& gradient, PyObject* const* args) {
   const Layout layout(x, parameter);
   std::vector<double> totals(static_cast<size_t>(layout.parameter_size));
   if (layout.size > 0) {
-    Summation summation(layout, kernel, gradient.walks[static_cast<int>(*type)]);
-    PyArrayObject* operands[operand_count] = {dy, x, parameter, dx};
-    bool one_run = PyArray_SIZE(parameter) == 1;
-    for (PyArrayObject* const each : {dy, x, dx}) one_run = one_run && PyArray_IS_C_CONTIGUOUS(each);
-    for (int i = 0; i < 3 && outputs.given[0] != nullptr; ++i) one_run = one_run && same_or_apart(dx, operands[i]);
+    if (!PyArray_IS_C_CONTIGUOUS(parameter) || Extent(parameter).meets(Extent(dx))) {
+      made = checked(PyArray_NewCopy(parameter, NPY_CORDER));
+      parameter = reinterpret_cast<PyArrayObject*>(made.ptr());
+    }
+    Summation summation(layout, kernel, gradient.walks[static_cast<int>(*type)], parameter);
+    PyArrayObject* operands[operand_count] = {dy, x, dx};
+    bool one_run = true;
+    for (PyArrayObject* const each : operands) one_run = one_run && PyArray_IS_C_CONTIGUOUS(each);
+    for (int i = 0; i < 2 && outputs.given[0] != nullptr; ++i) one_run = one_run && same_or_apart(dx, operands[i]);
     if (one_run) {
       Run run;
-      for (int i = 0; i < operand_count; ++i)
-        run.data[i] = PyArray_BYTES(operands[i]), run.strides[i] = operands[i] == parameter ? 0 : PyArray_ITEMSIZE(x);
+      for (int i = 0; i < operand_count; ++i) run.data[i] = PyArray_BYTES(operands[i]), run.strides[i] = PyArray_ITEMSIZE(x);
       summation.over(run);
     } else {
       summation.over(operands);

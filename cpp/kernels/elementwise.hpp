@@ -20,12 +20,6 @@ struct MakeIndices<0, I...> {
 
 constexpr int most_arrays = 4, most_outputs = 2;
 
-// Tells the compiler that there is no tail.
-template <class T>
-NUMACT_LANE void expect_whole_lines(ptrdiff_t n) {
-  if (n % (64 / ptrdiff_t(sizeof(T))) != 0) __builtin_unreachable();
-}
-
 // y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P. The backward of two arrays, gate and
 // value, has two outputs, and so has the forward of crelu.
 template <class F, class A, Direction direction, class T, class P, int arrays, int parameters, int outputs>

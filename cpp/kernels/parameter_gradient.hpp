@@ -9,6 +9,16 @@
 namespace numact {
 namespace {
 
+// Whether an activation has a limit(parameter) that its gradients would otherwise find for each element anew.
+template <class F>
+constexpr auto has_limit(int) -> decltype(&F::template limit<Wide, double>, true) {
+  return true;
+}
+template <class F>
+constexpr bool has_limit(...) {
+  return false;
+}
+
 // dx in arithmetic A, the terms in arithmetic B, whose word is double: float32 data loses nothing in its terms; of float64 data
 // the low words are kept too. dx may be the memory of x or dy.
 template <class F, class A, class B, class T, class P>
@@ -28,34 +38,48 @@ struct ParameterGradient {
     const T *const dy = static_cast<const T*>(dy_data), *const x = static_cast<const T*>(x_data);
     T* const dx = static_cast<T*>(dx_data);
     const P p = *static_cast<const P*>(parameter);
+    double limit = 0;
+    if constexpr (has_limit<F>(0)) limit = F::template limit<B>(double(p));
     SumLanes sums = lanes;
     for (ptrdiff_t i = 0; i < n; i += row_lanes) {
 #pragma omp simd
-      for (int j = 0; j < row_lanes; ++j) {
-        const T dy_j = dy[i + j], x_j = x[i + j];
-        dx[i + j] = T(F::template backward<A>(word(dy_j), word(x_j), word(p)));
-        add_term(F::template parameter_term<B>(double(dy_j), double(x_j), double(p)), sums.sum[j], sums.low[j]);
-      }
+      for (int j = 0; j < row_lanes; ++j)
+        element(dy[i + j], x[i + j], p, limit, dx[i + j], sums.sum[j], sums.low[j]);
     }
     lanes = sums;
   }
   // Each with its own value and into its own sum.
-  __attribute__((noinline)) static void apart(const void* dy_data, const void* x_data, const void* parameters,
-                                              void* dx_data, double* sums, double* lows, ptrdiff_t n) {
+  __attribute__((noinline)) static void apart(const void* dy_data, const void* x_data, void* dx_data,
+                                              const ParameterColumns& columns, ptrdiff_t n) {
     const T *const dy = static_cast<const T*>(dy_data), *const x = static_cast<const T*>(x_data);
-    const P* const p = static_cast<const P*>(parameters);
+    const P* const p = static_cast<const P*>(columns.parameters);
+    const double* const limits = columns.limits;
+    double *const sums = columns.sums, *const lows = columns.lows;
     T* const dx = static_cast<T*>(dx_data);
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) {
-      const T dy_i = dy[i], x_i = x[i];
-      const P p_i = p[i];
-      dx[i] = T(F::template backward<A>(word(dy_i), word(x_i), word(p_i)));
-      add_term(F::template parameter_term<B>(double(dy_i), double(x_i), double(p_i)), sums[i], lows[i]);
+    for (ptrdiff_t i = 0; i < n; ++i)
+      element(dy[i], x[i], p[i], has_limit<F>(0) ? limits[i] : 0, dx[i], sums[i], lows[i]);
+  }
+  // What the parameter alone says of x.
+  __attribute__((noinline)) static void limits(const void* parameters, double* limits, ptrdiff_t n) {
+    const P* const p = static_cast<const P*>(parameters);
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; ++i) limits[i] = F::template limit<B>(double(p[i]));
+  }
+
+ private:
+  NUMACT_LANE static void element(T dy, T x, P p, [[maybe_unused]] double limit, T& dx, double& sum, double& low) {
+    if constexpr (has_limit<F>(0)) {
+      dx = T(F::template backward<A>(word(dy), word(x), word(p), word(limit)));
+      add_term(F::template parameter_term<B>(double(dy), double(x), double(p), limit), sum, low);
+    } else {
+      dx = T(F::template backward<A>(word(dy), word(x), word(p)));
+      add_term(F::template parameter_term<B>(double(dy), double(x), double(p)), sum, low);
     }
   }
 };
 
-// Data of T, stored as S. Operands dy, x, parameter, dx.
+// Data of T, stored as S. Operands dy, x, dx.
 template <class S, class T>
 struct ParameterGradientWalker {
   struct Tile {
@@ -67,7 +91,7 @@ struct ParameterGradientWalker {
 
     // n elements as whole rows of lanes; what is added has a term of 0 for any parameter: x is 1, as 0 * inf is NaN.
     Tile(char* const* operands, const ptrdiff_t* strides, ptrdiff_t begin, ptrdiff_t n_given)
-        : out(operands[3] + begin * strides[3]), out_stride(strides[3]), n(n_given) {
+        : out(operands[2] + begin * strides[2]), out_stride(strides[2]), n(n_given) {
       dy = contiguous<S>(operands[0] + begin * strides[0], strides[0], dy_buffer, n, whole());
       x = contiguous<S>(operands[1] + begin * strides[1], strides[1], x_buffer, n, whole());
       for (ptrdiff_t i = n; i < whole(); ++i) dy_buffer[i] = 0, x_buffer[i] = 1;
@@ -85,39 +109,42 @@ struct ParameterGradientWalker {
   };
 
   // The first element goes to lane `first`.
-  static void together(const ParameterGradientKernel& kernel, char* const* operands, const ptrdiff_t* strides, int first,
-                       SumLanes& lanes, ptrdiff_t n) {
+  static void together(const ParameterGradientKernel& kernel, char* const* operands, const ptrdiff_t* strides,
+                       const void* parameter, int first, SumLanes& lanes, ptrdiff_t n) {
     ptrdiff_t done = 0;
     if (first != 0) {
       done = n < row_lanes - first ? n : row_lanes - first;
       const Tile tile(operands, strides, first, done);
-      kernel.together(tile.dy, tile.x, operands[2], tile.dx, lanes, row_lanes);
+      kernel.together(tile.dy, tile.x, parameter, tile.dx, lanes, row_lanes);
       store<S>(tile.dx + first, tile.out, tile.out_stride, done);
     }
     for (; done < n; done += tile_length) {
       const Tile tile(operands, strides, done, n - done < tile_length ? n - done : tile_length);
-      kernel.together(tile.dy, tile.x, operands[2], tile.dx, lanes, tile.whole());
+      kernel.together(tile.dy, tile.x, parameter, tile.dx, lanes, tile.whole());
       store<S>(static_cast<const T*>(tile.dx), tile.out, tile.out_stride, tile.n);
     }
   }
-  static void apart(const ParameterGradientKernel& kernel, char* const* operands, const ptrdiff_t* strides, double* sums,
-                    double* lows, ptrdiff_t n) {
-    double p_buffer[tile_length], sum_buffer[tile_length] = {}, low_buffer[tile_length] = {};
-    for (ptrdiff_t done = 0; done < n; done += tile_length) {
-      const Tile tile(operands, strides, done, n - done < tile_length ? n - done : tile_length);
-      const bool direct = tile.n == tile.whole();
-      const char* const from = operands[2] + done * strides[2];
-      const void* p;
-      if (kernel.parameter == Type::float64)
-        p = contiguous<double>(from, strides[2], p_buffer, tile.n, tile.whole());
-      else
-        p = contiguous<float>(from, strides[2], reinterpret_cast<float*>(p_buffer), tile.n, tile.whole());
-      for (ptrdiff_t i = 0; i < tile.n && !direct; ++i) sum_buffer[i] = sums[done + i], low_buffer[i] = lows[done + i];
-      kernel.apart(tile.dy, tile.x, p, tile.dx, direct ? sums + done : sum_buffer, direct ? lows + done : low_buffer,
-                   tile.whole());
-      for (ptrdiff_t i = 0; i < tile.n && !direct; ++i) sums[done + i] = sum_buffer[i], lows[done + i] = low_buffer[i];
+  // The last few columns go through buffers of whole lanes.
+  static void apart(const ParameterGradientKernel& kernel, char* const* operands, const ptrdiff_t* strides,
+                    const ParameterColumns& columns, ptrdiff_t n) {
+    const ptrdiff_t whole = n / row_lanes * row_lanes, rest = n - whole, size = kernel.parameter == Type::float64 ? 8 : 4;
+    for (ptrdiff_t done = 0; done < whole; done += tile_length) {
+      const Tile tile(operands, strides, done, whole - done < tile_length ? whole - done : tile_length);
+      kernel.apart(tile.dy, tile.x, tile.dx, columns.from(done, size), tile.n);
       store<S>(static_cast<const T*>(tile.dx), tile.out, tile.out_stride, tile.n);
     }
+    if (rest == 0) return;
+    double buffers[4][row_lanes] = {};
+    const ParameterColumns last = columns.from(whole, size), padded = {buffers[0], buffers[1], buffers[2], buffers[3]};
+    __builtin_memcpy(buffers[0], last.parameters, size_t(rest * size));
+    for (ptrdiff_t i = 0; i < rest; ++i) {
+      if (last.limits != nullptr) buffers[1][i] = last.limits[i];
+      padded.sums[i] = last.sums[i], padded.lows[i] = last.lows[i];
+    }
+    const Tile tile(operands, strides, whole, rest);
+    kernel.apart(tile.dy, tile.x, tile.dx, padded, row_lanes);
+    for (ptrdiff_t i = 0; i < rest; ++i) last.sums[i] = padded.sums[i], last.lows[i] = padded.lows[i];
+    store<S>(static_cast<const T*>(tile.dx), tile.out, tile.out_stride, rest);
   }
 };
 

@@ -19,6 +19,12 @@ constexpr ptrdiff_t padded(ptrdiff_t n) {
   return (n + line - 1) / line * line;
 }
 
+// Tells the compiler that there is no tail.
+template <class T>
+NUMACT_LANE void expect_whole_lines(ptrdiff_t n) {
+  if (n % (64 / ptrdiff_t(sizeof(T))) != 0) __builtin_unreachable();
+}
+
 template <int step, class T>
 NUMACT_LANE void copy_steps(const T* from, T* to, ptrdiff_t n) {
 #pragma omp simd
@@ -50,6 +56,7 @@ template <size_t piece>
 NUMACT_LANE void copy_pieces(const char* from, ptrdiff_t from_step, char* to, ptrdiff_t to_step, ptrdiff_t bytes,
                              ptrdiff_t rows) {
   const ptrdiff_t last = bytes - ptrdiff_t(piece);
+#pragma GCC unroll 4
   for (ptrdiff_t r = 0; r < rows; ++r, from += from_step, to += to_step) {
     char head[piece], tail[piece];
     __builtin_memcpy(head, from, piece);

@@ -67,10 +67,11 @@ constexpr ElementwiseKernel elementwise(int record, Tier tier) {
 }
 template <class F, class A, class B, class T, class P>
 constexpr ParameterGradientKernel parameter_gradient(int record, Tier tier) {
-  ParameterGradientKernel kernel = {record, tier, type_of<T>, type_of<P>, nullptr, nullptr};
+  ParameterGradientKernel kernel = {record, tier, type_of<T>, type_of<P>, nullptr, nullptr, nullptr};
   if constexpr (has_parameter_gradient<F>(0)) {
     kernel.together = ParameterGradient<F, A, B, T, P>::together;
     kernel.apart = ParameterGradient<F, A, B, T, P>::apart;
+    if constexpr (has_limit<F>(0)) kernel.limits = ParameterGradient<F, A, B, T, P>::limits;
   }
   return kernel;
 }
@@ -81,13 +82,17 @@ constexpr ParameterGradientWalk parameter_gradient_walk = {ParameterGradientWalk
 // The arithmetic of the precise tier: Portable, unless the function names another.
 template <class...>
 using Void = void;
-template <class F, class = void>
+template <class F, Direction direction, class = void>
 struct Precise {
   using type = Portable;
 };
-template <class F>
-struct Precise<F, Void<typename F::precise>> {
+template <class F, Direction direction>
+struct Precise<F, direction, Void<typename F::precise>> {
   using type = typename F::precise;
+};
+template <class F>
+struct Precise<F, Direction::forward, Void<typename F::precise_forward>> {
+  using type = typename F::precise_forward;
 };
 
 #define NUMACT_INDEX(type, ...) index_of_##type,
@@ -96,7 +101,7 @@ enum { NUMACT_ELEMENTWISE(NUMACT_INDEX) NUMACT_GATED(NUMACT_INDEX) };
 #define NUMACT_DIRECTION(F, A32, A64, inputs, parameters, direction)                                         \
   elementwise<F, A32, direction, float, float, inputs, parameters>(index_of_##F, Tier::standard),            \
       elementwise<F, A64, direction, double, double, inputs, parameters>(index_of_##F, Tier::standard),      \
-      elementwise<F, Precise<F>::type, direction, float, double, inputs, parameters>(index_of_##F, Tier::precise),
+      elementwise<F, Precise<F, direction>::type, direction, float, double, inputs, parameters>(index_of_##F, Tier::precise),
 
 #define NUMACT_KERNELS(F, name, forward32, backward32, forward64, backward64, cost, parameters, ...) \
   NUMACT_DIRECTION(F, forward32, forward64, 1, parameters, Direction::forward)           \

@@ -36,6 +36,17 @@ using ElementwiseWalk = void (*)(const ElementwiseKernel&, char* const* operands
 struct SumLanes {
   double sum[row_lanes], low[row_lanes];
 };
+// For each element its own parameter, what `limits` makes of it, and its own sum, also not yet put together.
+struct ParameterColumns {
+  const void* parameters;
+  const double* limits;
+  double *sums, *lows;
+
+  ParameterColumns from(ptrdiff_t i, ptrdiff_t parameter_size) const {
+    return {static_cast<const char*>(parameters) + i * parameter_size, limits != nullptr ? limits + i : nullptr, sums + i,
+            lows + i};
+  }
+};
 // dx and the sums of the parameter's gradient: all elements into one, or each into its own. Only kernels that compute with
 // float64 write the low words.
 struct ParameterGradientKernel {
@@ -43,15 +54,16 @@ struct ParameterGradientKernel {
   Tier tier;
   Type computed, parameter;
   void (*together)(const void* dy, const void* x, const void* parameter, void* dx, SumLanes& lanes, ptrdiff_t n);
-  void (*apart)(const void* dy, const void* x, const void* parameters, void* dx, double* sums, double* lows, ptrdiff_t n);
+  void (*apart)(const void* dy, const void* x, void* dx, const ParameterColumns&, ptrdiff_t n);
+  void (*limits)(const void* parameters, double* limits, ptrdiff_t n);  // if any
 
   bool exists() const { return together != nullptr; }
 };
-// Of any layout; operands dy, x, parameter, dx. The first element that goes into one sum is that of lane `first`.
+// Of any layout; operands dy, x, dx. The first element that goes into one sum is that of lane `first`.
 struct ParameterGradientWalk {
-  void (*together)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides, int first,
-                   SumLanes& lanes, ptrdiff_t n);
-  void (*apart)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides, double* sums, double* lows,
+  void (*together)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides, const void* parameter,
+                   int first, SumLanes& lanes, ptrdiff_t n);
+  void (*apart)(const ParameterGradientKernel&, char* const* operands, const ptrdiff_t* strides, const ParameterColumns&,
                 ptrdiff_t n);
 };
 
