@@ -79,6 +79,34 @@ NUMACT_LANE void copy_few(const T* from, T* to, ptrdiff_t count) {
   if (now != 0) std::memcpy(to, from, part * sizeof(T));
   if constexpr (part > 1) copy_few<T, part / 2>(from + now, to + now, count);
 }
+// The same to row_lanes elements, the others of which are the filling already. By whole vectors where the level can read a part of
+// one, as what reads these would wait for smaller pieces to arrive.
+NUMACT_LANE void fill_few(const float* from, float* to, ptrdiff_t count, [[maybe_unused]] float filling) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  const __m256i places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+#pragma GCC unroll 2
+  for (int k = 0; k < row_lanes; k += 8) {
+    const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(int(count) - k), places);
+    const __m256 value = _mm256_maskload_ps(from + k, mask);
+    _mm256_storeu_ps(to + k, _mm256_blendv_ps(_mm256_set1_ps(filling), value, _mm256_castsi256_ps(mask)));
+  }
+#else
+  copy_few(from, to, count);
+#endif
+}
+NUMACT_LANE void fill_few(const double* from, double* to, ptrdiff_t count, [[maybe_unused]] double filling) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  const __m256i places = _mm256_setr_epi64x(0, 1, 2, 3);
+#pragma GCC unroll 4
+  for (int k = 0; k < row_lanes; k += 4) {
+    const __m256i mask = _mm256_cmpgt_epi64(_mm256_set1_epi64x(count - k), places);
+    const __m256d value = _mm256_maskload_pd(from + k, mask);
+    _mm256_storeu_pd(to + k, _mm256_blendv_pd(_mm256_set1_pd(filling), value, _mm256_castsi256_pd(mask)));
+  }
+#else
+  copy_few(from, to, count);
+#endif
+}
 
 // A square of values is transposed in vectors of 16 bytes: 4 by 4 floats, 2 by 2 doubles.
 #ifdef __clang__
@@ -342,7 +370,8 @@ struct RowLoops {
     const ptrdiff_t length = last + row_lanes;  // of the exponentials of a row
     T rest_x[row_lanes], rest_dy[row_lanes], rest_out[row_lanes];
     const T dy_sign = T(all.dy_sign), x_sign = T(all.x_sign);
-    for (T& each : rest_x) each = F::from_output ? T(0) : -x_sign * T(__builtin_inf());
+    const T filling = F::from_output ? T(0) : -x_sign * T(__builtin_inf());
+    for (T& each : rest_x) each = filling;
     for (T& each : rest_dy) each = 0;
     RowsPiece rest_piece = {F::arrays == 1 ? rest_x : rest_dy, rest_x, nullptr, nullptr, 1, row_lanes, row_lanes, row_lanes,
                             all.dy_sign, all.x_sign};
@@ -354,8 +383,8 @@ struct RowLoops {
         const T* const dy = F::arrays == 1 ? x : data(all.dy) + (first + k) * all.dy_stride;
         E* const e = static_cast<E*>(all.e) + k * length;
         if (rest > 0) {
-          copy_few(x + last, rest_x, rest);
-          if constexpr (F::arrays > 1) copy_few(dy + last, rest_dy, rest);
+          fill_few(x + last, rest_x, rest, filling);
+          if constexpr (F::arrays > 1) fill_few(dy + last, rest_dy, rest, T(0));
         }
         RowFacts<1> row;
         clear(row);
@@ -389,8 +418,8 @@ struct RowLoops {
             {known.maximum[k]}, {known.reciprocal[k]}, {known.log[k]}, {known.dot[k]}, {known.scale[k]}};
         finish({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, e, row, out, row_lanes);
         if (rest == 0) continue;
-        copy_few(x + last, rest_x, rest);
-        if constexpr (F::arrays > 1) copy_few(dy + last, rest_dy, rest);
+        fill_few(x + last, rest_x, rest, filling);
+        if constexpr (F::arrays > 1) fill_few(dy + last, rest_dy, rest, T(0));
         finish(steps_of(rest_piece), e + last, row, rest_out, row_lanes);
         copy_few(rest_out, out + last, rest);
       }
