@@ -1,7 +1,7 @@
 // softmax and its kin over rows, in three steps of vector loops: the maximum; exponentials and their sums; the output. Every
 // loop takes row_lanes elements at a time: neighbours in one long row, or one element each of so many rows side by side, which
-// share cache lines or are brought together in a tile. Where no exponentials are kept, rows side by side are taken as wide strips.
-// Exponentials of a row that fits in the tile are computed once.
+// share cache lines or are brought together in a tile. Rows side by side are taken as wide strips where they lie. Exponentials are
+// computed once where a row fits in the tile, or the output has room for them.
 //
 // A sum is row_lanes sums by index, in two words for float64 data, put together in a fixed tree, chunk by chunk of a row. So a
 // result depends on the values of its row alone.
@@ -216,7 +216,7 @@ struct RowLoops {
       for (int r = 0; r < row_lanes && F::sums[k] && float64; ++r) to.low[k][0][r] = from.low[k][0][r];
     }
   }
-  // Of an element of row `at`: its exponential, and what it adds to the first sum.
+  // What an element adds to the sum, where exponentials are not kept.
   NUMACT_LANE static void add_up(T given_x, T given_dy, word maximum, word shift, double scale, double& sum, double& low,
                                  T& count) {
     const word x = given_x, dy = given_dy;
@@ -230,16 +230,18 @@ struct RowLoops {
     if constexpr (F::keeps) {
       const word shift = RowExp<A>::shift(word(row.maximum[0]));
       constexpr ptrdiff_t at_once = 64;  // steps whose exponentials stay in the nearest cache
-      for (; at.count > 0; at.count -= at_once, at.x += at_once * row_lanes, at.dy += at_once * row_lanes, e += at_once * row_lanes) {
+      for (ptrdiff_t done = 0; done < at.count; done += at_once) {
         Steps some = at;
-        some.count = at.count < at_once ? at.count : at_once;
+        some.count = at.count - done < at_once ? at.count - done : at_once;
+        some.x += done * row_lanes, some.dy += done * row_lanes;
+        E* const each = e + done * row_lanes;
         for (ptrdiff_t i = 0; i < some.count; ++i) {
 #pragma omp simd
           for (int r = 0; r < row_lanes; ++r)
-            e[i * row_lanes + r] = RowExp<A>::of_difference(times_sign(at.x[i * row_lanes + r], at.x_sign), shift);
+            each[i * row_lanes + r] = RowExp<A>::of_difference(times_sign(some.x[i * row_lanes + r], at.x_sign), shift);
         }
-        if constexpr (F::sums[0]) sum_vectors<0>(some, e, row, lanes);
-        if constexpr (F::sums[1]) sum_vectors<1>(some, e, row, lanes);
+        if constexpr (F::sums[0]) sum_vectors<0>(some, each, row, lanes);
+        if constexpr (F::sums[1]) sum_vectors<1>(some, each, row, lanes);
       }
     } else if constexpr (!F::has_exponentials) {
       sum_vectors<1>(at, at.x, row, lanes);
