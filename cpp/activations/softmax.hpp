@@ -198,8 +198,8 @@ struct LogSoftmaxForward {
   static constexpr double smaller = 1;
   // The others; the second sum counts the maxima.
   template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T x, T, T maximum, double) {
-    add_term<A>(sum, low, where(x != maximum, e));
+  NUMACT_LANE static void add(D& sum, D& low, T e, T, T, T, double) {
+    add_term<A>(sum, low, e);
   }
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {

@@ -181,6 +181,7 @@ struct RowLoops {
   static constexpr bool float64 = of_float64<A>;
   using T = typename Choice<float64, double, float>::type;  // of the data
   using E = typename Choice<F::has_exponentials, word, T>::type;
+  static constexpr bool taken(int k) { return F::sums[k] && !(k == 1 && F::counts); }
   static constexpr int own_sum = F::sums[0] ? 0 : 1;  // where exponentials are not kept
 
   // Elements of a piece, or of a row.
@@ -209,55 +210,44 @@ struct RowLoops {
     for (int k = 0; k < vectors; ++k) store_vector(most[k], lanes + k * width);
   }
 
-  // What a sum takes; to local arrays, which stay in registers.
-  NUMACT_LANE static void copy(const RowLanes<1>& from, RowLanes<1>& to) {
-    for (int k = 0; k < row_sums; ++k) {
-      for (int r = 0; r < row_lanes && F::sums[k]; ++r) to.sum[k][0][r] = from.sum[k][0][r];
-      for (int r = 0; r < row_lanes && F::sums[k] && float64; ++r) to.low[k][0][r] = from.low[k][0][r];
-    }
+  // Of an element: its exponential, 0 where maxima are counted and it is one.
+  NUMACT_LANE static word exponential(word x, word maximum, word shift, T& count) {
+    const word e = RowExp<A>::of_difference(x, shift);
+    if constexpr (!F::counts) return e;
+    count += x == maximum ? T(1) : T(0);
+    return where(x != maximum, e);
   }
-  // What an element adds to the sum, where exponentials are not kept.
+  // What it adds to the sum, where exponentials are not kept.
   NUMACT_LANE static void add_up(T given_x, T given_dy, word maximum, word shift, double scale, double& sum, double& low,
                                  T& count) {
     const word x = given_x, dy = given_dy;
     word e = x;
-    if constexpr (F::has_exponentials) e = RowExp<A>::of_difference(x, shift);
-    if constexpr (F::counts) count += x == maximum ? T(1) : T(0);
+    if constexpr (F::has_exponentials) e = exponential(x, maximum, shift, count);
     F::template add<A, own_sum>(sum, low, e, x, dy, maximum, scale);
   }
-  // Where exponentials are kept, each sum has a loop of its own: one chain of operations would be so long that too few overlap.
+  // Each sum has a loop of its own after that of exponentials: one chain of operations would be so long that too few overlap.
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
-    if constexpr (F::keeps) {
-      const word shift = RowExp<A>::shift(word(row.maximum[0]));
+    if constexpr (!F::has_exponentials) {
+      sum_vectors<1>(at, at.x, row, lanes);
+    } else {
       constexpr ptrdiff_t at_once = 64;  // steps whose exponentials stay in the nearest cache
+      const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
+      T counts[row_lanes] = {};
+      E not_kept[F::keeps ? 1 : at_once * row_lanes];
       for (ptrdiff_t done = 0; done < at.count; done += at_once) {
         Steps some = at;
         some.count = at.count - done < at_once ? at.count - done : at_once;
         some.x += done * row_lanes, some.dy += done * row_lanes;
-        E* const each = e + done * row_lanes;
+        E* const each = F::keeps ? e + done * row_lanes : not_kept;
         for (ptrdiff_t i = 0; i < some.count; ++i) {
 #pragma omp simd
           for (int r = 0; r < row_lanes; ++r)
-            each[i * row_lanes + r] = RowExp<A>::of_difference(times_sign(some.x[i * row_lanes + r], at.x_sign), shift);
+            each[i * row_lanes + r] = exponential(times_sign(some.x[i * row_lanes + r], at.x_sign), maximum, shift, counts[r]);
         }
-        if constexpr (F::sums[0]) sum_vectors<0>(some, each, row, lanes);
-        if constexpr (F::sums[1]) sum_vectors<1>(some, each, row, lanes);
+        if constexpr (taken(0)) sum_vectors<0>(some, each, row, lanes);
+        if constexpr (taken(1)) sum_vectors<1>(some, each, row, lanes);
       }
-    } else if constexpr (!F::has_exponentials) {
-      sum_vectors<1>(at, at.x, row, lanes);
-    } else {
-      RowLanes<1> own;
-      copy(lanes, own);
-      const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
-      T counts[row_lanes] = {};
-      const T* x = at.x;
-      for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes) {
-#pragma omp simd
-        for (int r = 0; r < row_lanes; ++r)
-          add_up(times_sign(x[r], at.x_sign), 0, maximum, shift, 1, own.sum[0][0][r], own.low[0][0][r], counts[r]);
-      }
-      for (int r = 0; r < row_lanes && F::counts; ++r) own.sum[1][0][r] += double(counts[r]);
-      copy(own, lanes);
+      for (int r = 0; r < row_lanes && F::counts; ++r) lanes.sum[1][0][r] += double(counts[r]);
     }
   }
   // One sum, with little to compute: it must stay in registers.
@@ -299,8 +289,8 @@ struct RowLoops {
       }
     }
     for (int r = 0; r < row_lanes && F::counts; ++r) lanes.sum[1][0][r] += double(counts[r]);
-    if constexpr (F::keeps && F::sums[0]) sum_together<0>(at, e, scale, lanes);
-    if constexpr (F::keeps && F::sums[1]) sum_together<1>(at, e, scale, lanes);
+    if constexpr (F::keeps && taken(0)) sum_together<0>(at, e, scale, lanes);
+    if constexpr (F::keeps && taken(1)) sum_together<1>(at, e, scale, lanes);
   }
   template <int k>
   NUMACT_LANE static void sum_together(Steps at, const E* e, const double* scale, RowLanes<row_lanes>& lanes) {
@@ -455,8 +445,7 @@ struct RowLoops {
 
   // ---- rows side by side, where they lie ----
   // Lines that lie far apart displace one another from the caches: each step takes runs of memory. Of the sums by index only as
-  // many are kept at a time as the tree has levels. Exponentials are kept in the output.
-  static constexpr bool taken(int k) { return F::sums[k] && !(k == 1 && F::counts); }
+  // many are kept at a time as the tree has levels. Exponentials that are kept are so in the output.
   struct Strip {
     Steps at;
     int rows;
