@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -809,3 +810,16 @@ def test_a_backward_that_fails_changes_nothing(name):
     assert everything(model) == before
     for a, b in zip(expected, [model.backward(dy), *(p.grad for p in model.parameters)], strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_replaced_layer_is_let_go():
+    """By the Sequential at once, by copies of one around it too."""
+    model = nn.Sequential(nn.Dense(6, 100), nn.Dense(100, 3))
+    model.forward(batch(), training=True)
+    replaced = weakref.ref(model[0])
+    model.replace(0, nn.Dense(6, 100))
+    assert replaced() is None
+    outer = nn.Sequential(nn.Sequential(nn.Dense(6, 1000)), nn.Activate("relu"))
+    outer.forward(batch(), training=True)
+    outer[0].replace(0, nn.Dense(6, 1))
+    assert len(pickle.dumps(outer)) < 6 * 1000 * 4

@@ -112,7 +112,8 @@ class Sequential(OwnMemoryLayer):
 
     def __getstate__(self) -> dict[str, Any]:
         # joblib writes an array as often as it is referred to: the renamed parameters would no longer be the layers'.
-        return {**super().__getstate__(), "_renamed": {}}
+        # The layers that passed may have been replaced since.
+        return {**super().__getstate__(), "_renamed": {}, "_passed": ()}
 
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
         for i, layer in enumerate(self.layers):
@@ -149,6 +150,7 @@ class Sequential(OwnMemoryLayer):
         self._ensure_initialised()
         self._set_layers(tuple(layers))
         self._renamed.clear()
+        self._passed = ()
         self._forget()
         layer.initialise(self._activation_at(index % len(layers) + 1, None), generator(rng))
 
