@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -809,3 +810,40 @@ def test_a_backward_that_fails_changes_nothing(name):
     assert everything(model) == before
     for a, b in zip(expected, [model.backward(dy), *(p.grad for p in model.parameters)], strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_batch_of_a_known_kind_is_not_tried_first():
+    """Lengths and dtypes that take turns are tried once each, and again when a layer has been replaced."""
+
+    class Counting(nn.Layer):
+        evaluations = 0
+
+        def forward(self, x, training=False):
+            self.evaluations += not training
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    counting = Counting()
+    inner = nn.Sequential(counting, nn.Dense(6, 6))
+    model = nn.Sequential(nn.Dense(6, 6), inner)
+    batches = [np.ones((rows, length, 6), dtype) for rows in (4, 3) for length in (5, 7) for dtype in "fd"]
+    for expected in (4, 8):
+        for x in 3 * batches:
+            model.forward(x, training=True)
+        assert counting.evaluations == expected
+        inner.replace(1, nn.Dense(6, 6))
+
+
+def test_a_replaced_layer_is_let_go():
+    """By the Sequential at once, by copies of one around it too."""
+    model = nn.Sequential(nn.Dense(6, 100), nn.Dense(100, 3))
+    model.forward(batch(), training=True)
+    replaced = weakref.ref(model[0])
+    model.replace(0, nn.Dense(6, 100))
+    assert replaced() is None
+    outer = nn.Sequential(nn.Sequential(nn.Dense(6, 1000)), nn.Activate("relu"))
+    outer.forward(batch(), training=True)
+    outer[0].replace(0, nn.Dense(6, 1))
+    assert len(pickle.dumps(outer)) < 6 * 1000 * 4

@@ -64,7 +64,9 @@ class Sequential(OwnMemoryLayer):
         super().__init__()
         self._renamed: dict[Parameter, Parameter] = {}
         self._initialised = False
-        self._passed: tuple[Any, ...] = ()
+        # The arrangement of layers that was passed last, and shapes of a sample and dtypes that passed all of it.
+        self._arranged: tuple[Any, ...] = ()
+        self._passed: set[tuple[Any, ...]] = set()
         self._set_layers(layers)
         if rng is not None:
             self.initialise(None, generator(rng))
@@ -112,7 +114,8 @@ class Sequential(OwnMemoryLayer):
 
     def __getstate__(self) -> dict[str, Any]:
         # joblib writes an array as often as it is referred to: the renamed parameters would no longer be the layers'.
-        return {**super().__getstate__(), "_renamed": {}}
+        # Layers of the arrangement may have been replaced since.
+        return {**super().__getstate__(), "_renamed": {}, "_arranged": ()}
 
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
         for i, layer in enumerate(self.layers):
@@ -149,6 +152,7 @@ class Sequential(OwnMemoryLayer):
         self._ensure_initialised()
         self._set_layers(tuple(layers))
         self._renamed.clear()
+        self._arranged = ()
         self._forget()
         layer.initialise(self._activation_at(index % len(layers) + 1, None), generator(rng))
 
@@ -221,8 +225,11 @@ class Sequential(OwnMemoryLayer):
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
         if not self._initialised:
             self._ensure_initialised()
-        passing = (x.shape[1:], x.dtype, self._arrangement() if self._nested else self.layers)
-        if training and passing != self._passed:
+        arrangement = self._arrangement() if self._nested else self.layers
+        if arrangement != self._arranged:
+            self._arranged, self._passed = arrangement, set()
+        passing = (x.shape[1:], x.dtype)
+        if training and passing not in self._passed:
             # Without training nothing changes: what does not fit is found before running statistics move.
             with np.errstate(all="ignore"):
                 self._forward(x, False, False)
@@ -235,7 +242,7 @@ class Sequential(OwnMemoryLayer):
             if training and i:
                 self._forget()  # what some layers keep is of another batch than what the others do
             raise self._placed(error, i) from error
-        self._passed = passing
+        self._passed.add(passing)
         return y, spare
 
     def _arrangement(self) -> tuple[Any, ...]:
