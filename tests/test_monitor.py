@@ -87,6 +87,13 @@ def test_an_interrupted_epoch_is_not_of_the_next_training(data):
     assert monitor.findings == []
 
 
+def test_another_model_has_its_own_titles(data, rng):
+    monitor = nn.Monitor()
+    for units in (5, 7):
+        train(nn.Sequential(nn.Dense(6, units), nn.Activate("tanh"), nn.Dense(units, 2), rng=rng), data, monitor)
+        assert monitor.layers["0"].title == f"0 Dense(6, {units})"
+
+
 def test_dead_units(data, rng):
     first = nn.Dense(6, 16, initial_bias=np.where(np.arange(16) < 5, -100.0, 0.0))
     model = nn.Sequential(first, nn.Activate("relu"), nn.Dense(16, 2), rng=rng)

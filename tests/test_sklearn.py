@@ -218,6 +218,9 @@ def test_ends_when_the_loss_does_not_fall():
         assert classifier.fit(IRIS, SPECIES).n_iter_ == 6  # the first epoch, and more than 4 without
     theirs = sklearn.neural_network.MLPClassifier(solver="sgd", tol=10.0, n_iter_no_change=4)
     assert theirs.fit(IRIS, SPECIES).n_iter_ == 6
+    endless = short(MLPClassifier, tol=10.0, n_iter_no_change=np.inf, max_iter=15)
+    with pytest.warns(ConvergenceWarning, match="max_iter=15 epochs reached"):
+        assert endless.fit(IRIS, SPECIES).n_iter_ == 15
 
 
 def test_not_converged_is_a_warning():

@@ -96,8 +96,9 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         of the best epoch.
     validation_fraction : float, default 0.1
         The part set aside.
-    n_iter_no_change : int, default 10
-        The training ends after more than so many epochs in which the loss has not fallen by more than ``tol``.
+    n_iter_no_change : int or np.inf, default 10
+        The training ends after more than so many epochs in which the loss has not fallen by more than ``tol``; with np.inf
+        after ``max_iter``.
     dtype : str or dtype, optional
         Floating-point type of the network, by default float32 for data of float32 and float64 for all others. "float32"
         takes about half the time of "float64".
@@ -179,7 +180,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         max_norm: float | None = 1.0,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         dtype: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -215,8 +216,9 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
 
     def _check_parameters(self) -> None:
         """Refuse what is no number under the name it has here."""
-        for name in ("max_iter", "n_iter_no_change"):
-            positive_int(name, getattr(self, name))
+        positive_int("max_iter", self.max_iter)
+        if self.n_iter_no_change != math.inf:
+            positive_int("n_iter_no_change", self.n_iter_no_change)
         for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction"):
             real(name, getattr(self, name))
 
@@ -290,7 +292,8 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             epochs=self.max_iter,
             validation=validation,
             schedule=self.learning_rate,
-            patience=self.n_iter_no_change + 1,  # scikit-learn goes on for so many
+            # scikit-learn goes on for so many.
+            patience=None if self.n_iter_no_change == math.inf else int(self.n_iter_no_change) + 1,
             min_delta=self.tol,
             restore_best=self.early_stopping,
         )

@@ -164,7 +164,9 @@ class Monitor(Callback):
     def on_train_begin(self, run: Run) -> None:
         self._epoch_start = len(self.steps)
         for name, layer in leaves(run.model):
-            record = self.layers.setdefault(name, LayerHealth(f"{name} {layer!r}".strip()))
+            title = f"{name} {layer!r}".strip()
+            record = self.layers.setdefault(name, LayerHealth(title))
+            record.title = title  # the model may be another than before
             record._dead_so_far = None  # of an epoch that did not end
 
     def on_output(self, run: Run, name: str, layer: Layer, y: Array) -> None:
