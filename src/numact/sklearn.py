@@ -97,8 +97,8 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     validation_fraction : float, default 0.1
         The part set aside.
     n_iter_no_change : int or np.inf, default 10
-        The training ends after more than so many epochs in which the loss has not fallen by more than ``tol``; with np.inf
-        after ``max_iter``.
+        The training ends after more than so many epochs in which the loss has not fallen by more than ``tol``; with
+        np.inf after ``max_iter``.
     dtype : str or dtype, optional
         Floating-point type of the network, by default float32 for data of float32 and float64 for all others. "float32"
         takes about half the time of "float64".
