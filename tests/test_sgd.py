@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import pickle
 import threading
 import warnings
 
@@ -283,6 +284,12 @@ def test_no_floating_point_warnings():
         param = np.array([1.0, 1e-320, np.nan, np.inf])
         na.SGD([param], lr=0.5, momentum=0.5, max_norm=1.0).step([np.array([1e300, 1e-310, np.inf, np.nan])])
         na.sgd_step(np.full(3, 3e38, np.float32), np.full(3, -3e38, np.float32), lr=1.0)
+
+
+@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_copy_is_refused(make):
+    with pytest.raises(TypeError, match=r"cannot be copied or pickled: keep its state_dict\(\)"):
+        make(na.SGD([np.ones(3)], lr=0.1))
 
 
 def test_state_round_trip():

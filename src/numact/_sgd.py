@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 import numpy as np
 
@@ -420,6 +420,12 @@ class SGD:
             raise ValueError("state has velocities, but its momentum is 0")
         self._native = _native_sgd(self._params, velocities, masters, options)
         self._options = options
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            "an SGD steps the very arrays it was made for, so it cannot be copied or pickled: keep its state_dict(), make an "
+            "SGD for the other arrays and call its load_state_dict()"
+        )
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
