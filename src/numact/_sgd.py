@@ -423,8 +423,8 @@ class SGD:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError(
-            "an SGD steps the very arrays it was made for, so it cannot be copied or pickled: keep its state_dict(), make an "
-            "SGD for the other arrays and call its load_state_dict()"
+            "an SGD steps the very arrays it was made for, so it cannot be copied or pickled: keep its state_dict(), "
+            "make an SGD for the other arrays and call its load_state_dict()"
         )
 
     def __repr__(self) -> str:
