@@ -127,14 +127,15 @@ struct RowNumbers {
 };
 
 // Each formula: how many arrays, (dy and) x or y; whether there is y in its place, whether exponentials are computed with the
-// sums and kept for the output, which sums are taken, what dy is multiplied by if a sum of it overflows. In add<k>, finish: e is the exponential, or x or y where none is computed.
+// sums and kept for the output, which sums are taken, what dy is multiplied by if a sum of it overflows. In add<k>, finish: e is the
+// exponential, or x or y where none is computed.
 struct SoftmaxForward {
   static constexpr int arrays = 1;
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, false}, counts = false;
   static constexpr double smaller = 1;
   template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T, T, T, double) {
+  NUMACT_LANE static void add(D& sum, D& low, T e, T, double) {
     add_term<A>(sum, low, e);
   }
   template <class A, int rows, class T = typename A::word>
@@ -154,7 +155,7 @@ struct SoftmaxBackward {
                         sums[row_sums] = {true, true}, counts = false;
   static constexpr double smaller = 0x1p-1000;
   template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T, T dy, T, double scale) {
+  NUMACT_LANE static void add(D& sum, D& low, T e, T dy, double scale) {
     if constexpr (k == 0)
       add_term<A>(sum, low, RowExp<A>::term(D(e)));
     else
@@ -178,7 +179,7 @@ struct SoftmaxBackwardFromOutput {
                         sums[row_sums] = {false, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T y, T, T dy, T, double scale) {
+  NUMACT_LANE static void add(D& sum, D& low, T y, T dy, double scale) {
     add_product<A>(sum, low, y, of_float64<A> ? dy * scale : dy);
   }
   template <class A, int rows, class T = typename A::word>
@@ -198,7 +199,7 @@ struct LogSoftmaxForward {
   static constexpr double smaller = 1;
   // The others; the second sum counts the maxima.
   template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T, T, T, double) {
+  NUMACT_LANE static void add(D& sum, D& low, T e, T, double) {
     add_term<A>(sum, low, e);
   }
   template <class A, int rows, class T = typename A::word>
@@ -236,7 +237,7 @@ struct LogSoftmaxBackward {
                         sums[row_sums] = {true, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T, T dy, T, double scale) {
+  NUMACT_LANE static void add(D& sum, D& low, T e, T dy, double scale) {
     if constexpr (k == 0)
       add_term<A>(sum, low, RowExp<A>::term(D(e)));
     else
@@ -262,7 +263,7 @@ struct LogSoftmaxBackwardFromOutput {
                         sums[row_sums] = {false, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T, T, T dy, T, double scale) {
+  NUMACT_LANE static void add(D& sum, D& low, T, T dy, double scale) {
     add_term<A>(sum, low, of_float64<A> ? dy * scale : dy);
   }
   // Of float arithmetic the sum's exponent is kept apart, and added to that of exp(y).

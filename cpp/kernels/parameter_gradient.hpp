@@ -9,15 +9,8 @@
 namespace numact {
 namespace {
 
-// Whether an activation has a limit(parameter) that its gradients would otherwise find for each element anew.
-template <class F>
-constexpr auto has_limit(int) -> decltype(&F::template limit<Wide, double>, true) {
-  return true;
-}
-template <class F>
-constexpr bool has_limit(...) {
-  return false;
-}
+// Of an activation with a limit(parameter) its gradients would otherwise find that for each element anew.
+NUMACT_DETECTOR(has_limit, limit)
 
 // dx in arithmetic A, the terms in arithmetic B, whose word is double: float32 data loses nothing in its terms; of float64 data
 // the low words are kept too. dx may be the memory of x or dy.

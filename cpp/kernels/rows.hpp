@@ -223,7 +223,7 @@ struct RowLoops {
     const word x = given_x, dy = given_dy;
     word e = x;
     if constexpr (F::has_exponentials) e = exponential(x, maximum, shift, count);
-    F::template add<A, own_sum>(sum, low, e, x, dy, maximum, scale);
+    F::template add<A, own_sum>(sum, low, e, dy, scale);
   }
   // Each sum has a loop of its own after that of exponentials: one chain of operations would be so long that too few overlap.
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
@@ -264,7 +264,7 @@ struct RowLoops {
       for (int v = 0; v < vectors; ++v) {
         const Doubles value = widened(load_vector<Vector<X, doubles>>(x + v * doubles));
         const Doubles slope = widened(load_vector<Vector<T, doubles>>(dy + v * doubles) * at.dy_sign);
-        F::template add<A, k>(sum[v], low[v], value, value, slope, value, row.scale[0]);
+        F::template add<A, k>(sum[v], low[v], value, slope, row.scale[0]);
       }
     }
     for (int v = 0; v < vectors; ++v) store_vector(sum[v], sums + v * doubles);
@@ -299,7 +299,7 @@ struct RowLoops {
       double(&sum)[row_lanes] = lanes.sum[k][i % row_lanes], (&low)[row_lanes] = lanes.low[k][i % row_lanes];
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r)
-        F::template add<A, k>(sum[r], low[r], word(e[r]), word(0), word(times_sign(dy[r], at.dy_sign)), word(0), scale[r]);
+        F::template add<A, k>(sum[r], low[r], word(e[r]), word(times_sign(dy[r], at.dy_sign)), scale[r]);
     }
   }
 
@@ -445,7 +445,7 @@ struct RowLoops {
 
   // ---- rows side by side, where they lie ----
   // Lines that lie far apart displace one another from the caches: each step takes runs of memory. Of the sums by index only as
-  // many are kept at a time as the tree has levels. Exponentials that are kept are so in the output.
+  // many are kept at a time as the tree has levels. Exponentials, where they are kept, take the place of the output.
   struct Strip {
     Steps at;
     int rows;
@@ -499,7 +499,7 @@ struct RowLoops {
         double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
         const T slope = times_sign(dy[r], at.dy_sign);
         if constexpr (F::keeps)
-          F::template add<A, k>(sum, low, word(x[r]), word(0), word(slope), word(0), strip.facts.scale[r]);
+          F::template add<A, k>(sum, low, word(x[r]), word(slope), strip.facts.scale[r]);
         else
           add_up(times_sign(x[r], at.x_sign), slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low,
                  strip.counts[r]);

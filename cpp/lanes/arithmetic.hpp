@@ -256,6 +256,17 @@ NUMACT_LANE typename A::word as_result(typename A::word x) {
   return x;
 }
 
+// name<F>(0): whether formula F has that member.
+#define NUMACT_DETECTOR(name, member)                                        \
+  template <class F>                                                         \
+  constexpr auto name(int)->decltype(&F::template member<Wide, double>, true) { \
+    return true;                                                             \
+  }                                                                          \
+  template <class F>                                                         \
+  constexpr bool name(...) {                                                 \
+    return false;                                                            \
+  }
+
 // c0 + c1 x + c2 x^2 + ...
 template <class A>
 NUMACT_LANE typename A::word horner(typename A::word, typename A::word c0) {

@@ -35,22 +35,8 @@ namespace {
 template <class T>
 constexpr Type type_of = sizeof(T) == sizeof(float) ? Type::float32 : Type::float64;
 
-template <class F>
-constexpr auto has_from_output(int) -> decltype(&F::template backward_from_output<Wide, double>, true) {
-  return true;
-}
-template <class F>
-constexpr bool has_from_output(...) {
-  return false;
-}
-template <class F>
-constexpr auto has_parameter_gradient(int) -> decltype(&F::template parameter_term<Wide, double>, true) {
-  return true;
-}
-template <class F>
-constexpr bool has_parameter_gradient(...) {
-  return false;
-}
+NUMACT_DETECTOR(has_from_output, backward_from_output)
+NUMACT_DETECTOR(has_parameter_gradient, parameter_term)
 
 // A record's kernels that do not exist have no loops.
 template <class F, class A, Direction direction, class T, class P, int inputs, int parameters>
