@@ -21,7 +21,7 @@ struct MakeIndices<0, I...> {
 constexpr int most_arrays = 4, most_outputs = 2;
 
 // y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P. The backward of two arrays, gate and
-// value, has two outputs, and so has the forward of crelu.
+// value, has two outputs, and so have the forward of crelu and that with a slope, which share what both formulas compute.
 template <class F, class A, Direction direction, class T, class P, int arrays, int parameters, int outputs>
 struct Elementwise {
   static_assert(parameters <= most_parameters && arrays <= most_arrays && outputs <= most_outputs);
@@ -32,7 +32,10 @@ struct Elementwise {
   // The words are loaded before anything is stored: an output may be the memory of an input.
   template <class... Words>
   NUMACT_LANE static void apply(T* const* y, ptrdiff_t i, Words... words) {
-    if constexpr (outputs == 2 && direction == Direction::forward) {
+    if constexpr (direction == Direction::forward_with_slope) {
+      y[0][i] = T(F::template forward<A>(words...));
+      y[1][i] = T(F::template slope<A>(words...));
+    } else if constexpr (outputs == 2 && direction == Direction::forward) {
       y[0][i] = T(F::template forward_positive<A>(words...));
       y[1][i] = T(F::template forward_negative<A>(words...));
     } else if constexpr (outputs == 2) {
