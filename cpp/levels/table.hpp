@@ -12,6 +12,7 @@ namespace numact {
 enum class Direction : uint8_t { forward, backward, backward_from_output, forward_with_slope };
 enum class Type : uint8_t { float32, float64, float16, bfloat16 };
 constexpr int type_count = 4;
+constexpr ptrdiff_t size_of(Type type) { return type == Type::float64 ? 8 : type == Type::float32 ? 4 : 2; }
 enum class Tier : uint8_t { standard, precise };
 
 // A loop over contiguous memory of the type it computes with; n fills whole cache lines.
