@@ -21,16 +21,33 @@ struct Sgd {
       param[i] = madd(-step.learning_rate, gradient(step, param[i], grad[i]), param[i]);
   }
 
+  // All `n` elements are read before any is written.
+  template <bool nesterov, int n>
+  NUMACT_LANE static void together_with_velocity(const SgdStep<T>& step, T* param, const T* grad, T* velocity) {
+    T p[n], g[n], v[n];
+#pragma omp simd
+    for (int i = 0; i < n; ++i) p[i] = param[i];
+#pragma omp simd
+    for (int i = 0; i < n; ++i) g[i] = gradient(step, p[i], grad[i]);
+#pragma omp simd
+    for (int i = 0; i < n; ++i) v[i] = madd(step.momentum, velocity[i], step.undampened * g[i]);
+#pragma omp simd
+    for (int i = 0; i < n; ++i) velocity[i] = v[i];
+#pragma omp simd
+    for (int i = 0; i < n; ++i)
+      param[i] = madd(-step.learning_rate, nesterov ? madd(step.momentum, v[i], g[i]) : v[i], p[i]);
+  }
+  // By cache lines: some distances of param and velocity, such as 128 MB and a page, let the first-level cache of Zen processors
+  // keep only one line of both.
   template <bool nesterov>
   __attribute__((noinline)) static void with_velocity(SgdStep<T> step, T* param, const T* grad, T* velocity,
                                                       ptrdiff_t n) {
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) {
-      const T g = gradient(step, param[i], grad[i]);
-      const T v = madd(step.momentum, velocity[i], step.undampened * g);
-      velocity[i] = v;
-      param[i] = madd(-step.learning_rate, nesterov ? madd(step.momentum, v, g) : v, param[i]);
-    }
+    constexpr int line = 64 / sizeof(T), few = 4;
+    for (; n >= line; n -= line, param += line, grad += line, velocity += line)
+      together_with_velocity<nesterov, line>(step, param, grad, velocity);
+    for (; n >= few; n -= few, param += few, grad += few, velocity += few)
+      together_with_velocity<nesterov, few>(step, param, grad, velocity);
+    for (; n > 0; --n) together_with_velocity<nesterov, 1>(step, param++, grad++, velocity++);
   }
 
   static void row(const SgdStep<T>& step, T* param, const T* grad, T* velocity, ptrdiff_t n) {
