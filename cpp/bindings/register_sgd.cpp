@@ -25,6 +25,7 @@
 #include "../levels/table.hpp"
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
+#include "direct_call.hpp"
 
 namespace py = pybind11;
 
@@ -288,6 +289,12 @@ py::tuple items(const py::object& sequence, const char* name) {
   PyObject* tuple = PySequence_Tuple(sequence.ptr());
   if (tuple == nullptr) throw py::error_already_set();
   return py::reinterpret_steal<py::tuple>(tuple);
+}
+
+template <class T>
+SgdStep<T> step_in(const SgdStep<double>& step) {
+  return {static_cast<T>(step.learning_rate), static_cast<T>(step.momentum),       static_cast<T>(step.undampened),
+          static_cast<T>(step.weight_decay),  static_cast<T>(step.gradient_scale), step.nesterov};
 }
 
 // ---- The optimizer -------------------------------------------------------------------------------------------------
@@ -611,12 +618,6 @@ class Sgd {
   }
 
   template <class T>
-  static SgdStep<T> step_in(const SgdStep<double>& step) {
-    return {static_cast<T>(step.learning_rate), static_cast<T>(step.momentum),       static_cast<T>(step.undampened),
-            static_cast<T>(step.weight_decay),  static_cast<T>(step.gradient_scale), step.nesterov};
-  }
-
-  template <class T>
   static void update(SgdRow<T> row, const Segment& s, npy_intp begin, npy_intp end) {
     const SgdStep<T> step = step_in<T>(s.step);
     s.update.rows<T, const T, T>(begin, end, [&](T* param, const T* grad, T* velocity, npy_intp n) {
@@ -716,9 +717,74 @@ void sgd_step(const py::object& param, const py::object& grad, const py::object&
   sgd.step(py::make_tuple(grad));
 }
 
+// ---- Small arrays --------------------------------------------------------------------------------------------------
+
+// The step of plain arrays of one dtype that one chunk holds. The checks for all others take longer.
+template <class T>
+struct SmallStep {
+  SgdRow<T> row;
+  SgdStep<double> step;
+  T *param, *velocity;
+  const T* grad;
+  npy_intp n;
+
+  // param, grad, velocity, master, lr, momentum, dampening, weight_decay, nesterov, maximize; nothing where one of them is
+  // anything but what this step takes.
+  static std::optional<SmallStep> from(SgdRow<T> row, int type, PyObject* const* args) {
+    double lr, momentum, dampening, weight_decay;
+    double* const numbers[] = {&lr, &momentum, &dampening, &weight_decay};
+    for (int i = 0; i < 4; ++i)
+      if (!is_number(args[4 + i], *numbers[i]) || !(std::abs(*numbers[i]) <= double(std::numeric_limits<T>::max()))) return {};
+    const bool nesterov = args[8] == Py_True, maximize = args[9] == Py_True;
+    if (lr < 0 || momentum < 0 || weight_decay < 0 || (nesterov && (momentum == 0 || dampening != 0)) || args[3] != Py_None ||
+        !PyBool_Check(args[8]) || !PyBool_Check(args[9]))
+      return {};
+    PyArrayObject* const arrays[] = {plain_output(args[0], type), plain_array(args[1]),
+                                     momentum > 0 ? plain_output(args[2], type) : nullptr};
+    const int count = momentum > 0 ? 3 : 2;
+    for (int i = 0; i < count; ++i) {
+      if (arrays[i] == nullptr || PyArray_TYPE(arrays[i]) != type || !PyArray_IS_C_CONTIGUOUS(arrays[i]) ||
+          !same_shape(arrays[i], arrays[0]))
+        return {};
+      for (int j = 0; j < i; ++j)
+        if (Extent(arrays[i]).meets(Extent(arrays[j]))) return {};
+    }
+    const npy_intp n = PyArray_SIZE(arrays[0]);
+    if (n > chunk_length) return {};
+    return SmallStep{row,
+                     {lr, momentum, momentum > 0 ? 1 - dampening : 1, weight_decay, maximize ? -1.0 : 1.0, nesterov},
+                     static_cast<T*>(PyArray_DATA(arrays[0])),
+                     momentum > 0 ? static_cast<T*>(PyArray_DATA(arrays[2])) : nullptr,
+                     static_cast<const T*>(PyArray_DATA(arrays[1])),
+                     n};
+  }
+  static void run(void* self, npy_intp) {
+    const SmallStep& small = *static_cast<SmallStep*>(self);
+    small.row(step_in<T>(small.step), small.param, small.grad, small.velocity, small.n);
+  }
+};
+
+template <class T>
+py::object step_if_small(SgdRow<T> row, int type, PyObject* const* args) {
+  std::optional<SmallStep<T>> small = SmallStep<T>::from(row, type, args);
+  if (!small) return {};
+  const FpScope environment;
+  threads::run(1, 1, SmallStep<T>::run, &*small);
+  return py::bool_(true);
+}
+
+py::object small_sgd_step(PyObject* const* args) {
+  PyArrayObject* const param = plain_array(args[0]);
+  if (param == nullptr) return {};
+  if (PyArray_TYPE(param) == NPY_FLOAT32) return step_if_small(active_table().sgd32, NPY_FLOAT32, args);
+  if (PyArray_TYPE(param) == NPY_FLOAT64) return step_if_small(active_table().sgd64, NPY_FLOAT64, args);
+  return {};
+}
+
 }  // namespace
 
 void register_sgd(py::module_& m) {
+  m.attr("small_sgd_step") = make_direct_function("small_sgd_step", 10, small_sgd_step);
   m.def("sgd_step", sgd_step, "One step on one array; the numbers have been checked.");
   py::class_<Sgd>(m, "_Sgd")
       .def(py::init<const py::object&, const py::object&, const py::object&, const std::vector<double>&,

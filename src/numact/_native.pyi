@@ -40,6 +40,7 @@ def sgd_step(
     maximize: bool,
     /,
 ) -> None: ...
+def small_sgd_step(*args: Any) -> bool | None: ...
 
 class _Sgd:
     def __init__(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # takes long to import
 
     _Array = NDArray[np.generic]  # bfloat16 of ml_dtypes is no np.floating
 
+_small_step = _native.small_sgd_step  # True if it was one
+
 __all__ = ["SGD", "sgd_step"]
 
 
@@ -206,6 +208,8 @@ def sgd_step(
     >>> weight
     array([0.9], dtype=float16)
     """
+    if _small_step(param, grad, velocity, master, lr, momentum, dampening, weight_decay, nesterov, maximize):
+        return
     rate, decay = _finite("lr", lr), _finite("weight_decay", weight_decay)
     kept, damping = _finite("momentum", momentum), _finite("dampening", dampening, least=-math.inf)
     _check_nesterov(nesterov, kept, damping)
