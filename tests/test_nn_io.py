@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import stat
 import zipfile
 
@@ -157,11 +158,22 @@ def test_the_same_state_is_the_same_file(tmp_path):
 
 
 def test_truncated(tmp_path, saved):
+    """Each tensor is named that the file ends in; behind the last one is the directory."""
     content = saved.read_bytes()
     path = tmp_path / "truncated"
-    for length in {0, 1, 21, 22, 30, 100, *range(0, len(content), 997), len(content) - 22, len(content) - 1}:
+    with zipfile.ZipFile(saved) as archive:
+        members, directory = archive.infolist(), archive.start_dir
+    ends = [*(info.header_offset for info in members[1:]), directory]
+    told = {0: "", 1: "", 30: "", directory + 30: "", len(content) - 22: "", len(content) - 1: ""}
+    for info, end in zip(members, ends, strict=True):
+        data = end - info.compress_size
+        told |= dict.fromkeys((data, (data + end) // 2, end - 1), f"; it breaks off in {info.filename}")
+        told |= dict.fromkeys((end, end + 1, end + 29), f"; it breaks off behind {info.filename}")
+        if end < directory:
+            told[end + 40] = told[end]  # in the name of the next
+    for length, where in told.items():
         path.write_bytes(content[:length])
-        refused(path, r"truncated is damaged or no \.npz file")
+        refused(path, rf"truncated is damaged or no \.npz file: File is not a zip file{re.escape(where)}$")
 
 
 def test_every_kind_of_byte_damaged(tmp_path, saved):

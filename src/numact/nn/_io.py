@@ -8,6 +8,7 @@ import io
 import json
 import os
 import secrets
+import struct
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,10 @@ Array = NDArray[Any]
 
 _FORMAT = "numact.nn 1"
 _RECORD = "record"  # member with all that is no array, as JSON
+
+# What a .zip file has in front of each member: signature, lengths of the name and of what follows it; there the size.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_ZIP64_SIZES = struct.Struct("<4xQ8x")
 
 
 def save(
@@ -206,7 +211,28 @@ def _read(path: Path) -> dict[str, Array]:
                 return {info.filename.removesuffix(".npy"): _array(archive, info) for info in archive.infolist()}
         # What zipfile raises depends on which of its fields is damaged.
         except Exception as error:
-            raise ValueError(f"{path} is damaged or no .npz file: {error}") from error
+            raise ValueError(f"{path} is damaged or no .npz file: {error}{_broken_off(file)}") from error
+
+
+def _broken_off(file: BinaryIO) -> str:
+    """Where a truncated file ends, by what `_write` has in front of each array: the directory of all is at the end."""
+    size = file.seek(0, os.SEEK_END)
+    start, whole = 0, ""
+    while True:
+        file.seek(start)
+        header = file.read(_LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size:
+            return whole and f"; it breaks off behind {whole}"
+        signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+        if signature != b"PK\3\4" or extra_length != _ZIP64_SIZES.size:
+            return ""
+        name, extra = file.read(name_length), file.read(extra_length)
+        if len(extra) < extra_length:
+            return whole and f"; it breaks off behind {whole}"
+        start = file.tell() + _ZIP64_SIZES.unpack(extra)[0]
+        if start > size:
+            return f"; it breaks off in {name.decode(errors='replace')}"
+        whole = name.decode(errors="replace")
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
@@ -215,7 +241,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
             raise ValueError("compressed, which nn.save does not do")
         array: Array = np.lib.format.read_array(io.BytesIO(archive.read(info)), allow_pickle=False)
     except Exception as error:
-        raise ValueError(f"{info.filename}: {error}") from error
+        raise ValueError(f"{info.filename}: {str(error) or 'ends too early'}") from error  # EOFError says nothing
     return array
 
 
