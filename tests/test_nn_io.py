@@ -231,10 +231,15 @@ def drop(name):
     return change
 
 
+def with_optimizer(arrays, **values):
+    with_record(arrays, optimizer=json.loads(arrays["record"].tobytes())["optimizer"] | values)
+
+
 def put(name, value):
     def change(arrays):
         arrays[name] = value
-        with_record(arrays)
+        if name != "record":
+            with_record(arrays)
 
     return change
 
@@ -259,6 +264,11 @@ def put(name, value):
         (lambda arrays: with_record(arrays, optimizer=7), r"is no file that nn\.save wrote"),
         (lambda arrays: with_record(arrays, optimizer={"arrays": 7}), "state lacks the keys"),
         (lambda arrays: with_record(arrays, history=7), r"is no file that nn\.save wrote"),
+        (lambda arrays: with_record(arrays, history={"loss": 7}), r"is no file that nn\.save wrote"),
+        (lambda arrays: with_record(arrays, history={"loss": [7]}), "the lists of its history differ in length"),
+        (lambda arrays: with_optimizer(arrays, lr="x"), "state of the optimizer does not fit: lr must be a real number"),
+        (put("record", np.frombuffer(b'{"format": "numact.nn 1", "tensors": 7}', np.uint8)), "no file that nn.save"),
+        (put("record", np.frombuffer(100_000 * b"[", np.uint8)), r"is no file that nn\.save wrote"),
     ],
 )
 def test_mismatch(tmp_path, saved, change, message):

@@ -172,13 +172,15 @@ def load(
         record = json.loads(arrays.pop(_RECORD).tobytes())
         if record["format"] != _FORMAT:
             raise ValueError(f"{path} has the format {record['format']!r}, this version reads {_FORMAT!r}")
-        tensors, state, course = (record[key] for key in ("tensors", "optimizer", "history"))
+        tensors, state, course = set(record["tensors"]), record["optimizer"], record["history"]
         state = None if state is None else dict(state)
         random_states: dict[str, Any] = {**record["generators"], **({} if rng is None else {"rng": record["rng"]})}
         history = None if course is None else History(**course)
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
+        if history is not None and len(set(map(len, history.as_dict().values()))) > 1:
+            raise ValueError(f"{path} is damaged: the lists of its history differ in length")
+    except (KeyError, TypeError, RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError(f"{path} is no file that nn.save wrote") from None
-    if different := set(tensors) ^ set(arrays):
+    if different := tensors ^ arrays.keys():
         raise ValueError(f"{path} is damaged: tensors {sorted(different)} are missing or should not be there")
 
     values = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
@@ -195,7 +197,11 @@ def load(
         raise ValueError(f"{path} and the model differ in the generators {sorted(different)} of layers")
     random_states = {name: _random_state(path, name, random_states[name], each) for name, each in generators.items()}
     if optimizer is not None:
-        optimizer.load_state_dict(_optimizer_state(path, state, arrays, optimizer))  # all or nothing
+        state = _optimizer_state(path, state, arrays, optimizer)
+        try:
+            optimizer.load_state_dict(state)  # all or nothing
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: the state of the optimizer does not fit: {error}") from None
     for name, each in generators.items():
         each.bit_generator.state = random_states[name]
     for name, value in values.items():
