@@ -346,6 +346,10 @@ def test_same_layer_twice_is_refused():
         with pytest.raises(ValueError, match="is given twice"):
             sequential.replace(index, other)
     assert outer.forward(np.ones((2, 3))).shape == (2, 3)
+    inner.replace(0, outer[1])  # of what is around it, a Sequential knows nothing
+    for training in (False, True):
+        with pytest.raises(ValueError, match=r"the same object Activate\('relu'\) is given twice"):
+            outer.forward(np.ones((2, 3)), training=training)
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,7 @@ def put(name, value):
         (lambda arrays: with_record(arrays, history=7), r"is no file that nn\.save wrote"),
         (lambda arrays: with_record(arrays, history={"loss": 7}), r"is no file that nn\.save wrote"),
         (lambda arrays: with_record(arrays, history={"loss": [7]}), "the lists of its history differ in length"),
-        (lambda arrays: with_optimizer(arrays, lr="x"), "state of the optimizer does not fit: lr must be a real number"),
+        (lambda arrays: with_optimizer(arrays, lr="x"), "optimizer does not fit: lr must be a real number"),
         (put("record", np.frombuffer(b'{"format": "numact.nn 1", "tensors": 7}', np.uint8)), "no file that nn.save"),
         (put("record", np.frombuffer(100_000 * b"[", np.uint8)), r"is no file that nn\.save wrote"),
     ],
