@@ -760,6 +760,15 @@ def test_a_forward_that_fails_leaves_the_batch_before(moving):
     np.testing.assert_array_equal(model.backward(dy), twin.backward(dy))
 
 
+def test_a_single_sample_that_a_later_layer_refuses_changes_nothing():
+    model = nn.Sequential(nn.Dropout(0.5), nn.Dense(6, 3), rng=np.random.default_rng(0))
+    model.forward(batch()[0], training=True)
+    before = everything(model)
+    with pytest.raises(ValueError, match=r"layer 1: Dense\(6, 3\) takes .* got \(4,\)"):
+        model.forward(batch(columns=4)[0], training=True)
+    assert everything(model) == before
+
+
 def test_a_dtype_that_a_later_layer_refuses_changes_nothing():
     model = nn.Sequential(nn.Dropout(0.5), nn.Activate("tanh"))
     model.forward(batch(), training=True)

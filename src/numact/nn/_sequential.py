@@ -63,7 +63,7 @@ class Sequential(OwnMemoryLayer):
             raise ValueError("Sequential needs at least one layer")
         super().__init__()
         self._initialised = False
-        # The arrangement of layers that was passed last, and shapes of a sample and dtypes that passed all of it.
+        # The arrangement of layers that was passed last, and the kinds of input that passed all of it.
         self._arranged: tuple[Any, ...] = ()
         self._passed: set[tuple[Any, ...]] = set()
         self._set_layers(layers)
@@ -233,7 +233,7 @@ class Sequential(OwnMemoryLayer):
         if arrangement != self._arranged:
             self._check_distinct(self.layers)  # layers of a Sequential inside may have been replaced
             self._arranged, self._passed = arrangement, set()
-        passing = (x.shape[1:], x.dtype)
+        passing = (x.ndim, x.shape[x.ndim > 1 :], x.dtype)  # without the number of samples, if it is not one alone
         if training and passing not in self._passed:
             # Without training nothing changes: what does not fit is found before running statistics move.
             with np.errstate(all="ignore"):
