@@ -154,18 +154,42 @@ def test_frozen_layers_stay():
 
 @pytest.mark.parametrize(
     "change",
-    [lambda model: model.freeze(-1), lambda model: model.replace(-1, nn.Dense(16, 3))],
+    [lambda model: model.freeze(-1), lambda model: model.replace(-1, nn.Dense(16, 5))],
     ids=["freeze", "replace"],
 )
-def test_a_callback_that_changes_what_is_learned_is_refused(change):
-    """The optimizer would go on with arrays that the model no longer uses."""
+@pytest.mark.parametrize(
+    ("method", "at"),
+    [
+        ("on_train_begin", "epoch 1, step 0"),
+        ("on_output", "epoch 1, step 1"),
+        ("on_step", "epoch 1, step 1"),
+        ("on_epoch_end", "epoch 2, step 4"),
+    ],
+)
+def test_a_callback_that_changes_what_is_learned_is_refused(method, at, change):
+    """Before the step in which the optimizer would go on with arrays that the model no longer uses."""
+    model = network()
+    before = []
 
+    def called(self, run, *output):
+        change(run.model)
+        before.append(weights(run.model))
+
+    callback = type("Change", (nn.Callback,), {method: called})()
+    with pytest.raises(ValueError, match=f"by {at} a callback has .* end the training by run.stop"):
+        nn.fit(model, X, LABELS, batch_size=30, epochs=2, callbacks=[callback])
+    assert same(weights(model), before[-1])
+
+
+def test_a_callback_may_change_the_layers_when_the_training_is_over():
     class Change(nn.Callback):
         def on_epoch_end(self, run):
-            change(run.model)
+            if run.epoch == 2:
+                run.model.replace(-1, nn.Dense(16, 5))
 
-    with pytest.raises(ValueError, match="the optimizer holds other arrays than the model learns"):
-        nn.fit(network(), X, LABELS, epochs=2, callbacks=[Change()])
+    model = network()
+    nn.fit(model, X, LABELS, epochs=2, callbacks=[Change()], restore_best=True)
+    assert model.forward(X).shape == (103, 5)
 
 
 def test_integers_and_other_floats_are_converted():

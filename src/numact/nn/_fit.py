@@ -20,7 +20,7 @@ import numact as na
 from numact.nn._callbacks import Callback, History, Run, overriding
 from numact.nn._checks import generator, positive_int, real
 from numact.nn._data import batches, split
-from numact.nn._layer import Layer
+from numact.nn._layer import Layer, Parameter
 from numact.nn._samples import Objective, Samples, objective_of, size_of, weighted
 from numact.nn._schedules import ConstantSchedule, Schedule, schedule_of
 from numact.nn._sequential import Sequential, leaves
@@ -70,39 +70,48 @@ class _Best:
 
     def __init__(self, model: Layer) -> None:
         self._model, self._loss = model, math.inf
-        self._state: dict[str, Array] | None = None
+        self._state: list[tuple[Array, Array]] = []
 
     def take(self, loss: float) -> None:
         if loss < self._loss:
+            self._state = [(value, value.copy()) for value in self._model.state.values()]
             self._loss = loss
-            self._state = {name: value.copy() for name, value in self._model.state.items()}
 
     def restore(self) -> None:
-        if self._state is not None:
-            for name, value in self._model.state.items():
-                value[...] = self._state[name]
+        for value, best in self._state:
+            value[...] = best
 
 
 def _optimizer(model: Layer, optimizer: na.SGD | None, options: dict[str, Any]) -> na.SGD:
     parameters = model.parameters
     if not parameters:
         raise ValueError(f"nothing to learn: {model!r} has no parameters that are not frozen")
-    values = [p.value for p in parameters]
     if optimizer is None:
+        values = [p.value for p in parameters]
         return na.SGD(values, **{"lr": 0.01, "momentum": 0.9, "skip_nonfinite": True} | options)
     if options:
         raise TypeError(f"{', '.join(options)} given beside an optimizer, which has its own: leave out one of them")
-    _check_held(optimizer, values)
-    return optimizer
-
-
-def _check_held(optimizer: na.SGD, values: Sequence[Array]) -> None:
-    """Refuse an optimizer of other arrays than those."""
-    held = optimizer.params
-    if len(held) != len(values) or any(a is not b for a, b in zip(held, values, strict=True)):
+    if not _holds(optimizer, parameters):
         raise ValueError(
             "the optimizer holds other arrays than the model learns: "
             "create it by na.SGD([p.value for p in model.parameters], ...) after freezing and replacing layers"
+        )
+    return optimizer
+
+
+def _holds(optimizer: na.SGD, parameters: Sequence[Parameter]) -> bool:
+    """Whether an optimizer holds the values of these parameters, and no others."""
+    held = optimizer.params
+    return len(held) == len(parameters) and all(a is p.value for a, p in zip(held, parameters, strict=True))
+
+
+def _check_unchanged(run: Run) -> None:
+    """Refuse that a callback changes what is learned: the optimizer would go on with what was."""
+    if not _holds(run.optimizer, run.model.parameters):
+        raise ValueError(
+            f"by epoch {run.epoch}, step {run.step} a callback has frozen, unfrozen or replaced layers, and the "
+            "optimizer holds other arrays than the model learns: end the training by run.stop() instead, change the "
+            "layers, and call fit again with its history"
         )
 
 
@@ -135,6 +144,7 @@ def _forward(run: Run, outputs: Sequence[Callable[..., None]]) -> Array:
         y = layer.forward(y, training=True)
         for call in outputs:
             call(run, name, layer, y)
+    _check_unchanged(run)
     return y
 
 
@@ -171,7 +181,7 @@ def _epoch(
     """All steps of an epoch, and what the history shall say of them."""
     on_output, on_step = overriding(callbacks, "on_output"), overriding(callbacks, "on_step")
     model, optimizer = run.model, run.optimizer
-    _check_held(optimizer, [p.value for p in model.parameters])  # a callback may have frozen or replaced layers
+    _check_unchanged(run)
     gradients = [p.grad for p in model.parameters]
     # A model need not have the gradient of its input.
     backward = partial(model.backward, input_gradient=False) if isinstance(model, Sequential) else model.backward
@@ -202,6 +212,8 @@ def _epoch(
         backward(gradient)
         for call in on_step:
             call(run)
+        if on_step:
+            _check_unchanged(run)
         if not optimizer.step(gradients):
             _diverged("gradients are not finite", run, statistics)
         if bar is not None:
