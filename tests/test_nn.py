@@ -138,6 +138,17 @@ def test_repr():
     assert repr(model) == (
         "Sequential(Dense(4, 6), PReLU(6), Swish((6, 1)), Maxout(6, 2, pieces=2), Activate('elu', alpha=0.5))"
     )
+    slopes = nn.Activate("leaky_relu", negative_slope=np.full((1, 100), 0.1))
+    assert repr(slopes) == "Activate('leaky_relu', negative_slope=array of shape (1, 100))"
+
+    class Own(nn.Layer):
+        def forward(self, x, training=False):
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    assert repr(Own()) == "Own()"
 
 
 # --- initial weights ---
@@ -311,6 +322,7 @@ def test_batches_refuse_at_the_call(arguments, error, message):
             TypeError,
             "the initial bias must be real numbers, got dtype complex128",
         ),
+        (lambda: nn.mlp(4), TypeError, r"widths must be a sequence such as \[64, 100, 10\], got 4"),
         (lambda: nn.Maxout(3, 2, 257), ValueError, "pieces must be at most 256, got 257"),
         (lambda: nn.Maxout(3, 2, 0), ValueError, "pieces must be at least 1, got 0"),
         (lambda: nn.PReLU(0), ValueError, "shape must be at least 1, got 0"),

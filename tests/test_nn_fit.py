@@ -6,6 +6,7 @@ import itertools
 import math
 import sys
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -264,6 +265,34 @@ def test_schedules_multiply_the_learning_rate():
         expected = [0.2 * function((i + 0.5) / 4, 3) for i in range(12)]
         np.testing.assert_allclose(seen, expected)
         assert history.lr == seen[3::4]
+
+
+def test_a_callback_sets_the_learning_rate_of_the_epochs_that_follow():
+    """The schedule multiplies it, and it is what stays."""
+
+    class Halve(nn.Callback):
+        def on_epoch_end(self, run):
+            run.optimizer.lr /= 2
+
+    for schedule in ("constant", lambda epoch, epochs: 0.5):
+        model = network()
+        optimizer = na.SGD([p.value for p in model.parameters], lr=0.4)
+        history = nn.fit(
+            model, X, LABELS, epochs=4, batch_size=26, optimizer=optimizer, schedule=schedule,
+            callbacks=[Halve(), Interrupt(3 * 4 + 2)],
+        )  # fmt: skip
+        factor = 1.0 if schedule == "constant" else 0.5
+        assert (history.lr, history.stopped) == ([0.4 * factor, 0.2 * factor, 0.1 * factor], "interrupt")
+        assert optimizer.lr == 0.05
+
+
+@pytest.mark.parametrize("schedule", [nn.CosineSchedule, lambda epoch, epochs: None])
+def test_a_schedule_returns_a_number(schedule):
+    model = network()
+    before = weights(model)
+    with pytest.raises(TypeError, match=r"what the schedule returns must be a real number, got (CosineSchedule|None)"):
+        nn.fit(model, X, LABELS, schedule=schedule)
+    assert same(weights(model), before)
 
 
 def test_cosine_ends_at_its_final_part():
@@ -619,6 +648,10 @@ def test_progress_bar(monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "/2 [" in err
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a bar that runs over its end
+        nn.fit(network(), X, LABELS, batch_size=11, epochs=3, progress=True)
+    assert "3.0/3 [" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "tqdm", None)
     nn.fit(network(), X, LABELS, epochs=1)
     with pytest.raises(ImportError, match=r"pip install 'numact\[progress\]'"):
@@ -671,7 +704,12 @@ REFUSED = [
     ((X, LABELS), {"patience": 0}, ValueError, "patience must be at least 1"),
     ((X, LABELS), {"min_delta": -1}, ValueError, "min_delta must be a number of at least 0"),
     ((X, LABELS), {"min_delta": "small"}, TypeError, "min_delta must be a real number, got 'small'"),
-    ((X, LABELS), {"validation": (X, LABELS), "history": []}, TypeError, r"history must be that of .*, got \[\]"),
+    (
+        (X, LABELS),
+        {"validation": (X, LABELS), "history": []},
+        TypeError,
+        r"history must be an nn\.History, .*, got list",
+    ),
     ((X, LABELS), {"callbacks": nn.Monitor()}, TypeError, r"callbacks must be a list of nn\.Callback, got <.*Monitor"),
     ((X, LABELS), {"rng": 0}, TypeError, "rng must be a numpy.random.Generator"),
     ((X, LABELS), {"sample_weight": np.ones(5)}, ValueError, "x and y and sample_weight must have the same length"),
@@ -680,6 +718,8 @@ REFUSED = [
     ((X, LABELS), {"sample_weight": np.full(103, np.nan)}, ValueError, "sample_weight must be finite"),
     ((X, LABELS), {"sample_weight": np.ones((103, 1))}, ValueError, r"sample_weight must have shape \(rows,\)"),
     ((X, LABELS), {"sample_weight": ["a"] * 103}, TypeError, "sample_weight must be real numbers"),
+    ((X, LABELS), {"sample_weight": np.full(103, 1e307)}, ValueError, "sample_weight must have a finite sum"),
+    ((X, LABELS), {"optimizer": "adam"}, TypeError, r"optimizer must be a numact\.SGD, got str"),
     ((X, LABELS), {"validation": 1.5}, ValueError, "fraction must lie between 0 and 1"),
     ((X, LABELS), {"validation": 1}, TypeError, "validation must be a fraction such as 0.1"),
     ((X, LABELS), {"validation": (X, LABELS + 1)}, ValueError, "validation y must lie in 0..2"),

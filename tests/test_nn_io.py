@@ -313,6 +313,22 @@ def test_huge_array_that_is_not_there(tmp_path):
     refused(tmp_path / "huge", "damaged or no .npz file")
 
 
+def test_arguments_of_another_kind(tmp_path, saved):
+    path, model, rng = tmp_path / "file", Training().model, np.random.default_rng(0)
+    for call, message in (
+        (lambda: nn.save(path, model.parameters), r"model must be a layer, usually an nn\.Sequential, got list"),
+        (lambda: nn.save(path, model, optimizer="sgd"), r"optimizer must be a numact\.SGD, got str"),
+        (lambda: nn.save(path, model, rng=0), r"rng must be a numpy\.random\.Generator"),
+        (lambda: nn.save(path, model, history=[]), r"history must be an nn\.History, .*, got list"),
+        (lambda: nn.load(saved, nn.Dense), "model must be a layer"),
+        (lambda: nn.load(saved, model, optimizer=na.SGD), r"optimizer must be a numact\.SGD, got type"),
+        (lambda: nn.load(saved, model, rng=rng.bit_generator), r"rng must be a numpy\.random\.Generator"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+    assert not path.exists()
+
+
 # The write
 
 

@@ -215,12 +215,13 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         return state
 
     def _check_parameters(self) -> None:
-        """Refuse what is no number under the name it has here."""
+        """Refuse, under the name it has here, what is no number, or a negative one."""
         positive_int("max_iter", self.max_iter)
         if self.n_iter_no_change != math.inf:
             positive_int("n_iter_no_change", self.n_iter_no_change)
         for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction"):
-            real(name, getattr(self, name))
+            if not real(name, value := getattr(self, name)) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {value}")
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         """The data as arrays; `first` takes note of their columns, else they must fit those."""

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import numact as na
 from numact.nn._callbacks import Callback, History, Run, overriding
-from numact.nn._checks import generator, positive_int, real
+from numact.nn._checks import generator, instance, positive_int, real
 from numact.nn._data import batches, split
 from numact.nn._layer import Layer, Parameter
 from numact.nn._samples import Objective, Samples, objective_of, size_of, weighted
@@ -91,6 +91,7 @@ def _optimizer(model: Layer, optimizer: na.SGD | None, options: dict[str, Any]) 
         return na.SGD(values, **{"lr": 0.01, "momentum": 0.9, "skip_nonfinite": True} | options)
     if options:
         raise TypeError(f"{', '.join(options)} given beside an optimizer, which has its own: leave out one of them")
+    instance("optimizer", optimizer, na.SGD, "a numact.SGD")
     if not _holds(optimizer, parameters):
         raise ValueError(
             "the optimizer holds other arrays than the model learns: "
@@ -113,6 +114,16 @@ def _check_unchanged(run: Run) -> None:
             "optimizer holds other arrays than the model learns: end the training by run.stop() instead, change the "
             "layers, and call fit again with its history"
         )
+
+
+@contextmanager
+def _same_rate_after(optimizer: na.SGD) -> Iterator[None]:
+    """Undo what a schedule does to the learning rate."""
+    lr = optimizer.lr
+    try:
+        yield
+    finally:
+        optimizer.lr = lr
 
 
 @contextmanager
@@ -173,7 +184,6 @@ def _epoch(
     samples: Samples,
     objective: Objective,
     schedule: Schedule,
-    lr: float | tuple[float, ...],
     order: dict[str, Any],
     callbacks: list[Callback],
     bar: Any,
@@ -185,7 +195,7 @@ def _epoch(
     gradients = [p.grad for p in model.parameters]
     # A model need not have the gradient of its input.
     backward = partial(model.backward, input_gradient=False) if isinstance(model, Sequential) else model.backward
-    rates = np.asarray(lr)
+    rates = np.asarray(optimizer.lr)
     constant = schedule == ConstantSchedule()
     memory: dict[str, Array] | None = None
     learned = {id(p.value) for p in model.all_parameters}
@@ -196,6 +206,7 @@ def _epoch(
         run.step += 1
         if not constant:
             factor = schedule(run.epoch - 1 + (i + 0.5) / run.steps_per_epoch, run.epochs)
+            factor = real("what the schedule returns", factor)
             optimizer.lr = (rates * factor).tolist()
         for value, before in statistics:
             np.copyto(before, value)
@@ -217,13 +228,13 @@ def _epoch(
         if not optimizer.step(gradients):
             _diverged("gradients are not finite", run, statistics)
         if bar is not None:
-            bar.update(1 / run.steps_per_epoch)
+            # To this very number: parts of an epoch would add up to a little more.
+            bar.update(run.epoch - 1 + (i + 1) / run.steps_per_epoch - bar.n)
     seconds = time.perf_counter() - started
-    last, optimizer.lr = optimizer.lr, lr
     return {
         "loss": total / samples.total,
         "metric": samples.metric(total / samples.total, right),
-        "lr": last if isinstance(last, float) else list(last),
+        "lr": optimizer.lr if isinstance(optimizer.lr, float) else list(optimizer.lr),
         "seconds": seconds,
         "samples_per_second": len(samples.x) / seconds,
     }
@@ -332,8 +343,7 @@ def fit(
     >>> history.validation_metric[-1] > 0.95
     True
     """
-    if not isinstance(model, Layer):
-        raise TypeError(f"model must be a layer, usually an nn.Sequential, got {type(model).__name__}")
+    instance("model", model, Layer, "a layer, usually an nn.Sequential")
     _check_options(options)
     objective = objective_of(loss)
     schedule = schedule_of(schedule)
@@ -349,8 +359,8 @@ def fit(
     for each in callbacks:
         if not isinstance(each, Callback):
             raise TypeError(f"callbacks must be instances of classes derived from nn.Callback, got {each!r}")
-    if history is not None and not isinstance(history, History):
-        raise TypeError(f"history must be that of the training to continue, an nn.History, got {history!r}")
+    if history is not None:
+        instance("history", history, History, "an nn.History, that of the training to continue")
     optimizer = _optimizer(model, optimizer, options)
 
     samples = Samples(objective, model, x, y, sample_weight)
@@ -374,14 +384,14 @@ def fit(
     run = Run(model, optimizer, history, epochs, steps, epoch=len(history), step=history.steps)
     waiting, best = _Patience(patience, min_delta, history._watched), _Best(model)
     order = {"batch_size": batch_size, "shuffle": shuffle, "rng": rng}
-    lr = optimizer.lr
     try:
         with _bar(progress, epochs, len(history)) as bar, np.errstate(all="ignore"):
             for call in overriding(callbacks, "on_train_begin"):
                 call(run)
             while run.epoch < epochs and not run.stopping:
                 run.epoch += 1
-                course = _epoch(run, samples, objective, schedule, lr, order, callbacks, bar)
+                with _same_rate_after(optimizer):
+                    course = _epoch(run, samples, objective, schedule, order, callbacks, bar)
                 watched = course["loss"]
                 course |= {"validation_loss": math.nan, "validation_metric": math.nan}
                 if held_out is not None:
@@ -405,7 +415,6 @@ def fit(
         history.stopped = "interrupt"
         best.restore()
     finally:
-        optimizer.lr = lr
         for call in overriding(callbacks, "on_train_end"):
             call(run)
     return history

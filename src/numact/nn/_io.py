@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import numact as na
 from numact.nn._callbacks import History
+from numact.nn._checks import generator, instance
 from numact.nn._layer import Layer
 
 Array = NDArray[Any]
@@ -83,6 +84,9 @@ def save(
     >>> len(history)
     4
     """
+    _check_kinds(model, optimizer, rng)
+    if history is not None:
+        instance("history", history, History, "an nn.History, that of the training")
     arrays = {f"model/{name}": value for name, value in model.state.items()}
     record: dict[str, Any] = {"format": _FORMAT, "optimizer": None, "rng": None, "history": None}
     record["generators"] = {name: _listed(each.bit_generator.state) for name, each in model.generators.items()}
@@ -99,6 +103,14 @@ def save(
     record["tensors"] = list(arrays)
     arrays[_RECORD] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     _replace(Path(os.path.realpath(path)), arrays)
+
+
+def _check_kinds(model: Any, optimizer: Any, rng: Any) -> None:
+    instance("model", model, Layer, "a layer, usually an nn.Sequential")
+    if optimizer is not None:
+        instance("optimizer", optimizer, na.SGD, "a numact.SGD")
+    if rng is not None:
+        generator(rng)
 
 
 def _listed(state: Any) -> Any:
@@ -167,6 +179,7 @@ def load(
     OSError
         If it cannot be read.
     """
+    _check_kinds(model, optimizer, rng)
     arrays = _read(Path(path))
     try:
         record = json.loads(arrays.pop(_RECORD).tobytes())
