@@ -7,6 +7,7 @@ import inspect
 import io
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -299,6 +300,10 @@ def test_interrupt_is_a_warning(monkeypatch):
         classifier.fit(IRIS, SPECIES)
     assert classifier.n_iter_ == 3
     assert classifier.score(IRIS, SPECIES) > 0.5
+    classifier.partial_fit(IRIS, SPECIES)
+    monkeypatch.setattr("numact.sklearn._Printer.on_epoch_end", lambda self, run: signal.raise_signal(signal.SIGINT))
+    with pytest.warns(UserWarning, match="interrupted"):
+        classifier.partial_fit(IRIS, SPECIES)
 
 
 def test_verbose(capsys):

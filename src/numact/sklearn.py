@@ -301,9 +301,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.validation_scores_ = history.validation_metric if validation else None
         self.best_validation_score_ = max(history.validation_metric, default=math.nan) if validation else None
         self.best_loss_ = None if validation else min(history.loss, default=math.inf)
-        if history.stopped == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=3)
-        elif history.stopped == "epochs":
+        if history.stopped == "epochs":
             warnings.warn(
                 f"max_iter={self.max_iter} epochs reached, and the training has not converged yet",
                 ConvergenceWarning,
@@ -404,6 +402,8 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
         self.t_ += len(history) * len(x)
         self.n_iter_ += len(history)
+        if history.stopped == "interrupt":
+            warnings.warn("Training interrupted by user.", stacklevel=4)
         return history
 
     def _outputs(self, X: Any) -> Array:
