@@ -85,6 +85,34 @@ def test_continues_bit_for_bit(tmp_path, bit_generator):
     assert len(resumed.history) == 10
 
 
+def test_generators_are_shared_as_they_were(tmp_path):
+    """Dropout that draws from the generator of the batches continues otherwise than from one of its own."""
+
+    def start(seed, shared):
+        rng = np.random.default_rng(seed)
+        model = nn.mlp([4, 12, 3], dropout=0.25, rng=rng if shared else np.random.default_rng(seed + 1))
+        return model, na.SGD([p.value for p in model.parameters], lr=0.1), rng
+
+    def train(training, epochs, history=None):
+        model, optimizer, rng = training
+        history = nn.fit(model, X, LABELS, optimizer=optimizer, rng=rng, epochs=epochs, history=history)
+        nn.save(tmp_path / "file", model, optimizer=optimizer, rng=rng, history=history)
+        return history.loss
+
+    for shared in (True, False):
+        expected = train(start(0, shared), 4)
+        train(start(0, shared), 2)
+        model, optimizer, rng = start(9, not shared)
+        before = {name: value.copy() for name, value in model.state.items()}
+        with pytest.raises(ValueError, match=r"of the generators \['2\.rng', 'rng'\] others are one and the same"):
+            nn.load(tmp_path / "file", model, optimizer=optimizer, rng=rng)
+        assert all(np.array_equal(value, before[name]) for name, value in model.state.items())
+        nn.load(tmp_path / "file", model)  # for predictions
+        model, optimizer, rng = start(9, shared)
+        history = nn.load(tmp_path / "file", model, optimizer=optimizer, rng=rng)
+        assert train((model, optimizer, rng), 4, history) == expected
+
+
 def test_from_a_callback(tmp_path):
     """Saved in the middle of a training, while a schedule is at work."""
 

@@ -90,6 +90,7 @@ def save(
     arrays = {f"model/{name}": value for name, value in model.state.items()}
     record: dict[str, Any] = {"format": _FORMAT, "optimizer": None, "rng": None, "history": None}
     record["generators"] = {name: _listed(each.bit_generator.state) for name, each in model.generators.items()}
+    record["sharing"] = _sharing(_generators(model, rng))
     if optimizer is not None:
         state = optimizer.state_dict()
         for kind in ("velocities", "masters"):
@@ -111,6 +112,16 @@ def _check_kinds(model: Any, optimizer: Any, rng: Any) -> None:
         instance("optimizer", optimizer, na.SGD, "a numact.SGD")
     if rng is not None:
         generator(rng)
+
+
+def _generators(model: Layer, rng: np.random.Generator | None) -> dict[str, np.random.Generator]:
+    return {**model.generators, **({} if rng is None else {"rng": rng})}
+
+
+def _sharing(generators: dict[str, np.random.Generator]) -> dict[str, str]:
+    """The first name of each generator, by all its names."""
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(each), name) for name, each in generators.items()}
 
 
 def _listed(state: Any) -> Any:
@@ -165,7 +176,7 @@ def load(
     optimizer : SGD, optional
         One for the same parameters; takes options and velocities. The file may hold one that is not asked for.
     rng : numpy.random.Generator, optional
-        One with the same bit generator; takes its state.
+        One with the same bit generator, and shared with the layers that drew from it when it was saved; takes its state.
 
     Returns
     -------
@@ -188,6 +199,7 @@ def load(
         tensors, state, course = set(record["tensors"]), record["optimizer"], record["history"]
         state = None if state is None else dict(state)
         random_states: dict[str, Any] = {**record["generators"], **({} if rng is None else {"rng": record["rng"]})}
+        sharing = dict(record["sharing"])
         history = None if course is None else History(**course)
         if history is not None and len(set(map(len, history.as_dict().values()))) > 1:
             raise ValueError(f"{path} is damaged: the lists of its history differ in length")
@@ -205,10 +217,15 @@ def load(
     for name, value in values.items():
         _check_like(f"{path}: tensor {name!r}", value, present[name].shape, present[name].dtype)
 
-    generators = {**model.generators, **({} if rng is None else {"rng": rng})}
+    generators = _generators(model, rng)
     if different := generators.keys() ^ random_states.keys():
         raise ValueError(f"{path} and the model differ in the generators {sorted(different)} of layers")
     random_states = {name: _random_state(path, name, random_states[name], each) for name, each in generators.items()}
+    if rng is not None and _sharing(generators) != sharing:
+        raise ValueError(
+            f"{path}: of the generators {list(generators)} others are one and the same than when it was saved: give "
+            "layers and batches one or several as then"
+        )
     if optimizer is not None:
         state = _optimizer_state(path, state, arrays, optimizer)
         try:
