@@ -176,7 +176,7 @@ def load(
     optimizer : SGD, optional
         One for the same parameters; takes options and velocities. The file may hold one that is not asked for.
     rng : numpy.random.Generator, optional
-        One with the same bit generator, and shared with the layers that drew from it when it was saved; takes its state.
+        One with the same bit generator, shared with the layers that drew from it when it was saved; takes its state.
 
     Returns
     -------
