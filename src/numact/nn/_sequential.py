@@ -147,8 +147,8 @@ class Sequential(OwnMemoryLayer):
         Raises
         ------
         IndexError, TypeError, ValueError
-            If there is no such position, or the layer is none or in the Sequential already. One that a Sequential around
-            this one has elsewhere is refused when that one is used.
+            If there is no such position, or the layer is none or in the Sequential already. One that a Sequential
+            around this one has elsewhere is refused when that one is used.
         """
         layers = list(self.layers)
         if not -len(layers) <= index < len(layers):
