@@ -8,7 +8,7 @@ import support
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from support import BUILDS, BY_NAME, CASES, DTYPES, TWO_INPUTS, Guarded, assert_same_bits, one_by_one
+from support import BUILDS, BY_NAME, CASES, DTYPES, GATED, TWO_INPUTS, Guarded, assert_same_bits, one_by_one
 
 import numact as na
 
@@ -55,6 +55,34 @@ def test_long_arrays(built, case, dtype, rng):
         long = [np.resize(x, n) for x in inputs]
         assert_same_bits(ufunc(*long, out=out.array), np.resize(expected, n), f"{label} length {n}", *long)
         out.check(label)
+
+
+AT_EVERY_PLACE = ("relu", "sigmoid", "swish", "swish_backward", "tanh_backward_from_output", "glu_backward")
+
+
+@pytest.mark.parametrize("n", [1024, 1500])
+@pytest.mark.parametrize("case", [case for case in (*CASES, *GATED) if case.name in AT_EVERY_PLACE], ids=str)
+def test_long_arrays_at_every_place_of_a_cache_line(built, case, n, dtype, rng):
+    label, ufunc = f"{case} {np.dtype(dtype)} {built.level} {built.tier}", built.ufuncs[case.name]
+    inputs = support.operands(rng, case, dtype, built.tier, N)
+    short = ufunc(*inputs)
+    long = [np.resize(x, n) for x in inputs]
+    expected = [np.resize(each, n) for each in (short if ufunc.nout > 1 else (short,))]
+    size = np.dtype(dtype).itemsize
+    for place in range(0, 64, size):
+        where = f"{label} length {n} from byte {place}"
+        results = [Guarded(n, dtype, offset=place) for _ in expected]
+        ufunc(*long, out=tuple(each.array for each in results))
+        for got, wanted in zip(results, expected, strict=True):
+            assert_same_bits(got.array, wanted, where, *long)
+            got.check(where)
+        for i in [i for i, x in enumerate(long) if x.dtype == dtype]:
+            arrays = list(long)
+            arrays[i] = placed(long[i], offset=place)
+            other = [np.empty_like(each) for each in expected[1:]]
+            ufunc(*arrays, out=(arrays[i], *other))
+            for got, wanted in zip((arrays[i], *other), expected, strict=True):
+                assert_same_bits(got, wanted, f"{where} in place of {i}", *long)
 
 
 @all_cases

@@ -9,10 +9,12 @@ import weakref
 
 import numpy as np
 import pytest
+from support import ELEMENTWISE, LEVELS, assert_same_bits, build
 from test_nn import NETWORKS, networks
 
 import numact as na
-from numact import nn
+from numact import _native, nn, reference
+from numact.nn._activations import forward_with_slope
 
 DIFFERS_IN_TRAINING = ("batch normalisation",)
 
@@ -302,6 +304,53 @@ def test_no_input_gradient():
     assert model.backward(dy, input_gradient=False) is None
     for p, grad in zip(model.parameters, expected, strict=True):
         np.testing.assert_array_equal(p.grad, grad)
+
+
+# --- Activate that keeps a derivative ---
+
+WITH_SLOPE = [name for name in ELEMENTWISE if forward_with_slope(name) is not None]
+
+
+def test_which_activations_keep_their_derivative():
+    assert WITH_SLOPE == ["gelu", "gelu_tanh", "quick_gelu", "silu", "mish"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", WITH_SLOPE)
+def test_output_and_derivative_at_once(name, dtype, level):
+    rng = np.random.default_rng(3)
+    edges = [0, 0.25, 0.5, 1, 5, 6, 8, 15, 20, 39, 40, 112, 760, 1e30, np.finfo(dtype).max, np.inf]
+    x = np.concatenate([3 * rng.normal(size=20001), rng.uniform(-45, 45, 20000), edges, np.negative(edges)])
+    x = x.astype(dtype)
+    y, slope = np.empty_like(x), np.empty_like(x)
+    assert _native.make_forward_with_slope(level, name)(x, y, slope) is not None
+    assert_same_bits(y, build(level, "standard").functions[name](x), name, x)
+    # The derivative has two terms, f(x)/x and the rest; they cancel where it is 0.
+    exact = x.astype(np.longdouble)
+    with np.errstate(all="ignore"):
+        derivative = getattr(reference, f"{name}_derivative")(exact)
+        mean = np.where((exact == 0) | np.isinf(exact), derivative, getattr(reference, name)(exact) / exact)
+    terms = np.abs(mean) + np.abs(derivative - mean)
+    bound = 4 * np.finfo(dtype).eps * terms + np.finfo(dtype).smallest_normal
+    assert np.all(np.abs(slope - derivative) <= bound), x[np.abs(slope - derivative) > bound]
+    missing = np.array([np.nan, -np.nan, 1.0], dtype)
+    assert np.isnan(_native.make_forward_with_slope(level, name)(missing, missing, missing.copy())[1][:2]).all()
+
+
+@pytest.mark.parametrize("name", WITH_SLOPE)
+def test_activate_takes_every_input_it_keeps_a_derivative_of(name):
+    x = batch(7, 5, np.float64)
+    unaligned = np.zeros(x.nbytes + 1, np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    unaligned[...] = x
+    dy = batch(7, 5, np.float64, seed=2)
+    expected = na.activations[name].backward(dy, x)
+    for given in (x, np.asfortranarray(x), x[::-1][::-1], np.repeat(x, 2, axis=1)[:, ::2], unaligned, x.astype(">f8")):
+        before = given.copy()
+        layer = nn.Activate(name)
+        np.testing.assert_array_equal(layer.forward(given, training=True), layer.forward(given))
+        np.testing.assert_allclose(layer.backward(dy), expected, rtol=1e-14, atol=1e-15)
+        np.testing.assert_array_equal(given, before)
 
 
 # --- Dense without bias, Gated ---

@@ -1,6 +1,8 @@
 // gelu(x) = x Phi(x), Phi the normal distribution function; gelu'(x) = Phi(x) + x phi(x). With a = |x| and lanes/normal.hpp:
 //   gelu  = max(x, 0) - a Phi(-a); x (1/2 + x P(x^2)) for a < 1/2, which saves roundings
 //   gelu' = gelu'(-a) for x < 0, 1 - gelu'(-a) for x >= 0
+// slope, gelu' beside gelu, takes Phi(x) and phi(x) of what gelu has: 1 / (exp(a^2/2) (sqrt(2 pi) a D + N)) is Phi(-a) / D;
+// within 3.2 ulp of its terms Phi and x phi.
 // gelu(-infinity) = -0.0.
 //
 // Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on a million
@@ -34,6 +36,17 @@ struct Gelu {
     const T y = decay.times_slope(dy, x, slope_fraction<A>(deviate) * T(0.5));
     if constexpr (A::wide) return y;
     return absolute(x) < T(0.25) ? dy * multiply_add<A>(x, central_slope<A>(deviate.square), T(0.5)) : y;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T slope(T x) {
+    using L = Logistic<A>;
+    const Deviate<A> deviate(not_above(absolute(x), T(for_float32<A> ? 15 : 39)), -root_of_2pi_excess<A>);
+    const TailFraction<A> tail(deviate);
+    const Scaled<A> growth(deviate.half, L::shift, deviate.half_rest);
+    const T quotient = L::unit / (growth.power * tail.denominator_times(growth.p));
+    const T density = quotient * tail.denominator() * T(1 / root_of_2pi), left = quotient * tail.d;
+    const T outer = x < 0 ? left : 1 - left, inner = multiply_add<A>(x, central_fraction<A>(deviate.square), T(0.5));
+    return multiply_add<A>(with_sign_of(deviate.a, x), density, absolute(x) < T(0.5) ? inner : outer) + nan_of(x);
   }
 
  private:

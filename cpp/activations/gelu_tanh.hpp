@@ -43,6 +43,13 @@ struct GeluTanh {
     return x <= T(L::is_float ? 5 : 8) ? y : x;
   }
   template <class A, class T = typename A::word>
+  NUMACT_LANE static T slope(T x) {
+    using L = Logistic<A>;
+    const Cubic<A> t(not_below(x, T(L::is_float ? -11 : -21.7)));
+    const T y = L::slope(t.value + multiply_add<A>(2 * t.x, T(cubic) * t.square, t.rest), t.value, t.rest);
+    return x <= T(L::is_float ? 6 : 8) ? y : 1 + nan_of(x);
+  }
+  template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const Cubic<A> t(at_most(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
     const auto decay = Decay<A>::within(t.value, t.rest);

@@ -1,6 +1,8 @@
 // mish(x) = x tanh(softplus(x)). With e = exp(-|x|), all sums of positive terms but the one with the root:
 //   x <= 0: n = e (e + 2), d = n + 2:               mish = x n / d,  mish' = e ((e + 2) d + 4 x (1 + e)) / d^2
 //   x > 0:  n = 1 + 2 e,   d = 1 + 2 e + 2 e^2:     mish = x n / d,  mish' = (n d + 4 x e^2 (1 + e)) / d^2
+//   mish' = (n + 4 x e (1 + e) / d) / d for all x, beside mish, with e = exp(x), n and d as for x <= 0, within
+//   3.2 ulp of its terms
 // The limit -0.0 at minus infinity.
 //
 // Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on a million
@@ -30,6 +32,14 @@ struct Mish {
       const T left = multiply_add<A>(r, residual(-q, d, n) + multiply_add<A>(-q, d_rest, n_rest), q);
       return x < 0 ? left * unit : with_sign_of(multiply_add<A>(-2 * near, r, x), x);
     }
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T slope(T x) {
+    const T near = not_above(not_below(x, Logistic<A>::leftmost), Logistic<A>::rightmost);
+    const Scaled<A> exp(near, -Logistic<A>::shift);
+    const T e = multiply_add<A>(exp.p, exp.power, exp.power) * Logistic<A>::unit;
+    const T n = multiply_add<A>(e, e, 2 * e), r = 1 / (2 + n);
+    return r * multiply_add<A>(4 * near * e, (1 + e) * r, n) + nan_of(x);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {

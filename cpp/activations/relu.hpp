@@ -8,11 +8,6 @@
 namespace numact {
 namespace {
 
-// 0, or NaN where x is one. Added to a choice: a choice among three would be made in masks of both widths where x was a float.
-template <class T>
-NUMACT_LANE T nan_of(T x) {
-  return x == x ? T(0) : x;
-}
 // 1 on the right of 0, `left` at 0 and on its left, NaN at NaN: the derivative of every function with its one kink at 0.
 template <class T>
 NUMACT_LANE T slope_at(T x, T left) {

@@ -35,6 +35,12 @@ struct Silu {
     return x <= L::rightmost ? y : x;
   }
   template <class A, class T = typename A::word>
+  NUMACT_LANE static T slope(T x) {
+    using L = Logistic<A>;
+    const T near = not_below(x, L::leftmost), y = L::slope(near, near);
+    return x <= L::rightmost ? y : 1 + nan_of(x);
+  }
+  template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const T a = at_most(absolute(x), Decay<A>::largest);
     return swish_backward<A>(dy, x, a, T(0), Decay<A>::within(a));
@@ -51,6 +57,13 @@ struct QuickGelu {
     const T near = not_below(x, T(L::leftmost / factor));
     const T y = L::quotient(near, Product<A>(T(factor), near), near * T(factor - T(factor)));
     return x <= L::rightmost ? y : x;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T slope(T x) {
+    using L = Logistic<A>;
+    const Product<A> t(T(factor), not_below(x, T(L::leftmost / factor)));
+    const T y = L::slope(t.value, t, t.x * T(factor - T(factor)));
+    return x <= L::rightmost ? y : 1 + nan_of(x);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {

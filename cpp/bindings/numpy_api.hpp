@@ -23,8 +23,6 @@
 
 namespace numact {
 
-constexpr ptrdiff_t size_of(Type type) { return type == Type::float64 ? 8 : type == Type::float32 ? 4 : 2; }
-
 // NumPy's own dtypes only: bfloat16 belongs to another package.
 inline PyArray_DTypeMeta* dtype_of(Type type) {
   switch (type) {

@@ -53,6 +53,7 @@ const Kernel& find_kernel(const Kernel* kernels, int count, bool precise, Type d
 inline double cost(const ElementwiseKernel& kernel) {
   double ns = elementwise_records[kernel.record].cost;  // of forward in float32
   if (kernel.direction == Direction::backward) ns *= 1.3;
+  if (kernel.direction == Direction::forward_with_slope) ns *= 1.5;
   if (kernel.direction == Direction::backward_from_output) ns = std::max(0.15, 0.4 * ns);  // most need no exponential
   return ns * (kernel.computed == Type::float64 ? 3 : 1) * (kernel.tier == Tier::precise ? 2.5 : 1);
 }

@@ -1,4 +1,4 @@
-// rrelu, which is leaky_relu with slopes that are drawn, and crelu, which is relu of both signs.
+// rrelu, which is leaky_relu with slopes that are drawn, crelu, which is relu of both signs, and functions with their derivative.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -226,9 +226,34 @@ py::dict make_crelu(const std::string& level) {
   return functions;
 }
 
+// ---- a function with its derivative ----
+
+// Of an activation without parameters: x, y, slope -> (y, slope), both given. None where no formula shares work between them.
+py::object make_forward_with_slope(const std::string& level, const std::string& name) {
+  const Table& table = level_table(level);
+  Loops loops = {};
+  bool found = false;
+  for (int k = 0; k < table.with_slope_count; ++k) {
+    const ElementwiseKernel& kernel = table.with_slope[k];
+    if (!kernel.exists() || elementwise_records[kernel.record].name != name) continue;
+    loops.of[static_cast<int>(kernel.computed)] = Loop::over(table, kernel, kernel.computed);
+    found = true;
+  }
+  if (!found) return py::none();
+  return make_direct_function("forward_with_slope", 3, [loops](PyObject* const* args) -> py::object {
+    Operand operands[3];
+    PyArrayObject* const x = plain_arrays(args, 1, operands);
+    const Loop* const loop = x != nullptr ? loops.over(x) : nullptr;
+    if (loop == nullptr || loop->kernel == nullptr) return {};
+    return compute(*loop, PyArray_TYPE(x), operands, args + 1);
+  });
+}
+
 }  // namespace
 
 void register_composed(py::module_& m) {
+  m.def("make_forward_with_slope", make_forward_with_slope, py::arg("level"), py::arg("name"),
+        "An activation together with its derivative, for training; None for those without such a kernel.");
   m.def("make_rrelu", make_rrelu, py::arg("level"), py::arg("precise"),
         "rrelu and its gradient of one tier at one ISA level, for their front ends.");
   m.def("make_crelu", make_crelu, py::arg("level"), "crelu and its gradients at one ISA level, for their front ends.");

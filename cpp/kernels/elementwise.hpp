@@ -21,7 +21,7 @@ struct MakeIndices<0, I...> {
 constexpr int most_arrays = 4, most_outputs = 2;
 
 // y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P. The backward of two arrays, gate and
-// value, has two outputs, and so has the forward of crelu.
+// value, has two outputs, and so have the forward of crelu and that with a slope, which share what both formulas compute.
 template <class F, class A, Direction direction, class T, class P, int arrays, int parameters, int outputs>
 struct Elementwise {
   static_assert(parameters <= most_parameters && arrays <= most_arrays && outputs <= most_outputs);
@@ -32,7 +32,10 @@ struct Elementwise {
   // The words are loaded before anything is stored: an output may be the memory of an input.
   template <class... Words>
   NUMACT_LANE static void apply(T* const* y, ptrdiff_t i, Words... words) {
-    if constexpr (outputs == 2 && direction == Direction::forward) {
+    if constexpr (direction == Direction::forward_with_slope) {
+      y[0][i] = T(F::template forward<A>(words...));
+      y[1][i] = T(F::template slope<A>(words...));
+    } else if constexpr (outputs == 2 && direction == Direction::forward) {
       y[0][i] = T(F::template forward_positive<A>(words...));
       y[1][i] = T(F::template forward_negative<A>(words...));
     } else if constexpr (outputs == 2) {
@@ -119,7 +122,7 @@ struct ElementwiseWalker {
     for (int k = 0; k < kernel.outputs; ++k) plain &= strides[first_output + k] == ptrdiff_t(sizeof(T));
     for (int i = kernel.arrays; i < first_output; ++i) {
       fixed &= strides[i] == 0;
-      streams &= strides[i] == (kernel.parameter == Type::float64 ? 8 : 4);
+      streams &= strides[i] == size_of(kernel.parameter);
     }
     return plain && (fixed || streams);
   }
@@ -138,22 +141,52 @@ struct ElementwiseWalker {
     return true;
   }
 
-  // The tail is done with the elements in front of it as well, and kept aside where an output is the memory of an input.
-  static void row(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n, bool apart) {
-    const bool fixed = zero(kernel, strides);
-    const ptrdiff_t whole = n / line * line, rest = n - whole;
-    if (rest == 0) return loop(kernel, fixed, operands, n);
-    char *last[most_operands], *target[most_outputs];
+  // Elements in front of the output's first whole cache line.
+  static ptrdiff_t before_line(const char* output) {
+    const auto misaligned = ptrdiff_t(reinterpret_cast<uintptr_t>(output) % 64);
+    return (64 - misaligned) % 64 / ptrdiff_t(sizeof(T));
+  }
+
+  // A line of elements at an end of a row, `n` of them from `first` on not done with the others. They are kept aside where an output
+  // is the memory of an input.
+  struct Edge {
     T aside[most_outputs][line];
-    for (int i = 0; i < count(kernel); ++i) last[i] = operands[i] + (n - line) * strides[i];
-    char** const output = last + kernel.arrays + kernel.parameters;
-    for (int k = 0; k < kernel.outputs && !apart; ++k) {
-      target[k] = output[k] + (line - rest) * ptrdiff_t(sizeof(T));
-      output[k] = reinterpret_cast<char*>(aside[k]);
+    char* target[most_outputs];
+    ptrdiff_t first, n;
+
+    void run(const ElementwiseKernel& kernel, bool fixed, char* const* operands, const ptrdiff_t* strides, ptrdiff_t begin,
+             bool apart) {
+      if (n == 0) return;
+      char* moved[most_operands];
+      for (int i = 0; i < count(kernel); ++i) moved[i] = operands[i] + begin * strides[i];
+      char** const output = moved + kernel.arrays + kernel.parameters;
+      for (int k = 0; k < kernel.outputs && !apart; ++k) {
+        target[k] = output[k] + first * ptrdiff_t(sizeof(T));
+        output[k] = reinterpret_cast<char*>(aside[k]);
+      }
+      loop(kernel, fixed, moved, line);
     }
-    loop(kernel, fixed, last, line);
-    loop(kernel, fixed, operands, whole);
-    for (int k = 0; k < kernel.outputs && !apart; ++k) scatter(aside[k] + (line - rest), target[k], sizeof(T), rest);
+    void finish(const ElementwiseKernel& kernel) const {
+      for (int k = 0; k < kernel.outputs && n > 0; ++k) scatter(aside[k] + first, target[k], sizeof(T), n);
+    }
+  };
+
+  // Long rows begin at a cache line of the output: vectors across two lines take two accesses.
+  static void row(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n, bool apart) {
+    constexpr ptrdiff_t long_row = 1024;
+    const bool fixed = zero(kernel, strides);
+    const ptrdiff_t before = n < long_row ? 0 : before_line(operands[kernel.arrays + kernel.parameters]);
+    const ptrdiff_t whole = (n - before) / line * line, rest = n - before - whole;
+    if (before == 0 && rest == 0) return loop(kernel, fixed, operands, n);
+    Edge head, tail;
+    head.first = 0, head.n = before;
+    tail.first = line - rest, tail.n = rest;
+    head.run(kernel, fixed, operands, strides, 0, apart);
+    tail.run(kernel, fixed, operands, strides, n - line, apart);
+    char* moved[most_operands];
+    for (int i = 0; i < count(kernel); ++i) moved[i] = operands[i] + before * strides[i];
+    loop(kernel, fixed, moved, whole);
+    if (!apart) head.finish(kernel), tail.finish(kernel);
   }
 
   // One output, whole cache lines of it with stores that do not load them first; the rest as any row. The inputs are asked for
@@ -163,8 +196,7 @@ struct ElementwiseWalker {
     alignas(64) T piece[length];
     const bool fixed = zero(kernel, strides);
     const int output = kernel.arrays + kernel.parameters;
-    const auto misaligned = ptrdiff_t(reinterpret_cast<uintptr_t>(operands[output]) % 64);
-    ptrdiff_t done = (64 - misaligned) % 64 / ptrdiff_t(sizeof(T));
+    ptrdiff_t done = before_line(operands[output]);
     if (done > 0 && n >= line) loop(kernel, fixed, operands, line);
     char* moved[most_operands];
     for (; done + length <= n; done += length) {

@@ -120,7 +120,7 @@ struct ParameterGradientWalker {
   // The last few columns go through buffers of whole lanes.
   static void apart(const ParameterGradientKernel& kernel, char* const* operands, const ptrdiff_t* strides,
                     const ParameterColumns& columns, ptrdiff_t n) {
-    const ptrdiff_t whole = n / row_lanes * row_lanes, rest = n - whole, size = kernel.parameter == Type::float64 ? 8 : 4;
+    const ptrdiff_t whole = n / row_lanes * row_lanes, rest = n - whole, size = size_of(kernel.parameter);
     for (ptrdiff_t done = 0; done < whole; done += tile_length) {
       const Tile tile(operands, strides, done, whole - done < tile_length ? whole - done : tile_length);
       kernel.apart(tile.dy, tile.x, tile.dx, columns.from(done, size), tile.n);

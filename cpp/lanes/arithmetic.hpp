@@ -87,6 +87,12 @@ NUMACT_LANE T reciprocal_of_power(T power) {
   return bits<T>(2 * bits<Bits>(T(1)) - bits<Bits>(power));
 }
 
+// 0, or NaN where x is one. Added to a choice: a choice among three would be made in masks of both widths where x was a float.
+template <class T>
+NUMACT_LANE T nan_of(T x) {
+  return x == x ? T(0) : x;
+}
+
 // min(x, limit) and max(x, limit) that hand NaN through.
 template <class T>
 NUMACT_LANE T at_most(T x, T limit) {

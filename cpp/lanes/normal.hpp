@@ -51,7 +51,7 @@ NUMACT_LANE typename A::word central_fraction(typename A::word square) {
 template <class A>
 struct TailFraction {
   using word = typename A::word;
-  word a_d, n;  // a D, N
+  word d, a_d, n;  // D, a D, N
 
   NUMACT_LANE explicit TailFraction(Deviate<A> x) {
     word d_rest, n_rest, n_first;
@@ -75,6 +75,7 @@ struct TailFraction {
                              0x1.6896b13296c92p-12, 0x1.9e10f67daeaf4p-16, 0x1.de221cce6aa2ap-21);
     }
     n = exact_multiply_add<A>(x.a, n_rest, n_first);
+    d = multiply_add<A>(x.a, d_rest, word(1));
     a_d = exact_multiply_add<A>(x.square, d_rest, x.a);
   }
   NUMACT_LANE word denominator() const { return exact_multiply_add<A>(word(root_of_2pi), a_d, n); }

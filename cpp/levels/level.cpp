@@ -37,15 +37,17 @@ constexpr Type type_of = sizeof(T) == sizeof(float) ? Type::float32 : Type::floa
 
 NUMACT_DETECTOR(has_from_output, backward_from_output)
 NUMACT_DETECTOR(has_parameter_gradient, parameter_term)
+NUMACT_DETECTOR(has_slope, slope)
 
 // A record's kernels that do not exist have no loops.
 template <class F, class A, Direction direction, class T, class P, int inputs, int parameters>
 constexpr ElementwiseKernel elementwise(int record, Tier tier) {
-  constexpr int arrays = inputs + (direction == Direction::forward ? 0 : 1);
-  constexpr int outputs = direction == Direction::backward ? inputs : 1;
+  constexpr bool with_slope = direction == Direction::forward_with_slope;
+  constexpr int arrays = inputs + (direction == Direction::forward || with_slope ? 0 : 1);
+  constexpr int outputs = with_slope ? 2 : direction == Direction::backward ? inputs : 1;
   using Loops = Elementwise<F, A, direction, T, P, arrays, parameters, outputs>;
   ElementwiseRow fixed = nullptr, streams = nullptr;
-  if constexpr (direction != Direction::backward_from_output || has_from_output<F>(0)) {
+  if constexpr (with_slope ? has_slope<F>(0) : direction != Direction::backward_from_output || has_from_output<F>(0)) {
     fixed = Loops::template row<true>;
     if constexpr (parameters > 0) streams = Loops::template row<false>;
   }
@@ -118,6 +120,11 @@ constexpr RowsKernel rows_kernels[] = {NUMACT_ROWS_KERNELS(Softmax, "softmax", 0
                                            NUMACT_ROWS_KERNELS(LogSoftmax, "log_softmax", 0, 0, 0)
                                                NUMACT_ROWS_KERNELS(Softmax, "softmin", 1, 3, 1)};
 
+#define NUMACT_SLOPE_KERNELS(F, name, forward32, backward32, forward64, backward64, cost, parameters, ...)                      \
+  elementwise<F, forward32, Direction::forward_with_slope, float, float, 1, parameters>(index_of_##F, Tier::standard),       \
+      elementwise<F, forward64, Direction::forward_with_slope, double, double, 1, parameters>(index_of_##F, Tier::standard),
+constexpr ElementwiseKernel slope_kernels[] = {NUMACT_ELEMENTWISE(NUMACT_SLOPE_KERNELS)};
+
 template <class A, Direction direction, class T, int arrays, int outputs>
 constexpr ElementwiseKernel crelu = {
     index_of_Relu, direction, Tier::standard, type_of<T>, type_of<T>, arrays, 0, outputs,
@@ -144,6 +151,8 @@ const Table NUMACT_LEVEL_TABLE = {NUMACT_LEVEL_NAME,
                                   count(rows_kernels),
                                   crelu_kernels,
                                   count(crelu_kernels),
+                                  slope_kernels,
+                                  count(slope_kernels),
                                   {ElementwiseWalker<float, float>::walk, ElementwiseWalker<double, double>::walk,
                                    ElementwiseWalker<Half, float>::walk, ElementwiseWalker<Bfloat16, float>::walk},
                                   {parameter_gradient_walk<float, float>, parameter_gradient_walk<double, double>,

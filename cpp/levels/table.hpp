@@ -8,9 +8,11 @@
 
 namespace numact {
 
-enum class Direction : uint8_t { forward, backward, backward_from_output };
+// forward_with_slope: the output, and the derivative there, which a gradient is multiplied by later.
+enum class Direction : uint8_t { forward, backward, backward_from_output, forward_with_slope };
 enum class Type : uint8_t { float32, float64, float16, bfloat16 };
 constexpr int type_count = 4;
+constexpr ptrdiff_t size_of(Type type) { return type == Type::float64 ? 8 : type == Type::float32 ? 4 : 2; }
 enum class Tier : uint8_t { standard, precise };
 
 // A loop over contiguous memory of the type it computes with; n fills whole cache lines.
@@ -202,6 +204,8 @@ struct Table {
   int rows_count;
   const ElementwiseKernel* crelu;  // of x; of both halves of dy and x; of both halves of dy and y
   int crelu_count;
+  const ElementwiseKernel* with_slope;  // of x: the output and the derivative
+  int with_slope_count;
   // By the type that the data is stored as.
   ElementwiseWalk elementwise_walk[type_count];
   ParameterGradientWalk parameter_gradient_walk[type_count];
