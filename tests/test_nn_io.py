@@ -104,7 +104,7 @@ def test_generators_are_shared_as_they_were(tmp_path):
         train(start(0, shared), 2)
         model, optimizer, rng = start(9, not shared)
         before = {name: value.copy() for name, value in model.state.items()}
-        with pytest.raises(ValueError, match=r"of the generators \['2\.rng', 'rng'\] others are one and the same"):
+        with pytest.raises(ValueError, match=r"do not share the generators \['2\.rng', 'rng'\] as they did"):
             nn.load(tmp_path / "file", model, optimizer=optimizer, rng=rng)
         assert all(np.array_equal(value, before[name]) for name, value in model.state.items())
         nn.load(tmp_path / "file", model)  # for predictions

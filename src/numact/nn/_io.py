@@ -223,8 +223,8 @@ def load(
     random_states = {name: _random_state(path, name, random_states[name], each) for name, each in generators.items()}
     if rng is not None and _sharing(generators) != sharing:
         raise ValueError(
-            f"{path}: of the generators {list(generators)} others are one and the same than when it was saved: give "
-            "layers and batches one or several as then"
+            f"{path}: layers and batches do not share the generators {list(generators)} as they did when it was saved: "
+            "give them the same one, or others, as then"
         )
     if optimizer is not None:
         state = _optimizer_state(path, state, arrays, optimizer)
