@@ -112,8 +112,8 @@ def main() -> None:
     if sys.argv[1:2] == ["step"]:
         step_of(*sys.argv[2:4])
         return
+    steps()  # first: the peak of a process is handed down to those that it starts
     calls(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000_000)
-    steps()
 
 
 if __name__ == "__main__":

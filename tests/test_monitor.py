@@ -87,6 +87,27 @@ def test_an_interrupted_epoch_is_not_of_the_next_training(data):
     assert monitor.findings == []
 
 
+def test_the_lists_belong_to_the_steps(data, rng):
+    """After a training that broke off in the middle of a step, and of layers that were frozen for a while."""
+
+    class Interrupt(nn.Callback):
+        def on_output(self, run, name, layer, y):
+            if (run.epoch, name) == (2, "1"):
+                raise KeyboardInterrupt
+
+    model, monitor = nn.mlp([6, 16, 2], rng=rng), nn.Monitor(every=5, warn=False)
+    model.freeze(-1)
+    nn.fit(model, *data, epochs=2, callbacks=[monitor, Interrupt()], rng=rng)
+    model.unfreeze()
+    train(model, data, monitor, epochs=1)
+    assert monitor.steps == [1, 6, 1, 6]
+    for name, record in monitor.layers.items():
+        assert len(record.mean) == len(record.dead) == 4
+        assert len(record.gradient_norm) == (0 if name == "1" else 4)
+    assert np.isnan(monitor.layers["0"].gradient_norm).tolist() == [True, True, False, False]
+    assert np.isfinite(monitor.layers["2"].gradient_norm).all()
+
+
 def test_another_model_has_its_own_titles(data, rng):
     monitor = nn.Monitor()
     for units in (5, 7):
@@ -201,6 +222,14 @@ def test_plot(data, rng, tmp_path):
     figure = monitor.plot(tmp_path / "health.png")
     assert (tmp_path / "health.png").stat().st_size > 10_000
     assert len(figure.axes) == 4
+
+
+def test_plot_of_one_step_shows_it(data, rng):
+    pytest.importorskip("matplotlib")
+    monitor = nn.Monitor(every=1000)
+    train(nn.mlp([6, 16, 2], rng=rng), data, monitor)
+    for axes in monitor.plot().axes:
+        assert all(line.get_marker() == "o" for line in axes.lines)
 
 
 def test_wrong_arguments():

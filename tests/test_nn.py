@@ -7,12 +7,13 @@ import math
 
 import numpy as np
 import pytest
-from networks import networks
+from networks import drawing_networks, networks
 
 import numact as na
 from numact import nn
 
 NETWORKS = networks()
+DRAWING = drawing_networks()
 
 
 def test_every_activation_has_a_layer():
@@ -28,15 +29,22 @@ def test_every_activation_has_a_layer():
                 nn.Activate(name)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *DRAWING])
 @pytest.mark.parametrize("leading", [(5,), (2, 3), ()])
 def test_gradients_of_whole_networks(name, leading):
     """All parameters and the input against central differences of a random projection of the output."""
-    model = NETWORKS[name]
+    model = NETWORKS.get(name) or DRAWING[name]
+    states = [(each, each.bit_generator.state) for each in model.generators.values()]
+
+    def forward():
+        for each, state in states:
+            each.bit_generator.state = state
+        return model.forward(x, training=True)
+
     rng = np.random.default_rng(3)
     x = rng.normal(size=(*leading, 4))
     dy = rng.normal(size=(*leading, 3))
-    assert model.forward(x, training=True).shape == dy.shape
+    assert forward().shape == dy.shape
     dx = model.backward(dy).copy()
     grads = [p.grad.copy() for p in model.parameters]
 
@@ -47,9 +55,9 @@ def test_gradients_of_whole_networks(name, leading):
         for index in np.ndindex(*array.shape):
             kept = array[index]
             array[index] = kept + h
-            above = np.sum(dy * model.forward(x, training=True))
+            above = np.sum(dy * forward())
             array[index] = kept - h
-            below = np.sum(dy * model.forward(x, training=True))
+            below = np.sum(dy * forward())
             array[index] = kept
             assert gradient[index] == pytest.approx((above - below) / (2 * h), rel=1e-6, abs=1e-8)
 
@@ -138,6 +146,17 @@ def test_repr():
     assert repr(model) == (
         "Sequential(Dense(4, 6), PReLU(6), Swish((6, 1)), Maxout(6, 2, pieces=2), Activate('elu', alpha=0.5))"
     )
+    slopes = nn.Activate("leaky_relu", negative_slope=np.full((1, 100), 0.1))
+    assert repr(slopes) == "Activate('leaky_relu', negative_slope=array of shape (1, 100))"
+
+    class Own(nn.Layer):
+        def forward(self, x, training=False):
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    assert repr(Own()) == "Own()"
 
 
 # --- initial weights ---
@@ -311,6 +330,7 @@ def test_batches_refuse_at_the_call(arguments, error, message):
             TypeError,
             "the initial bias must be real numbers, got dtype complex128",
         ),
+        (lambda: nn.mlp(4), TypeError, r"widths must be a sequence such as \[64, 100, 10\], got 4"),
         (lambda: nn.Maxout(3, 2, 257), ValueError, "pieces must be at most 256, got 257"),
         (lambda: nn.Maxout(3, 2, 0), ValueError, "pieces must be at least 1, got 0"),
         (lambda: nn.PReLU(0), ValueError, "shape must be at least 1, got 0"),
@@ -346,6 +366,10 @@ def test_same_layer_twice_is_refused():
         with pytest.raises(ValueError, match="is given twice"):
             sequential.replace(index, other)
     assert outer.forward(np.ones((2, 3))).shape == (2, 3)
+    inner.replace(0, outer[1])  # of what is around it, a Sequential knows nothing
+    for training in (False, True):
+        with pytest.raises(ValueError, match=r"the same object Activate\('relu'\) is given twice"):
+            outer.forward(np.ones((2, 3)), training=training)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import itertools
 import math
 import sys
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -154,18 +155,42 @@ def test_frozen_layers_stay():
 
 @pytest.mark.parametrize(
     "change",
-    [lambda model: model.freeze(-1), lambda model: model.replace(-1, nn.Dense(16, 3))],
+    [lambda model: model.freeze(-1), lambda model: model.replace(-1, nn.Dense(16, 5))],
     ids=["freeze", "replace"],
 )
-def test_a_callback_that_changes_what_is_learned_is_refused(change):
-    """The optimizer would go on with arrays that the model no longer uses."""
+@pytest.mark.parametrize(
+    ("method", "at"),
+    [
+        ("on_train_begin", "epoch 1, step 0"),
+        ("on_output", "epoch 1, step 1"),
+        ("on_step", "epoch 1, step 1"),
+        ("on_epoch_end", "epoch 2, step 4"),
+    ],
+)
+def test_a_callback_that_changes_what_is_learned_is_refused(method, at, change):
+    """Before the step in which the optimizer would go on with arrays that the model no longer uses."""
+    model = network()
+    before = []
 
+    def called(self, run, *output):
+        change(run.model)
+        before.append(weights(run.model))
+
+    callback = type("Change", (nn.Callback,), {method: called})()
+    with pytest.raises(ValueError, match=f"by {at} a callback has .* end the training by run.stop"):
+        nn.fit(model, X, LABELS, batch_size=30, epochs=2, callbacks=[callback])
+    assert same(weights(model), before[-1])
+
+
+def test_a_callback_may_change_the_layers_when_the_training_is_over():
     class Change(nn.Callback):
         def on_epoch_end(self, run):
-            change(run.model)
+            if run.epoch == 2:
+                run.model.replace(-1, nn.Dense(16, 5))
 
-    with pytest.raises(ValueError, match="the optimizer holds other arrays than the model learns"):
-        nn.fit(network(), X, LABELS, epochs=2, callbacks=[Change()])
+    model = network()
+    nn.fit(model, X, LABELS, epochs=2, callbacks=[Change()], restore_best=True)
+    assert model.forward(X).shape == (103, 5)
 
 
 def test_integers_and_other_floats_are_converted():
@@ -240,6 +265,34 @@ def test_schedules_multiply_the_learning_rate():
         expected = [0.2 * function((i + 0.5) / 4, 3) for i in range(12)]
         np.testing.assert_allclose(seen, expected)
         assert history.lr == seen[3::4]
+
+
+def test_a_callback_sets_the_learning_rate_of_the_epochs_that_follow():
+    """The schedule multiplies it, and it is what stays."""
+
+    class Halve(nn.Callback):
+        def on_epoch_end(self, run):
+            run.optimizer.lr /= 2
+
+    for schedule in ("constant", lambda epoch, epochs: 0.5):
+        model = network()
+        optimizer = na.SGD([p.value for p in model.parameters], lr=0.4)
+        history = nn.fit(
+            model, X, LABELS, epochs=4, batch_size=26, optimizer=optimizer, schedule=schedule,
+            callbacks=[Halve(), Interrupt(3 * 4 + 2)],
+        )  # fmt: skip
+        factor = 1.0 if schedule == "constant" else 0.5
+        assert (history.lr, history.stopped) == ([0.4 * factor, 0.2 * factor, 0.1 * factor], "interrupt")
+        assert optimizer.lr == 0.05
+
+
+@pytest.mark.parametrize("schedule", [nn.CosineSchedule, lambda epoch, epochs: None])
+def test_a_schedule_returns_a_number(schedule):
+    model = network()
+    before = weights(model)
+    with pytest.raises(TypeError, match=r"what the schedule returns must be a real number, got (CosineSchedule|None)"):
+        nn.fit(model, X, LABELS, schedule=schedule)
+    assert same(weights(model), before)
 
 
 def test_cosine_ends_at_its_final_part():
@@ -595,6 +648,10 @@ def test_progress_bar(monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "/2 [" in err
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a bar that runs over its end
+        nn.fit(network(), X, LABELS, batch_size=11, epochs=3, progress=True)
+    assert "3.0/3 [" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "tqdm", None)
     nn.fit(network(), X, LABELS, epochs=1)
     with pytest.raises(ImportError, match=r"pip install 'numact\[progress\]'"):
@@ -647,7 +704,12 @@ REFUSED = [
     ((X, LABELS), {"patience": 0}, ValueError, "patience must be at least 1"),
     ((X, LABELS), {"min_delta": -1}, ValueError, "min_delta must be a number of at least 0"),
     ((X, LABELS), {"min_delta": "small"}, TypeError, "min_delta must be a real number, got 'small'"),
-    ((X, LABELS), {"validation": (X, LABELS), "history": []}, TypeError, r"history must be that of .*, got \[\]"),
+    (
+        (X, LABELS),
+        {"validation": (X, LABELS), "history": []},
+        TypeError,
+        r"history must be an nn\.History, .*, got list",
+    ),
     ((X, LABELS), {"callbacks": nn.Monitor()}, TypeError, r"callbacks must be a list of nn\.Callback, got <.*Monitor"),
     ((X, LABELS), {"rng": 0}, TypeError, "rng must be a numpy.random.Generator"),
     ((X, LABELS), {"sample_weight": np.ones(5)}, ValueError, "x and y and sample_weight must have the same length"),
@@ -656,6 +718,8 @@ REFUSED = [
     ((X, LABELS), {"sample_weight": np.full(103, np.nan)}, ValueError, "sample_weight must be finite"),
     ((X, LABELS), {"sample_weight": np.ones((103, 1))}, ValueError, r"sample_weight must have shape \(rows,\)"),
     ((X, LABELS), {"sample_weight": ["a"] * 103}, TypeError, "sample_weight must be real numbers"),
+    ((X, LABELS), {"sample_weight": np.full(103, 1e307)}, ValueError, "sample_weight must have a finite sum"),
+    ((X, LABELS), {"optimizer": "adam"}, TypeError, r"optimizer must be a numact\.SGD, got str"),
     ((X, LABELS), {"validation": 1.5}, ValueError, "fraction must lie between 0 and 1"),
     ((X, LABELS), {"validation": 1}, TypeError, "validation must be a fraction such as 0.1"),
     ((X, LABELS), {"validation": (X, LABELS + 1)}, ValueError, "validation y must lie in 0..2"),

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import stat
 import zipfile
 
@@ -84,6 +85,34 @@ def test_continues_bit_for_bit(tmp_path, bit_generator):
     assert len(resumed.history) == 10
 
 
+def test_generators_are_shared_as_they_were(tmp_path):
+    """Dropout that draws from the generator of the batches continues otherwise than from one of its own."""
+
+    def start(seed, shared):
+        rng = np.random.default_rng(seed)
+        model = nn.mlp([4, 12, 3], dropout=0.25, rng=rng if shared else np.random.default_rng(seed + 1))
+        return model, na.SGD([p.value for p in model.parameters], lr=0.1), rng
+
+    def train(training, epochs, history=None):
+        model, optimizer, rng = training
+        history = nn.fit(model, X, LABELS, optimizer=optimizer, rng=rng, epochs=epochs, history=history)
+        nn.save(tmp_path / "file", model, optimizer=optimizer, rng=rng, history=history)
+        return history.loss
+
+    for shared in (True, False):
+        expected = train(start(0, shared), 4)
+        train(start(0, shared), 2)
+        model, optimizer, rng = start(9, not shared)
+        before = {name: value.copy() for name, value in model.state.items()}
+        with pytest.raises(ValueError, match=r"do not share the generators \['2\.rng', 'rng'\] as they did"):
+            nn.load(tmp_path / "file", model, optimizer=optimizer, rng=rng)
+        assert all(np.array_equal(value, before[name]) for name, value in model.state.items())
+        nn.load(tmp_path / "file", model)  # for predictions
+        model, optimizer, rng = start(9, shared)
+        history = nn.load(tmp_path / "file", model, optimizer=optimizer, rng=rng)
+        assert train((model, optimizer, rng), 4, history) == expected
+
+
 def test_from_a_callback(tmp_path):
     """Saved in the middle of a training, while a schedule is at work."""
 
@@ -157,11 +186,22 @@ def test_the_same_state_is_the_same_file(tmp_path):
 
 
 def test_truncated(tmp_path, saved):
+    """Each tensor is named that the file ends in; behind the last one is the directory."""
     content = saved.read_bytes()
     path = tmp_path / "truncated"
-    for length in {0, 1, 21, 22, 30, 100, *range(0, len(content), 997), len(content) - 22, len(content) - 1}:
+    with zipfile.ZipFile(saved) as archive:
+        members, directory = archive.infolist(), archive.start_dir
+    ends = [*(info.header_offset for info in members[1:]), directory]
+    told = {0: "", 1: "", 30: "", directory + 30: "", len(content) - 22: "", len(content) - 1: ""}
+    for info, end in zip(members, ends, strict=True):
+        data = end - info.compress_size
+        told |= dict.fromkeys((data, (data + end) // 2, end - 1), f"; it breaks off in {info.filename}")
+        told |= dict.fromkeys((end, end + 1, end + 29), f"; it breaks off behind {info.filename}")
+        if end < directory:
+            told[end + 40] = told[end]  # in the name of the next
+    for length, where in told.items():
         path.write_bytes(content[:length])
-        refused(path, r"truncated is damaged or no \.npz file")
+        refused(path, rf"truncated is damaged or no \.npz file: File is not a zip file{re.escape(where)}$")
 
 
 def test_every_kind_of_byte_damaged(tmp_path, saved):
@@ -219,10 +259,15 @@ def drop(name):
     return change
 
 
+def with_optimizer(arrays, **values):
+    with_record(arrays, optimizer=json.loads(arrays["record"].tobytes())["optimizer"] | values)
+
+
 def put(name, value):
     def change(arrays):
         arrays[name] = value
-        with_record(arrays)
+        if name != "record":
+            with_record(arrays)
 
     return change
 
@@ -247,6 +292,11 @@ def put(name, value):
         (lambda arrays: with_record(arrays, optimizer=7), r"is no file that nn\.save wrote"),
         (lambda arrays: with_record(arrays, optimizer={"arrays": 7}), "state lacks the keys"),
         (lambda arrays: with_record(arrays, history=7), r"is no file that nn\.save wrote"),
+        (lambda arrays: with_record(arrays, history={"loss": 7}), r"is no file that nn\.save wrote"),
+        (lambda arrays: with_record(arrays, history={"loss": [7]}), "the lists of its history differ in length"),
+        (lambda arrays: with_optimizer(arrays, lr="x"), "optimizer does not fit: lr must be a real number"),
+        (put("record", np.frombuffer(b'{"format": "numact.nn 1", "tensors": 7}', np.uint8)), "no file that nn.save"),
+        (put("record", np.frombuffer(100_000 * b"[", np.uint8)), r"is no file that nn\.save wrote"),
     ],
 )
 def test_mismatch(tmp_path, saved, change, message):
@@ -289,6 +339,22 @@ def test_huge_array_that_is_not_there(tmp_path):
     with zipfile.ZipFile(tmp_path / "huge", "w") as archive:
         archive.writestr("model/0.weight.npy", header.getvalue())
     refused(tmp_path / "huge", "damaged or no .npz file")
+
+
+def test_arguments_of_another_kind(tmp_path, saved):
+    path, model, rng = tmp_path / "file", Training().model, np.random.default_rng(0)
+    for call, message in (
+        (lambda: nn.save(path, model.parameters), r"model must be a layer, usually an nn\.Sequential, got list"),
+        (lambda: nn.save(path, model, optimizer="sgd"), r"optimizer must be a numact\.SGD, got str"),
+        (lambda: nn.save(path, model, rng=0), r"rng must be a numpy\.random\.Generator"),
+        (lambda: nn.save(path, model, history=[]), r"history must be an nn\.History, .*, got list"),
+        (lambda: nn.load(saved, nn.Dense), "model must be a layer"),
+        (lambda: nn.load(saved, model, optimizer=na.SGD), r"optimizer must be a numact\.SGD, got type"),
+        (lambda: nn.load(saved, model, rng=rng.bit_generator), r"rng must be a numpy\.random\.Generator"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+    assert not path.exists()
 
 
 # The write

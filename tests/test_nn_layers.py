@@ -809,6 +809,15 @@ def test_a_forward_that_fails_leaves_the_batch_before(moving):
     np.testing.assert_array_equal(model.backward(dy), twin.backward(dy))
 
 
+def test_a_single_sample_that_a_later_layer_refuses_changes_nothing():
+    model = nn.Sequential(nn.Dropout(0.5), nn.Dense(6, 3), rng=np.random.default_rng(0))
+    model.forward(batch()[0], training=True)
+    before = everything(model)
+    with pytest.raises(ValueError, match=r"layer 1: Dense\(6, 3\) takes .* got \(4,\)"):
+        model.forward(batch(columns=4)[0], training=True)
+    assert everything(model) == before
+
+
 def test_a_dtype_that_a_later_layer_refuses_changes_nothing():
     model = nn.Sequential(nn.Dropout(0.5), nn.Activate("tanh"))
     model.forward(batch(), training=True)
@@ -896,3 +905,22 @@ def test_a_replaced_layer_is_let_go():
     outer.forward(batch(), training=True)
     outer[0].replace(0, nn.Dense(6, 1))
     assert len(pickle.dumps(outer)) < 6 * 1000 * 4
+    assert outer.parameters
+    replaced = weakref.ref(outer[0][0].weight.value)
+    outer.forward(batch(), training=True)
+    outer[0].replace(0, nn.Dense(6, 2))
+    outer.forward(batch())
+    assert [p.value.shape for p in outer.parameters] == [(6, 2), (2,)]
+    assert replaced() is None
+
+
+def test_parameters_are_the_same_objects_from_step_to_step():
+    model = small(nn.Sequential(nn.PReLU(8), nn.BatchNorm(8)))
+    first = model.parameters
+    assert all(a is b for a, b in zip(model.parameters, first, strict=True))
+    assert all(a is b for a, b in zip(model.all_parameters, first, strict=True))
+    model.freeze(1)
+    assert [p.name for p in model.parameters] == [p.name for p in first[2:]]
+    model.unfreeze()
+    for again, p in zip(model.parameters, first, strict=True):
+        assert (again.name, again.value is p.value, again.grad is p.grad) == (p.name, True, True)

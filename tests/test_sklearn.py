@@ -7,6 +7,7 @@ import inspect
 import io
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -299,6 +300,10 @@ def test_interrupt_is_a_warning(monkeypatch):
         classifier.fit(IRIS, SPECIES)
     assert classifier.n_iter_ == 3
     assert classifier.score(IRIS, SPECIES) > 0.5
+    classifier.partial_fit(IRIS, SPECIES)
+    monkeypatch.setattr("numact.sklearn._Printer.on_epoch_end", lambda self, run: signal.raise_signal(signal.SIGINT))
+    with pytest.warns(UserWarning, match="interrupted"):
+        classifier.partial_fit(IRIS, SPECIES)
 
 
 def test_verbose(capsys):
@@ -323,7 +328,11 @@ def test_verbose(capsys):
         ({"activation": "identity", "activation_parameters": {"a": 0}}, TypeError, "identity takes no parameters"),
         ({"hidden_layer_sizes": (16, 0)}, ValueError, "units must be at least 1, got 0"),
         ({"learning_rate": "adaptive"}, ValueError, "unknown schedule 'adaptive'"),
-        ({"learning_rate_init": -1}, ValueError, "lr must be at least 0"),
+        *(
+            ({name: -1}, ValueError, f"{name} must be at least 0, got -1")
+            for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction")
+        ),
+        ({"tol": np.nan}, ValueError, "tol must be at least 0, got nan"),
         ({"max_iter": 0}, ValueError, "max_iter must be at least 1"),
         ({"n_iter_no_change": None}, TypeError, "n_iter_no_change must be an integer, got None"),
         *(

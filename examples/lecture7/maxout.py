@@ -16,6 +16,7 @@ from .common import (
     digits,
     dots,
     network,
+    number,
     panels,
     percent,
     train,
@@ -24,8 +25,22 @@ from .common import (
 
 DEPTH = 3
 LARGE_RATE = 0.5
+LARGE_WEIGHTS = 16
 # ReLU units with about as many parameters as 64 units of maxout.
 WIDTHS = {"relu, 64 units": ("relu", 64), "relu, 95 units": ("relu", 95), "maxout, 64 units": ("maxout", 64)}
+
+
+def gradient_left(name: str, seed: int) -> float:
+    """What is left of the gradient by the images when weights are far too large, their own factors taken out."""
+    x, sizes = digits().x, []
+    for scale in (1, LARGE_WEIGHTS):
+        model = network(name, DEPTH)(np.random.default_rng(seed))
+        for p in model.parameters[:-2]:
+            p.value[...] *= scale
+        y = model.forward(x, training=True)
+        dx = model.backward(np.random.default_rng(seed).standard_normal(y.shape, np.float32))
+        sizes.append(float(np.linalg.norm(dx)) / scale**DEPTH)
+    return sizes[1] / sizes[0]
 
 
 def run(setting: Setting, figure: Any) -> list[Finding]:
@@ -46,7 +61,14 @@ def run(setting: Setting, figure: Any) -> list[Finding]:
 
     small, large, maxout = WIDTHS
     ratio = parameters[maxout] / parameters[small]
+    left = {name: np.array([gradient_left(name, s) for s in range(setting.seeds)]) for name in ("maxout", "tanh")}
     return [
+        Finding(
+            "Maxout does not saturate.",
+            f"Gradient by the images with weights {LARGE_WEIGHTS} times as large, as part of what these would multiply "
+            f"it by: maxout {number(left['maxout'])}, tanh {number(left['tanh'])}.",
+            bool(left["maxout"].min() > 0.9 and left["tanh"].max() < 0.5),
+        ),
         Finding(
             "Maxout does not die.",
             f"Dead units at rate {LARGE_RATE:g}: ReLU {percent(dead[small])}, maxout {percent(dead[maxout])}.",

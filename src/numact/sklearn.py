@@ -215,12 +215,13 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         return state
 
     def _check_parameters(self) -> None:
-        """Refuse what is no number under the name it has here."""
+        """Refuse, under the name it has here, what is no number, or a negative one."""
         positive_int("max_iter", self.max_iter)
         if self.n_iter_no_change != math.inf:
             positive_int("n_iter_no_change", self.n_iter_no_change)
         for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction"):
-            real(name, getattr(self, name))
+            if not real(name, value := getattr(self, name)) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {value}")
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         """The data as arrays; `first` takes note of their columns, else they must fit those."""
@@ -300,9 +301,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.validation_scores_ = history.validation_metric if validation else None
         self.best_validation_score_ = max(history.validation_metric, default=math.nan) if validation else None
         self.best_loss_ = None if validation else min(history.loss, default=math.inf)
-        if history.stopped == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=3)
-        elif history.stopped == "epochs":
+        if history.stopped == "epochs":
             warnings.warn(
                 f"max_iter={self.max_iter} epochs reached, and the training has not converged yet",
                 ConvergenceWarning,
@@ -403,6 +402,8 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
         self.t_ += len(history) * len(x)
         self.n_iter_ += len(history)
+        if history.stopped == "interrupt":
+            warnings.warn("Training interrupted by user.", stacklevel=4)
         return history
 
     def _outputs(self, X: Any) -> Array:

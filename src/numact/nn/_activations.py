@@ -98,7 +98,10 @@ class Activate(OwnMemoryLayer):
             return False
 
     def __repr__(self) -> str:
-        return f"Activate({', '.join([repr(self.activation), *(f'{k}={v}' for k, v in self._parameters.items())])})"
+        given = (
+            f"{k}={v if np.ndim(v) == 0 else f'array of shape {np.shape(v)}'}" for k, v in self._parameters.items()
+        )
+        return f"Activate({', '.join([repr(self.activation), *given])})"
 
     def _forward(self, x: Array, spare: bool, training: bool) -> tuple[Array, bool]:
         x = self._floating(x, training)

@@ -182,7 +182,10 @@ class Callback:
         """After the gradients of a step are there, before the optimizer uses them."""
 
     def on_epoch_end(self, run: Run) -> None:
-        """After each epoch, its validation included; the learning rate of the optimizer is that without schedule."""
+        """After each epoch, its validation included.
+
+        The learning rate of the optimizer is that without schedule; a callback may set it for the epochs that follow.
+        """
 
     def on_train_end(self, run: Run) -> None:
         """At the end, however the training ended."""

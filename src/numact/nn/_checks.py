@@ -37,6 +37,12 @@ def float_dtype(dtype: Any) -> np.dtype[Any]:
     return result
 
 
+def instance(name: str, value: Any, kind: type, what: str) -> None:
+    """Refuse a ``value`` that is not of that kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {what}, got {type(value).__name__}")
+
+
 def generator(rng: Any) -> np.random.Generator:
     """``rng``, or a freshly seeded Generator for None.
 

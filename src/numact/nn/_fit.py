@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 import numact as na
 from numact.nn._callbacks import Callback, History, Run, overriding
-from numact.nn._checks import generator, positive_int, real
+from numact.nn._checks import generator, instance, positive_int, real
 from numact.nn._data import batches, split
-from numact.nn._layer import Layer
+from numact.nn._layer import Layer, Parameter
 from numact.nn._samples import Objective, Samples, objective_of, size_of, weighted
 from numact.nn._schedules import ConstantSchedule, Schedule, schedule_of
 from numact.nn._sequential import Sequential, leaves
@@ -70,40 +70,60 @@ class _Best:
 
     def __init__(self, model: Layer) -> None:
         self._model, self._loss = model, math.inf
-        self._state: dict[str, Array] | None = None
+        self._state: list[tuple[Array, Array]] = []
 
     def take(self, loss: float) -> None:
         if loss < self._loss:
+            self._state = [(value, value.copy()) for value in self._model.state.values()]
             self._loss = loss
-            self._state = {name: value.copy() for name, value in self._model.state.items()}
 
     def restore(self) -> None:
-        if self._state is not None:
-            for name, value in self._model.state.items():
-                value[...] = self._state[name]
+        for value, best in self._state:
+            value[...] = best
 
 
 def _optimizer(model: Layer, optimizer: na.SGD | None, options: dict[str, Any]) -> na.SGD:
     parameters = model.parameters
     if not parameters:
         raise ValueError(f"nothing to learn: {model!r} has no parameters that are not frozen")
-    values = [p.value for p in parameters]
     if optimizer is None:
+        values = [p.value for p in parameters]
         return na.SGD(values, **{"lr": 0.01, "momentum": 0.9, "skip_nonfinite": True} | options)
     if options:
         raise TypeError(f"{', '.join(options)} given beside an optimizer, which has its own: leave out one of them")
-    _check_held(optimizer, values)
-    return optimizer
-
-
-def _check_held(optimizer: na.SGD, values: Sequence[Array]) -> None:
-    """Refuse an optimizer of other arrays than those."""
-    held = optimizer.params
-    if len(held) != len(values) or any(a is not b for a, b in zip(held, values, strict=True)):
+    instance("optimizer", optimizer, na.SGD, "a numact.SGD")
+    if not _holds(optimizer, parameters):
         raise ValueError(
             "the optimizer holds other arrays than the model learns: "
             "create it by na.SGD([p.value for p in model.parameters], ...) after freezing and replacing layers"
         )
+    return optimizer
+
+
+def _holds(optimizer: na.SGD, parameters: Sequence[Parameter]) -> bool:
+    """Whether an optimizer holds the values of these parameters, and no others."""
+    held = optimizer.params
+    return len(held) == len(parameters) and all(a is p.value for a, p in zip(held, parameters, strict=True))
+
+
+def _check_unchanged(run: Run) -> None:
+    """Refuse that a callback changes what is learned: the optimizer would go on with what was."""
+    if not _holds(run.optimizer, run.model.parameters):
+        raise ValueError(
+            f"by epoch {run.epoch}, step {run.step} a callback has frozen, unfrozen or replaced layers, and the "
+            "optimizer holds other arrays than the model learns: end the training by run.stop() instead, change the "
+            "layers, and call fit again with its history"
+        )
+
+
+@contextmanager
+def _same_rate_after(optimizer: na.SGD) -> Iterator[None]:
+    """Undo what a schedule does to the learning rate."""
+    lr = optimizer.lr
+    try:
+        yield
+    finally:
+        optimizer.lr = lr
 
 
 @contextmanager
@@ -135,6 +155,7 @@ def _forward(run: Run, outputs: Sequence[Callable[..., None]]) -> Array:
         y = layer.forward(y, training=True)
         for call in outputs:
             call(run, name, layer, y)
+    _check_unchanged(run)
     return y
 
 
@@ -163,7 +184,6 @@ def _epoch(
     samples: Samples,
     objective: Objective,
     schedule: Schedule,
-    lr: float | tuple[float, ...],
     order: dict[str, Any],
     callbacks: list[Callback],
     bar: Any,
@@ -171,11 +191,11 @@ def _epoch(
     """All steps of an epoch, and what the history shall say of them."""
     on_output, on_step = overriding(callbacks, "on_output"), overriding(callbacks, "on_step")
     model, optimizer = run.model, run.optimizer
-    _check_held(optimizer, [p.value for p in model.parameters])  # a callback may have frozen or replaced layers
+    _check_unchanged(run)
     gradients = [p.grad for p in model.parameters]
     # A model need not have the gradient of its input.
     backward = partial(model.backward, input_gradient=False) if isinstance(model, Sequential) else model.backward
-    rates = np.asarray(lr)
+    rates = np.asarray(optimizer.lr)
     constant = schedule == ConstantSchedule()
     memory: dict[str, Array] | None = None
     learned = {id(p.value) for p in model.all_parameters}
@@ -186,6 +206,7 @@ def _epoch(
         run.step += 1
         if not constant:
             factor = schedule(run.epoch - 1 + (i + 0.5) / run.steps_per_epoch, run.epochs)
+            factor = real("what the schedule returns", factor)
             optimizer.lr = (rates * factor).tolist()
         for value, before in statistics:
             np.copyto(before, value)
@@ -202,16 +223,18 @@ def _epoch(
         backward(gradient)
         for call in on_step:
             call(run)
+        if on_step:
+            _check_unchanged(run)
         if not optimizer.step(gradients):
             _diverged("gradients are not finite", run, statistics)
         if bar is not None:
-            bar.update(1 / run.steps_per_epoch)
+            # To this very number: parts of an epoch would add up to a little more.
+            bar.update(run.epoch - 1 + (i + 1) / run.steps_per_epoch - bar.n)
     seconds = time.perf_counter() - started
-    last, optimizer.lr = optimizer.lr, lr
     return {
         "loss": total / samples.total,
         "metric": samples.metric(total / samples.total, right),
-        "lr": last if isinstance(last, float) else list(last),
+        "lr": optimizer.lr if isinstance(optimizer.lr, float) else list(optimizer.lr),
         "seconds": seconds,
         "samples_per_second": len(samples.x) / seconds,
     }
@@ -320,8 +343,7 @@ def fit(
     >>> history.validation_metric[-1] > 0.95
     True
     """
-    if not isinstance(model, Layer):
-        raise TypeError(f"model must be a layer, usually an nn.Sequential, got {type(model).__name__}")
+    instance("model", model, Layer, "a layer, usually an nn.Sequential")
     _check_options(options)
     objective = objective_of(loss)
     schedule = schedule_of(schedule)
@@ -337,8 +359,8 @@ def fit(
     for each in callbacks:
         if not isinstance(each, Callback):
             raise TypeError(f"callbacks must be instances of classes derived from nn.Callback, got {each!r}")
-    if history is not None and not isinstance(history, History):
-        raise TypeError(f"history must be that of the training to continue, an nn.History, got {history!r}")
+    if history is not None:
+        instance("history", history, History, "an nn.History, that of the training to continue")
     optimizer = _optimizer(model, optimizer, options)
 
     samples = Samples(objective, model, x, y, sample_weight)
@@ -362,14 +384,14 @@ def fit(
     run = Run(model, optimizer, history, epochs, steps, epoch=len(history), step=history.steps)
     waiting, best = _Patience(patience, min_delta, history._watched), _Best(model)
     order = {"batch_size": batch_size, "shuffle": shuffle, "rng": rng}
-    lr = optimizer.lr
     try:
         with _bar(progress, epochs, len(history)) as bar, np.errstate(all="ignore"):
             for call in overriding(callbacks, "on_train_begin"):
                 call(run)
             while run.epoch < epochs and not run.stopping:
                 run.epoch += 1
-                course = _epoch(run, samples, objective, schedule, lr, order, callbacks, bar)
+                with _same_rate_after(optimizer):
+                    course = _epoch(run, samples, objective, schedule, order, callbacks, bar)
                 watched = course["loss"]
                 course |= {"validation_loss": math.nan, "validation_metric": math.nan}
                 if held_out is not None:
@@ -393,7 +415,6 @@ def fit(
         history.stopped = "interrupt"
         best.restore()
     finally:
-        optimizer.lr = lr
         for call in overriding(callbacks, "on_train_end"):
             call(run)
     return history

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import secrets
+import struct
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +19,17 @@ from numpy.typing import NDArray
 
 import numact as na
 from numact.nn._callbacks import History
+from numact.nn._checks import generator, instance
 from numact.nn._layer import Layer
 
 Array = NDArray[Any]
 
 _FORMAT = "numact.nn 1"
 _RECORD = "record"  # member with all that is no array, as JSON
+
+# What a .zip file has in front of each member: signature, lengths of the name and of what follows it; there the size.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_ZIP64_SIZES = struct.Struct("<4xQ8x")
 
 
 def save(
@@ -78,9 +84,13 @@ def save(
     >>> len(history)
     4
     """
+    _check_kinds(model, optimizer, rng)
+    if history is not None:
+        instance("history", history, History, "an nn.History, that of the training")
     arrays = {f"model/{name}": value for name, value in model.state.items()}
     record: dict[str, Any] = {"format": _FORMAT, "optimizer": None, "rng": None, "history": None}
     record["generators"] = {name: _listed(each.bit_generator.state) for name, each in model.generators.items()}
+    record["sharing"] = _sharing(_generators(model, rng))
     if optimizer is not None:
         state = optimizer.state_dict()
         for kind in ("velocities", "masters"):
@@ -94,6 +104,24 @@ def save(
     record["tensors"] = list(arrays)
     arrays[_RECORD] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     _replace(Path(os.path.realpath(path)), arrays)
+
+
+def _check_kinds(model: Any, optimizer: Any, rng: Any) -> None:
+    instance("model", model, Layer, "a layer, usually an nn.Sequential")
+    if optimizer is not None:
+        instance("optimizer", optimizer, na.SGD, "a numact.SGD")
+    if rng is not None:
+        generator(rng)
+
+
+def _generators(model: Layer, rng: np.random.Generator | None) -> dict[str, np.random.Generator]:
+    return {**model.generators, **({} if rng is None else {"rng": rng})}
+
+
+def _sharing(generators: dict[str, np.random.Generator]) -> dict[str, str]:
+    """The first name of each generator, by all its names."""
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(each), name) for name, each in generators.items()}
 
 
 def _listed(state: Any) -> Any:
@@ -148,7 +176,7 @@ def load(
     optimizer : SGD, optional
         One for the same parameters; takes options and velocities. The file may hold one that is not asked for.
     rng : numpy.random.Generator, optional
-        One with the same bit generator; takes its state.
+        One with the same bit generator, shared with the layers that drew from it when it was saved; takes its state.
 
     Returns
     -------
@@ -162,18 +190,22 @@ def load(
     OSError
         If it cannot be read.
     """
+    _check_kinds(model, optimizer, rng)
     arrays = _read(Path(path))
     try:
         record = json.loads(arrays.pop(_RECORD).tobytes())
         if record["format"] != _FORMAT:
             raise ValueError(f"{path} has the format {record['format']!r}, this version reads {_FORMAT!r}")
-        tensors, state, course = (record[key] for key in ("tensors", "optimizer", "history"))
+        tensors, state, course = set(record["tensors"]), record["optimizer"], record["history"]
         state = None if state is None else dict(state)
         random_states: dict[str, Any] = {**record["generators"], **({} if rng is None else {"rng": record["rng"]})}
+        sharing = dict(record["sharing"])
         history = None if course is None else History(**course)
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
+        if history is not None and len(set(map(len, history.as_dict().values()))) > 1:
+            raise ValueError(f"{path} is damaged: the lists of its history differ in length")
+    except (KeyError, TypeError, RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError(f"{path} is no file that nn.save wrote") from None
-    if different := set(tensors) ^ set(arrays):
+    if different := tensors ^ arrays.keys():
         raise ValueError(f"{path} is damaged: tensors {sorted(different)} are missing or should not be there")
 
     values = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
@@ -185,12 +217,21 @@ def load(
     for name, value in values.items():
         _check_like(f"{path}: tensor {name!r}", value, present[name].shape, present[name].dtype)
 
-    generators = {**model.generators, **({} if rng is None else {"rng": rng})}
+    generators = _generators(model, rng)
     if different := generators.keys() ^ random_states.keys():
         raise ValueError(f"{path} and the model differ in the generators {sorted(different)} of layers")
     random_states = {name: _random_state(path, name, random_states[name], each) for name, each in generators.items()}
+    if rng is not None and _sharing(generators) != sharing:
+        raise ValueError(
+            f"{path}: layers and batches do not share the generators {list(generators)} as they did when it was saved: "
+            "give them the same one, or others, as then"
+        )
     if optimizer is not None:
-        optimizer.load_state_dict(_optimizer_state(path, state, arrays, optimizer))  # all or nothing
+        state = _optimizer_state(path, state, arrays, optimizer)
+        try:
+            optimizer.load_state_dict(state)  # all or nothing
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: the state of the optimizer does not fit: {error}") from None
     for name, each in generators.items():
         each.bit_generator.state = random_states[name]
     for name, value in values.items():
@@ -206,7 +247,28 @@ def _read(path: Path) -> dict[str, Array]:
                 return {info.filename.removesuffix(".npy"): _array(archive, info) for info in archive.infolist()}
         # What zipfile raises depends on which of its fields is damaged.
         except Exception as error:
-            raise ValueError(f"{path} is damaged or no .npz file: {error}") from error
+            raise ValueError(f"{path} is damaged or no .npz file: {error}{_broken_off(file)}") from error
+
+
+def _broken_off(file: BinaryIO) -> str:
+    """Where a truncated file ends, by what `_write` has in front of each array: the directory of all is at the end."""
+    size = file.seek(0, os.SEEK_END)
+    start, whole = 0, ""
+    while True:
+        file.seek(start)
+        header = file.read(_LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size:
+            return whole and f"; it breaks off behind {whole}"
+        signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+        if signature != b"PK\3\4" or extra_length != _ZIP64_SIZES.size:
+            return ""
+        name, extra = file.read(name_length), file.read(extra_length)
+        if len(extra) < extra_length:
+            return whole and f"; it breaks off behind {whole}"
+        start = file.tell() + _ZIP64_SIZES.unpack(extra)[0]
+        if start > size:
+            return f"; it breaks off in {name.decode(errors='replace')}"
+        whole = name.decode(errors="replace")
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
@@ -215,7 +277,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
             raise ValueError("compressed, which nn.save does not do")
         array: Array = np.lib.format.read_array(io.BytesIO(archive.read(info)), allow_pickle=False)
     except Exception as error:
-        raise ValueError(f"{info.filename}: {error}") from error
+        raise ValueError(f"{info.filename}: {str(error) or 'ends too early'}") from error  # EOFError says nothing
     return array
 
 

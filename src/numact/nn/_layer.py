@@ -198,6 +198,9 @@ class Layer(ABC):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
 
 class OwnMemoryLayer(Layer):
     """Base of the layers here, which work in memory of their own or in place."""

@@ -71,6 +71,8 @@ def mlp(
     >>> nn.mlp([64, 100, 10], "leaky_relu", {"negative_slope": 0.1})
     Sequential(Dense(64, 100), Activate('leaky_relu', negative_slope=0.1), Dense(100, 10))
     """
+    if not hasattr(widths, "__len__"):
+        raise TypeError(f"widths must be a sequence such as [64, 100, 10], got {widths!r}")
     if len(widths) < 2:
         raise ValueError(f"widths must be those of input and output at least, got {list(widths)}")
     known("activation", activation, [*na.activations, "identity"])

@@ -60,7 +60,7 @@ class LayerHealth:
     dead : list of float
         The part of the units that were dead in the whole batch: 0 for a rectifier, saturated for all others.
     gradient_norm : list of float
-        Euclidean norm of the gradients of all parameters; empty for a layer that learns nothing.
+        Euclidean norm of the gradients of all parameters, NaN while the layer is frozen; empty for one without.
     """
 
     title: str
@@ -77,6 +77,12 @@ class LayerHealth:
     def __post_init__(self) -> None:
         self._dead_so_far: Array | None = None  # units, in all recorded batches of the present epoch
         self._parameters = 0
+
+    def _cut(self, steps: int) -> None:
+        """Leave whole steps, after one that broke off."""
+        for each in vars(self).values():
+            if isinstance(each, list):
+                del each[steps:]
 
 
 class Monitor(Callback):
@@ -163,6 +169,8 @@ class Monitor(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         self._epoch_start = len(self.steps)
+        for record in self.layers.values():
+            record._cut(len(self.steps))
         for name, layer in leaves(run.model):
             title = f"{name} {layer!r}".strip()
             record = self.layers.setdefault(name, LayerHealth(title))
@@ -195,14 +203,14 @@ class Monitor(Callback):
             return
         self.steps.append(run.step)
         for name, layer in leaves(run.model):
-            if not layer.parameters:
+            if not layer.all_parameters:
                 continue
             record = self.layers[name]
             stats = [activation_stats(p.grad) for p in layer.parameters]
             sizes = [p.grad.size for p in layer.parameters]
             squares = sum(n * (float(s.mean) ** 2 + float(s.std) ** 2) for n, s in zip(sizes, stats, strict=True))
             finite = not any(s.nonfinite for s in stats)
-            norm = math.sqrt(squares) if finite else math.nan
+            norm = math.sqrt(squares) if sizes and finite else math.nan
             record._parameters = sum(sizes)
             record.gradient_norm.append(norm)
             if norm > self.exploding:
@@ -291,18 +299,20 @@ class Monitor(Callback):
             raise RuntimeError("nothing is recorded yet: give the monitor to fit first, callbacks=[monitor]")
         figure: Any = Figure(figsize=(11, 6.4), dpi=110, layout="constrained")
         (spread, parts), (dead, gradients) = figure.subplots(2, 2, sharex=True)
+        marker = "o" if len(self.steps) == 1 else None
         shades = colormaps["viridis"](np.linspace(0, 0.9, max(2, len(self.layers))))
         for record, shade in zip(self.layers.values(), shades, strict=False):
             steps = self.steps[: len(record.mean)]
             mean, std = (np.asarray(each[: len(steps)]) for each in (record.mean, record.std))
-            spread.plot(steps, mean, color=shade, label=record.title)
+            style = {"color": shade, "marker": marker}
+            spread.plot(steps, mean, label=record.title, **style)
             spread.fill_between(steps, mean - std, mean + std, color=shade, alpha=0.12, linewidth=0)
             saturated = np.asarray(record.saturated[: len(steps)])
             if not np.isnan(saturated).all():
-                parts.plot(steps, saturated, color=shade)
-            dead.plot(steps, record.dead[: len(steps)], color=shade)
+                parts.plot(steps, saturated, **style)
+            dead.plot(steps, record.dead[: len(steps)], **style)
             if record.gradient_norm:
-                gradients.plot(self.steps[: len(record.gradient_norm)], record.gradient_norm, color=shade)
+                gradients.plot(self.steps[: len(record.gradient_norm)], record.gradient_norm, **style)
         spread.set_title("outputs: mean and deviation")
         parts.set(title="saturated part of the outputs", ylim=(-0.03, 1.03))
         dead.set(title="dead part of the units, by batch", ylim=(-0.03, 1.03), xlabel="step")

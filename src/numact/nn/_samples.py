@@ -147,6 +147,8 @@ class Samples:
             counts = weight > 0
             self.x, self.y, weight = self.x[counts], self.y[counts], weight[counts]
         self.weight = weight.astype(np.float64, copy=False)
+        if not math.isfinite(self.weight.sum()):
+            raise ValueError(f"{name} must have a finite sum, got weights of up to {weight.max()}")
 
     def _variance(self) -> float:
         """What the mean squared error of the mean target is."""

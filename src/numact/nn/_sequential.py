@@ -62,9 +62,8 @@ class Sequential(OwnMemoryLayer):
         if not layers:
             raise ValueError("Sequential needs at least one layer")
         super().__init__()
-        self._renamed: dict[Parameter, Parameter] = {}
         self._initialised = False
-        # The arrangement of layers that was passed last, and shapes of a sample and dtypes that passed all of it.
+        # The arrangement of layers that was passed last, and the kinds of input that passed all of it.
         self._arranged: tuple[Any, ...] = ()
         self._passed: set[tuple[Any, ...]] = set()
         self._set_layers(layers)
@@ -75,17 +74,22 @@ class Sequential(OwnMemoryLayer):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers as separate arguments; argument {i} is {layer!r}")
-        seen: list[Layer] = [self]
-        for layer in _at_any_depth(layers):
-            if any(layer is other for other in seen):
-                # It would keep the input, and the gradient, of its last use only.
-                raise ValueError(f"the same object {layer!r} is given twice; create one layer for each place")
-            seen.append(layer)
+        self._check_distinct(layers)
         self.layers = layers
+        # Parameters of each layer as they were last, and those under their names here.
+        self._renamed: list[tuple[tuple[Parameter, ...], list[Parameter]]] = [((), [])] * len(layers)
         self._nested = [layer for layer in layers if isinstance(layer, Sequential)]
         self._share(self._gradients)
         self._transparent = all(layer._transparent for layer in layers)
         self.activation = self._activation_at(0, None)
+
+    def _check_distinct(self, layers: tuple[Layer, ...]) -> None:
+        """Refuse a layer in two places: it would keep the input, and the gradient, of its last use only."""
+        seen: list[Layer] = [self]
+        for layer in _at_any_depth(layers):
+            if any(layer is other for other in seen):
+                raise ValueError(f"the same object {layer!r} is given twice; create one layer for each place")
+            seen.append(layer)
 
     def _share(self, gradients: GradientMemory) -> None:
         super()._share(gradients)
@@ -115,7 +119,7 @@ class Sequential(OwnMemoryLayer):
     def __getstate__(self) -> dict[str, Any]:
         # joblib writes an array as often as it is referred to: the renamed parameters would no longer be the layers'.
         # Layers of the arrangement may have been replaced since.
-        return {**super().__getstate__(), "_renamed": {}, "_arranged": ()}
+        return {**super().__getstate__(), "_renamed": [((), [])] * len(self.layers), "_arranged": ()}
 
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:
         for i, layer in enumerate(self.layers):
@@ -143,7 +147,8 @@ class Sequential(OwnMemoryLayer):
         Raises
         ------
         IndexError, TypeError, ValueError
-            If there is no such position, or the layer is none or in the Sequential already.
+            If there is no such position, or the layer is none or in the Sequential already. One that a Sequential
+            around this one has elsewhere is refused when that one is used.
         """
         layers = list(self.layers)
         if not -len(layers) <= index < len(layers):
@@ -151,7 +156,6 @@ class Sequential(OwnMemoryLayer):
         layers[index] = layer
         self._ensure_initialised()
         self._set_layers(tuple(layers))
-        self._renamed.clear()
         self._arranged = ()
         self._forget()
         layer.initialise(self._activation_at(index % len(layers) + 1, None), generator(rng))
@@ -168,12 +172,13 @@ class Sequential(OwnMemoryLayer):
 
     def _named(self, parameters: list[list[Parameter]]) -> list[Parameter]:
         """Those of each layer, with its position in front of the name."""
-        renamed, result = self._renamed, []
-        for i, of_layer in enumerate(parameters):
-            for p in of_layer:
-                if p not in renamed:
-                    renamed[p] = Parameter(p.value, p.grad, f"{i}.{p.name}")
-                result.append(renamed[p])
+        result: list[Parameter] = []
+        for i, of_layer in enumerate(map(tuple, parameters)):
+            last, renamed = self._renamed[i]
+            if of_layer != last:
+                renamed = [Parameter(p.value, p.grad, f"{i}.{p.name}") for p in of_layer]
+                self._renamed[i] = of_layer, renamed
+            result += renamed
         return result
 
     @property
@@ -227,8 +232,9 @@ class Sequential(OwnMemoryLayer):
             self._ensure_initialised()
         arrangement = self._arrangement() if self._nested else self.layers
         if arrangement != self._arranged:
+            self._check_distinct(self.layers)  # layers of a Sequential inside may have been replaced
             self._arranged, self._passed = arrangement, set()
-        passing = (x.shape[1:], x.dtype)
+        passing = (x.ndim, x.shape[x.ndim > 1 :], x.dtype)  # without the number of samples, if it is not one alone
         if training and passing not in self._passed:
             # Without training nothing changes: what does not fit is found before running statistics move.
             with np.errstate(all="ignore"):
