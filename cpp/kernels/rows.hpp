@@ -14,21 +14,18 @@
 namespace numact {
 namespace {
 
-// Sums by index are put together as a tree: halves are added until one is left. Those from `count` on are 0.
+// The tree of folded_sum(), in two words for float64 data. Sums from `count` on are 0.
 template <bool float64, int half = row_lanes / 2>
 NUMACT_LANE void fold(RowLanes<1>& lanes, RowFacts<1>& row, int k, int) {
   double(&sum)[row_lanes] = lanes.sum[k][0], (&low)[row_lanes] = lanes.low[k][0];
-  for (int j = 0; j < half; ++j) {
-    if constexpr (float64)
-      add(sum[j], low[j], sum[j + half], low[j + half]);
-    else
-      sum[j] += sum[j + half];
-  }
-  if constexpr (half > 1) {
-    fold<float64, half / 2>(lanes, row, k, half);
+  if constexpr (!float64) {
+    row.sum[k][0] = folded_sum(sum);
+    row.low[k][0] = 0;
   } else {
+    for (int j = 0; j < half; ++j) add(sum[j], low[j], sum[j + half], low[j + half]);
+    if constexpr (half > 1) return fold<float64, half / 2>(lanes, row, k, half);
     row.sum[k][0] = sum[0];
-    row.low[k][0] = float64 ? low[0] : 0;
+    row.low[k][0] = low[0];
   }
 }
 template <bool float64>
@@ -109,41 +106,6 @@ NUMACT_LANE void fill_few(const double* from, double* to, ptrdiff_t count, [[may
 #endif
 }
 
-// A square of values is transposed in vectors of 16 bytes: 4 by 4 floats, 2 by 2 doubles.
-#ifdef __clang__
-#define NUMACT_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define NUMACT_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Mask{__VA_ARGS__})
-#endif
-NUMACT_LANE void transpose_square(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
-  typedef float Vector __attribute__((vector_size(16)));
-  [[maybe_unused]] typedef int32_t Mask __attribute__((vector_size(16)));
-  Vector in[4], pairs[4], out[4];
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; k += 2) pairs[k] = NUMACT_SHUFFLE(in[k], in[k + 1], 0, 4, 1, 5);
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; k += 2) pairs[k + 1] = NUMACT_SHUFFLE(in[k], in[k + 1], 2, 6, 3, 7);
-#pragma GCC unroll 4
-  for (int k = 0; k < 2; ++k) out[2 * k] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 0, 1, 4, 5);
-#pragma GCC unroll 4
-  for (int k = 0; k < 2; ++k) out[2 * k + 1] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 2, 3, 6, 7);
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
-}
-NUMACT_LANE void transpose_square(const double* from, ptrdiff_t from_pitch, double* to, ptrdiff_t to_pitch) {
-  typedef double Vector __attribute__((vector_size(16)));
-  [[maybe_unused]] typedef int64_t Mask __attribute__((vector_size(16)));
-  Vector in[2], out[2];
-#pragma GCC unroll 4
-  for (int k = 0; k < 2; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
-  out[0] = NUMACT_SHUFFLE(in[0], in[1], 0, 2);
-  out[1] = NUMACT_SHUFFLE(in[0], in[1], 1, 3);
-#pragma GCC unroll 4
-  for (int k = 0; k < 2; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
-}
-#undef NUMACT_SHUFFLE
 // Values `pitch` apart in the other order: row_lanes rows of m values from and to the same side by side. The last squares
 // overlap others where m does not fill whole ones.
 template <bool together, class T>
@@ -301,7 +263,8 @@ struct RowLoops {
     } else {
       constexpr ptrdiff_t at_once = 64;  // steps whose exponentials stay in the nearest cache
       const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
-      T counts[row_lanes] = {};
+      T counts[row_lanes];
+      for (T& each : counts) each = 0;
       E not_kept[F::keeps ? 1 : at_once * row_lanes];
       for (ptrdiff_t done = 0; done < at.count; done += at_once) {
         Steps some = at;
@@ -324,9 +287,9 @@ struct RowLoops {
   NUMACT_LANE static void sum_vectors(Steps at, const X* x, const RowFacts<1>& row, RowLanes<1>& lanes) {
     constexpr int vectors = row_lanes / doubles;
     double(&sums)[row_lanes] = lanes.sum[k][0], (&lows)[row_lanes] = lanes.low[k][0];
-    Doubles sum[vectors], low[vectors] = {};
+    Doubles sum[vectors], low[vectors];
     for (int v = 0; v < vectors; ++v) sum[v] = load_vector<Doubles>(sums + v * doubles);
-    for (int v = 0; v < vectors && float64; ++v) low[v] = load_vector<Doubles>(lows + v * doubles);
+    for (int v = 0; v < vectors; ++v) low[v] = float64 ? load_vector<Doubles>(lows + v * doubles) : Doubles{};
     const T* dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
 #pragma GCC unroll 8
@@ -350,7 +313,8 @@ struct RowLoops {
     }
     word maximum[row_lanes], shift[row_lanes];
     double scale[row_lanes];
-    T counts[row_lanes] = {};
+    T counts[row_lanes];
+    for (T& each : counts) each = 0;
     for (int r = 0; r < row_lanes; ++r) maximum[r] = word(row.maximum[r]), scale[r] = row.scale[r];
     for (int r = 0; r < row_lanes; ++r) shift[r] = RowExp<A>::shift(maximum[r]);
     const T *x = at.x, *dy = at.dy;
@@ -531,10 +495,13 @@ struct RowLoops {
     RowFacts<most_strip_rows> facts;
     word maximum[most_strip_rows], shift[most_strip_rows];
     T most[most_strip_rows], counts[most_strip_rows], factor[by_fours ? most_strip_rows : 1];
+    T not_kept[F::has_exponentials && !F::keeps ? most_strip_rows : 1];
     // Of the levels above the first, which is in the facts.
     double sum[taken(0) + taken(1)][4][most_strip_rows], low[taken(0) + taken(1)][4][most_strip_rows];
 
     double* sums(int k, int level) { return level == 0 ? facts.sum[k] : sum[taken(0) ? k : 0][level - 1]; }
+    // The exponentials of elements i.
+    T* terms(ptrdiff_t i) { return F::keeps ? out + i * out_pitch : not_kept; }
     // Loops over them have no tail.
     ptrdiff_t whole_rows() const {
       expect_whole_lines<float>(rows);
@@ -561,28 +528,23 @@ struct RowLoops {
   __attribute__((noinline)) static void strip_exp_loop(Strip& strip, ptrdiff_t i) {
     const Steps at = strip.at;
     const T* const x = at.x + i * at.x_pitch;
-    T* const e = strip.out + i * strip.out_pitch;
+    T* const e = strip.terms(i);
     const ptrdiff_t rows = strip.whole_rows();
 #pragma omp simd
     for (ptrdiff_t r = 0; r < rows; ++r)
-      e[r] = RowExp<A>::of_difference(times_sign(x[r], at.x_sign), strip.shift[r]);
+      e[r] = exponential(times_sign(x[r], at.x_sign), strip.maximum[r], strip.shift[r], strip.counts[r]);
   }
   // Adds elements i, the first of their sums or others, to sums k of a level.
   template <bool first, int k>
   __attribute__((noinline)) static void strip_sum_loop(Strip& strip, ptrdiff_t i, int level) {
     const Steps at = strip.at;
-    const T *const x = F::keeps ? strip.out + i * strip.out_pitch : at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
+    const T *const x = F::has_exponentials ? strip.terms(i) : at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
     double *const sums = strip.sums(k, level), *const lows = strip.lows(k, level);
     const ptrdiff_t rows = strip.whole_rows();
 #pragma omp simd
     for (ptrdiff_t r = 0; r < rows; ++r) {
       double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
-      const T slope = times_sign(dy[r], at.dy_sign);
-      if constexpr (F::keeps)
-        F::template add<A, k>(sum, low, word(x[r]), word(slope), strip.facts.scale[r]);
-      else
-        add_up(times_sign(x[r], at.x_sign), slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low,
-               strip.counts[r]);
+      F::template add<A, k>(sum, low, word(x[r]), word(times_sign(dy[r], at.dy_sign)), strip.facts.scale[r]);
       sums[r] = sum;
       if constexpr (float64) lows[r] = low;
     }
@@ -606,7 +568,7 @@ struct RowLoops {
   }
   template <bool first>
   NUMACT_LANE static void strip_step(Strip& strip, ptrdiff_t i, int level) {
-    if constexpr (F::keeps) strip_exp_loop<1>(strip, i);
+    if constexpr (F::has_exponentials) strip_exp_loop<1>(strip, i);
     if constexpr (by_fours) return strip_four_loop<first>(strip, i, level);
     if constexpr (taken(0)) strip_sum_loop<first, 0>(strip, i, level);
     if constexpr (taken(1)) strip_sum_loop<first, 1>(strip, i, level);
