@@ -26,6 +26,13 @@ NUMACT_LANE void add(double& sum, double& low, double term, double term_low) {
   sum = both.hi;
   low += both.lo + term_low;
 }
+// Sums by index are put together as a tree: halves are added until one is left.
+template <int half = row_lanes / 2>
+NUMACT_LANE double folded_sum(double* sum) {
+  for (int j = 0; j < half; ++j) sum[j] += sum[j + half];
+  if constexpr (half > 1) return folded_sum<half / 2>(sum);
+  return sum[0];
+}
 template <int rows>
 NUMACT_LANE void clear_sums(RowFacts<rows>& row) {
   for (int k = 0; k < row_sums; ++k)

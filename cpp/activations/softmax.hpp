@@ -172,6 +172,12 @@ struct SoftmaxBackward {
   }
 };
 
+// Where terms are products of floats that need not be exact: what they are times, so that none that counts underflows; else 0.
+template <class F>
+constexpr double product_unit = 0;
+template <>
+constexpr double product_unit<struct SoftmaxBackwardFromOutput> = 0x1p48;
+
 // (2 y) (dy / 2 - dot / 2), likewise; dot may round to infinity where its half does not.
 struct SoftmaxBackwardFromOutput {
   static constexpr int arrays = 2;
@@ -184,7 +190,8 @@ struct SoftmaxBackwardFromOutput {
   }
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
-    return {0, 0, 0, T(total(row, 1, r) * (0.5 / row.scale[r])), 0};
+    constexpr double half = sizeof(T) == sizeof(float) ? 0.5 / product_unit<SoftmaxBackwardFromOutput> : 0.5;
+    return {0, 0, 0, T(total(row, 1, r) * (half / row.scale[r])), 0};
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {

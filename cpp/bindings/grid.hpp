@@ -8,13 +8,14 @@
 namespace numact {
 
 struct Operand {
-  char* data = nullptr;
-  ptrdiff_t size = 0;  // of an element
-  int axes = 0;        // none: one element for all
-  const npy_intp *lengths = nullptr, *strides = nullptr;
+  char* data;
+  ptrdiff_t size;  // of an element
+  int axes;        // none: one element for all
+  const npy_intp *lengths, *strides;
 
-  Operand() = default;
-  Operand(void* element, ptrdiff_t bytes) : data(static_cast<char*>(element)), size(bytes) {}
+  Operand() {}  // nothing: clearing an array of them takes as long as a small call's loop
+  Operand(void* element, ptrdiff_t bytes)
+      : data(static_cast<char*>(element)), size(bytes), axes(0), lengths(nullptr), strides(nullptr) {}
   explicit Operand(PyArrayObject* array)
       : data(PyArray_BYTES(array)),
         size(PyArray_ITEMSIZE(array)),

@@ -9,7 +9,8 @@ namespace {
 template <class T>
 __attribute__((noinline)) double sum_and_scale_loop(T* p, ptrdiff_t n, double factor) {
   constexpr int lanes = row_lanes;
-  double sum[lanes] = {};
+  double sum[lanes];
+  for (double& each : sum) each = 0;
   ptrdiff_t i = 0;
   for (; i + lanes <= n; i += lanes) {
 #pragma omp simd
@@ -22,9 +23,7 @@ __attribute__((noinline)) double sum_and_scale_loop(T* p, ptrdiff_t n, double fa
     sum[k] += double(p[i + k]);
     p[i + k] = T(double(p[i + k]) * factor);
   }
-  for (int half = lanes / 2; half > 0; half /= 2)
-    for (int k = 0; k < half; ++k) sum[k] += sum[k + half];
-  return sum[0];
+  return folded_sum(sum);
 }
 
 // p - 1 of the label is what the others sum to, which has all its digits where p is near 1.

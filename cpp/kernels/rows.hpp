@@ -3,8 +3,9 @@
 // share cache lines or are brought together in a tile. Rows side by side are taken as wide strips where they lie. Exponentials are
 // computed once where a row fits in the tile, or the output has room for them.
 //
-// A sum is row_lanes sums by index, in two words for float64 data, put together in a fixed tree, chunk by chunk of a row. So a
-// result depends on the values of its row alone.
+// A sum is row_lanes sums by index, in two words for float64 data, put together in a fixed tree, chunk by chunk of a row. Of
+// products of floats it is a quarter as many, whose terms are sums of four in float. So a result depends on the values of its row
+// alone.
 #pragma once
 #include "../activations/softmax.hpp"
 #include "../levels/table.hpp"
@@ -13,21 +14,18 @@
 namespace numact {
 namespace {
 
-// Sums by index are put together as a tree: halves are added until one is left. Those from `count` on are 0.
+// The tree of folded_sum(), in two words for float64 data. Sums from `count` on are 0.
 template <bool float64, int half = row_lanes / 2>
 NUMACT_LANE void fold(RowLanes<1>& lanes, RowFacts<1>& row, int k, int) {
   double(&sum)[row_lanes] = lanes.sum[k][0], (&low)[row_lanes] = lanes.low[k][0];
-  for (int j = 0; j < half; ++j) {
-    if constexpr (float64)
-      add(sum[j], low[j], sum[j + half], low[j + half]);
-    else
-      sum[j] += sum[j + half];
-  }
-  if constexpr (half > 1) {
-    fold<float64, half / 2>(lanes, row, k, half);
+  if constexpr (!float64) {
+    row.sum[k][0] = folded_sum(sum);
+    row.low[k][0] = 0;
   } else {
+    for (int j = 0; j < half; ++j) add(sum[j], low[j], sum[j + half], low[j + half]);
+    if constexpr (half > 1) return fold<float64, half / 2>(lanes, row, k, half);
     row.sum[k][0] = sum[0];
-    row.low[k][0] = float64 ? low[0] : 0;
+    row.low[k][0] = low[0];
   }
 }
 template <bool float64>
@@ -108,41 +106,6 @@ NUMACT_LANE void fill_few(const double* from, double* to, ptrdiff_t count, [[may
 #endif
 }
 
-// A square of values is transposed in vectors of 16 bytes: 4 by 4 floats, 2 by 2 doubles.
-#ifdef __clang__
-#define NUMACT_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define NUMACT_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Mask{__VA_ARGS__})
-#endif
-NUMACT_LANE void transpose_square(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
-  typedef float Vector __attribute__((vector_size(16)));
-  [[maybe_unused]] typedef int32_t Mask __attribute__((vector_size(16)));
-  Vector in[4], pairs[4], out[4];
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; k += 2) pairs[k] = NUMACT_SHUFFLE(in[k], in[k + 1], 0, 4, 1, 5);
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; k += 2) pairs[k + 1] = NUMACT_SHUFFLE(in[k], in[k + 1], 2, 6, 3, 7);
-#pragma GCC unroll 4
-  for (int k = 0; k < 2; ++k) out[2 * k] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 0, 1, 4, 5);
-#pragma GCC unroll 4
-  for (int k = 0; k < 2; ++k) out[2 * k + 1] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 2, 3, 6, 7);
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
-}
-NUMACT_LANE void transpose_square(const double* from, ptrdiff_t from_pitch, double* to, ptrdiff_t to_pitch) {
-  typedef double Vector __attribute__((vector_size(16)));
-  [[maybe_unused]] typedef int64_t Mask __attribute__((vector_size(16)));
-  Vector in[2], out[2];
-#pragma GCC unroll 4
-  for (int k = 0; k < 2; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
-  out[0] = NUMACT_SHUFFLE(in[0], in[1], 0, 2);
-  out[1] = NUMACT_SHUFFLE(in[0], in[1], 1, 3);
-#pragma GCC unroll 4
-  for (int k = 0; k < 2; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
-}
-#undef NUMACT_SHUFFLE
 // Values `pitch` apart in the other order: row_lanes rows of m values from and to the same side by side. The last squares
 // overlap others where m does not fill whole ones.
 template <bool together, class T>
@@ -183,6 +146,11 @@ struct RowLoops {
   using E = typename Choice<F::has_exponentials, word, T>::type;
   static constexpr bool taken(int k) { return F::sums[k] && !(k == 1 && F::counts); }
   static constexpr int own_sum = F::sums[0] ? 0 : 1;  // where exponentials are not kept
+  // Products of floats go into their sum by fours: of each step, elements j, j + 4, j + 8 and j + 12. That costs 1.5 ulp of the
+  // terms' magnitudes at most, and saves seven conversions of eight.
+  static constexpr bool by_fours = product_unit<F> != 0 && sizeof(word) == sizeof(float);
+  static constexpr int sums_by_index = by_fours ? row_lanes / 4 : row_lanes;
+  static constexpr bool starts_again = F::arrays > 1 && (float64 || by_fours);
 
   // Elements of a piece, or of a row.
   struct Steps {
@@ -225,14 +193,78 @@ struct RowLoops {
     if constexpr (F::has_exponentials) e = exponential(x, maximum, shift, count);
     F::template add<A, own_sum>(sum, low, e, dy, scale);
   }
+  template <int rows>
+  NUMACT_LANE static T product_factor(Steps at, const RowFacts<rows>& row, int r) {
+    return at.dy_sign * at.x_sign * T(row.scale[r] * product_unit<F>);
+  }
+  template <int step, class V>
+  NUMACT_LANE static V sum_of_four(const V* terms) {
+    return (terms[0] + terms[2 * step]) + (terms[step] + terms[3 * step]);
+  }
+  NUMACT_LANE static void sum_by_fours(Steps at, const RowFacts<1>& row, RowLanes<1>& lanes) {
+    using V = Vector<T>;
+    constexpr int width = vector_bytes / int(sizeof(T)), vectors = row_lanes / width;
+    constexpr int few = doubles < sums_by_index ? doubles : sums_by_index, parts = sums_by_index / few;
+    using Sums = Vector<double, few>;
+    double(&sums)[row_lanes] = lanes.sum[own_sum][0];
+    const T factor = product_factor(at, row, 0);
+    Sums sum[parts];
+    for (int p = 0; p < parts; ++p) sum[p] = load_vector<Sums>(sums + p * few);
+    for (ptrdiff_t i = 0; i < at.count; ++i) {
+      V products[vectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) {
+        const ptrdiff_t place = i * row_lanes + v * width;
+        products[v] = load_vector<V>(at.x + place) * (load_vector<V>(at.dy + place) * factor);
+      }
+      Vector<float, few> terms[4 * parts];
+      std::memcpy(terms, products, sizeof products);
+#pragma GCC unroll 2
+      for (int p = 0; p < parts; ++p) {
+        if constexpr (few == doubles)
+          sum[p] += widened(sum_of_four<parts>(terms + p));
+        else
+          sum[p] += __builtin_convertvector(sum_of_four<parts>(terms + p), Sums);
+      }
+    }
+    for (int p = 0; p < parts; ++p) store_vector(sum[p], sums + p * few);
+  }
+  // Of rows side by side, element i of each and those that go with it, of which there may be `count`.
+  template <bool first, int count = 4>
+  NUMACT_LANE static void add_four(Steps at, ptrdiff_t i, const T* factor, double* sums, ptrdiff_t rows) {
+    if constexpr (count > 1) {
+      if (i + (count - 1) * sums_by_index >= at.count) return add_four<first, count - 1>(at, i, factor, sums, rows);
+    }
+    using V = Vector<float>;
+    constexpr int width = vector_bytes / int(sizeof(float)), halves = 2;
+    const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
+    for (ptrdiff_t r = 0; r < rows; r += width) {
+      V terms[4] = {};
+#pragma GCC unroll 4
+      for (int k = 0; k < count; ++k)
+        terms[k] = load_vector<V>(x + k * sums_by_index * at.x_pitch + r) *
+                   (load_vector<V>(dy + k * sums_by_index * at.dy_pitch + r) * load_vector<V>(factor + r));
+      const V sum = sum_of_four<1>(terms);
+      Vector<float, doubles> half[halves];
+      std::memcpy(half, &sum, sizeof sum);
+#pragma GCC unroll 2
+      for (int k = 0; k < halves; ++k) {
+        double* const to = sums + r + k * doubles;
+        store_vector((first ? Doubles{} : load_vector<Doubles>(to)) + widened(half[k]), to);
+      }
+    }
+  }
   // Each sum has a loop of its own after that of exponentials: one chain of operations would be so long that too few overlap.
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
-    if constexpr (!F::has_exponentials) {
+    if constexpr (by_fours) {
+      sum_by_fours(at, row, lanes);
+    } else if constexpr (!F::has_exponentials) {
       sum_vectors<1>(at, at.x, row, lanes);
     } else {
       constexpr ptrdiff_t at_once = 64;  // steps whose exponentials stay in the nearest cache
       const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
-      T counts[row_lanes] = {};
+      T counts[row_lanes];
+      for (T& each : counts) each = 0;
       E not_kept[F::keeps ? 1 : at_once * row_lanes];
       for (ptrdiff_t done = 0; done < at.count; done += at_once) {
         Steps some = at;
@@ -255,9 +287,9 @@ struct RowLoops {
   NUMACT_LANE static void sum_vectors(Steps at, const X* x, const RowFacts<1>& row, RowLanes<1>& lanes) {
     constexpr int vectors = row_lanes / doubles;
     double(&sums)[row_lanes] = lanes.sum[k][0], (&lows)[row_lanes] = lanes.low[k][0];
-    Doubles sum[vectors], low[vectors] = {};
+    Doubles sum[vectors], low[vectors];
     for (int v = 0; v < vectors; ++v) sum[v] = load_vector<Doubles>(sums + v * doubles);
-    for (int v = 0; v < vectors && float64; ++v) low[v] = load_vector<Doubles>(lows + v * doubles);
+    for (int v = 0; v < vectors; ++v) low[v] = float64 ? load_vector<Doubles>(lows + v * doubles) : Doubles{};
     const T* dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
 #pragma GCC unroll 8
@@ -271,9 +303,18 @@ struct RowLoops {
     for (int v = 0; v < vectors && float64; ++v) store_vector(low[v], lows + v * doubles);
   }
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes) {
+    if constexpr (by_fours) {
+      T factor[row_lanes];
+      for (int r = 0; r < row_lanes; ++r) factor[r] = product_factor(at, row, r);
+      for (ptrdiff_t i = 0; i < at.count; i += row_lanes)
+        for (int j = 0; j < sums_by_index && i + j < at.count; ++j)
+          add_four<false>(at, i + j, factor, lanes.sum[own_sum][j], row_lanes);
+      return;
+    }
     word maximum[row_lanes], shift[row_lanes];
     double scale[row_lanes];
-    T counts[row_lanes] = {};
+    T counts[row_lanes];
+    for (T& each : counts) each = 0;
     for (int r = 0; r < row_lanes; ++r) maximum[r] = word(row.maximum[r]), scale[r] = row.scale[r];
     for (int r = 0; r < row_lanes; ++r) shift[r] = RowExp<A>::shift(maximum[r]);
     const T *x = at.x, *dy = at.dy;
@@ -316,10 +357,10 @@ struct RowLoops {
     }
   }
   template <int rows>
-  NUMACT_LANE static RowNumbers<word> numbers_of(const RowNumbers<word[rows]>& known, int r) {
+  NUMACT_LANE static RowNumbers<word> numbers_of(const RowNumbers<word[rows]>& known, ptrdiff_t r) {
     return {known.maximum[r], known.reciprocal[r], known.log[r], known.dot[r], known.scale[r]};
   }
-  NUMACT_LANE static RowNumbers<word> numbers_of(const RowNumbers<word[1]>& known, int) {
+  NUMACT_LANE static RowNumbers<word> numbers_of(const RowNumbers<word[1]>& known, ptrdiff_t) {
     return {known.maximum[0], known.reciprocal[0], known.log[0], known.dot[0], known.scale[0]};
   }
   // Of one row, or of row_lanes.
@@ -396,7 +437,7 @@ struct RowLoops {
           if (rest > 0) sum_loop<1>(rest_piece, row, lanes);
           for (int s = 0; s < row_sums; ++s)
             if (F::sums[s]) fold<float64>(lanes, row, s, row_lanes);
-        } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
+        } while (starts_again && start_again(row, F::smaller));
         put(row, facts, k);
       }
       RowNumbers<word[rows_after_another]> known;
@@ -421,7 +462,7 @@ struct RowLoops {
   template <int together>
   __attribute__((noinline)) static void whole_together_loop(const RowsPiece& piece) {
     const Steps at = steps_of(piece);
-    const int count = piece.steps < together ? int(piece.steps) : together;
+    const int count = piece.steps < sums_by_index ? int(piece.steps) : sums_by_index;
     RowFacts<together> row;
     clear(row);
     if constexpr (!F::from_output) {
@@ -437,7 +478,7 @@ struct RowLoops {
       sum_up(at, static_cast<E*>(piece.e), row, lanes);
       for (int k = 0; k < row_sums; ++k)
         if (F::sums[k]) fold<float64>(lanes, row, k, count);
-    } while (float64 && F::arrays > 1 && start_again(row, F::smaller));
+    } while (starts_again && start_again(row, F::smaller));
     RowNumbers<word[together]> known;
     complete(row, known);
     finish(at, static_cast<const E*>(piece.e), known, static_cast<T*>(piece.out), piece.out_pitch);
@@ -453,25 +494,32 @@ struct RowLoops {
     ptrdiff_t out_pitch;
     RowFacts<most_strip_rows> facts;
     word maximum[most_strip_rows], shift[most_strip_rows];
-    T most[most_strip_rows], counts[most_strip_rows];
+    T most[most_strip_rows], counts[most_strip_rows], factor[by_fours ? most_strip_rows : 1];
+    T not_kept[F::has_exponentials && !F::keeps ? most_strip_rows : 1];
     // Of the levels above the first, which is in the facts.
     double sum[taken(0) + taken(1)][4][most_strip_rows], low[taken(0) + taken(1)][4][most_strip_rows];
 
     double* sums(int k, int level) { return level == 0 ? facts.sum[k] : sum[taken(0) ? k : 0][level - 1]; }
+    // The exponentials of elements i.
+    T* terms(ptrdiff_t i) { return F::keeps ? out + i * out_pitch : not_kept; }
+    // Loops over them have no tail.
+    ptrdiff_t whole_rows() const {
+      expect_whole_lines<float>(rows);
+      return rows;
+    }
     double* lows(int k, int level) { return level == 0 ? facts.low[k] : low[taken(0) ? k : 0][level - 1]; }
   };
   template <int>
   __attribute__((noinline)) static void strip_maximum_loop(Strip& strip) {
     const Steps at = strip.at;
-    for (int r = 0; r < strip.rows; ++r) strip.most[r] = -T(__builtin_inf());
+    const ptrdiff_t rows = strip.whole_rows();
+    for (ptrdiff_t r = 0; r < rows; ++r) strip.most[r] = -T(__builtin_inf());
     for (ptrdiff_t i = 0; i < at.count; ++i) {
       const T* const x = at.x + i * at.x_pitch;
-      for (int first = 0; first < strip.rows; first += row_lanes) {
 #pragma omp simd
-        for (int r = first; r < first + row_lanes; ++r) {
-          const T value = times_sign(x[r], at.x_sign);
-          strip.most[r] = value > strip.most[r] ? value : strip.most[r];
-        }
+      for (ptrdiff_t r = 0; r < rows; ++r) {
+        const T value = times_sign(x[r], at.x_sign);
+        strip.most[r] = value > strip.most[r] ? value : strip.most[r];
       }
     }
   }
@@ -480,58 +528,55 @@ struct RowLoops {
   __attribute__((noinline)) static void strip_exp_loop(Strip& strip, ptrdiff_t i) {
     const Steps at = strip.at;
     const T* const x = at.x + i * at.x_pitch;
-    T* const e = strip.out + i * strip.out_pitch;
-    for (int start = 0; start < strip.rows; start += row_lanes) {
+    T* const e = strip.terms(i);
+    const ptrdiff_t rows = strip.whole_rows();
 #pragma omp simd
-      for (int r = start; r < start + row_lanes; ++r)
-        e[r] = RowExp<A>::of_difference(times_sign(x[r], at.x_sign), strip.shift[r]);
-    }
+    for (ptrdiff_t r = 0; r < rows; ++r)
+      e[r] = exponential(times_sign(x[r], at.x_sign), strip.maximum[r], strip.shift[r], strip.counts[r]);
   }
   // Adds elements i, the first of their sums or others, to sums k of a level.
   template <bool first, int k>
   __attribute__((noinline)) static void strip_sum_loop(Strip& strip, ptrdiff_t i, int level) {
     const Steps at = strip.at;
-    const T *const x = F::keeps ? strip.out + i * strip.out_pitch : at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
+    const T *const x = F::has_exponentials ? strip.terms(i) : at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
     double *const sums = strip.sums(k, level), *const lows = strip.lows(k, level);
-    for (int start = 0; start < strip.rows; start += row_lanes) {
+    const ptrdiff_t rows = strip.whole_rows();
 #pragma omp simd
-      for (int r = start; r < start + row_lanes; ++r) {
-        double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
-        const T slope = times_sign(dy[r], at.dy_sign);
-        if constexpr (F::keeps)
-          F::template add<A, k>(sum, low, word(x[r]), word(slope), strip.facts.scale[r]);
-        else
-          add_up(times_sign(x[r], at.x_sign), slope, strip.maximum[r], strip.shift[r], strip.facts.scale[r], sum, low,
-                 strip.counts[r]);
-        sums[r] = sum;
-        if constexpr (float64) lows[r] = low;
-      }
+    for (ptrdiff_t r = 0; r < rows; ++r) {
+      double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
+      F::template add<A, k>(sum, low, word(x[r]), word(times_sign(dy[r], at.dy_sign)), strip.facts.scale[r]);
+      sums[r] = sum;
+      if constexpr (float64) lows[r] = low;
     }
+  }
+  template <bool first>
+  __attribute__((noinline)) static void strip_four_loop(Strip& strip, ptrdiff_t i, int level) {
+    add_four<first>(strip.at, i, strip.factor, strip.sums(own_sum, level), strip.rows);
   }
   template <int>
   __attribute__((noinline)) static void strip_fold_loop(Strip& strip, int k, int level) {
     double *const sums = strip.sums(k, level), *const lows = strip.lows(k, level);
     const double *const more = strip.sums(k, level + 1), *const more_low = strip.lows(k, level + 1);
-    for (int start = 0; start < strip.rows; start += row_lanes) {
+    const ptrdiff_t rows = strip.whole_rows();
 #pragma omp simd
-      for (int r = start; r < start + row_lanes; ++r) {
-        if constexpr (float64)
-          add(sums[r], lows[r], more[r], more_low[r]);
-        else
-          sums[r] += more[r];
-      }
+    for (ptrdiff_t r = 0; r < rows; ++r) {
+      if constexpr (float64)
+        add(sums[r], lows[r], more[r], more_low[r]);
+      else
+        sums[r] += more[r];
     }
   }
   template <bool first>
   NUMACT_LANE static void strip_step(Strip& strip, ptrdiff_t i, int level) {
-    if constexpr (F::keeps) strip_exp_loop<1>(strip, i);
+    if constexpr (F::has_exponentials) strip_exp_loop<1>(strip, i);
+    if constexpr (by_fours) return strip_four_loop<first>(strip, i, level);
     if constexpr (taken(0)) strip_sum_loop<first, 0>(strip, i, level);
     if constexpr (taken(1)) strip_sum_loop<first, 1>(strip, i, level);
   }
   // The sums over elements j, j + step, ...: what fold() makes of them.
   template <int step>
   static void strip_sum(Strip& strip, ptrdiff_t j, int level) {
-    if constexpr (step == row_lanes) {
+    if constexpr (step == sums_by_index) {
       strip_step<true>(strip, j, level);
       for (ptrdiff_t i = j + row_lanes; i < strip.at.count; i += row_lanes) strip_step<false>(strip, i, level);
     } else {
@@ -546,14 +591,13 @@ struct RowLoops {
   __attribute__((noinline)) static void strip_output_loop(const Strip& strip, const RowNumbers<word[most_strip_rows]>& known) {
     const Steps at = strip.at;
     T* out = strip.out;
+    const ptrdiff_t rows = strip.whole_rows();
     for (ptrdiff_t i = 0; i < at.count; ++i, out += strip.out_pitch) {
       const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
-      for (int first = 0; first < strip.rows; first += row_lanes) {
 #pragma omp simd
-        for (int r = first; r < first + row_lanes; ++r) {
-          const word value = times_sign(x[r], at.x_sign), kept = F::keeps ? word(out[r]) : value;
-          out[r] = T(F::template finish<A>(kept, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
-        }
+      for (ptrdiff_t r = 0; r < rows; ++r) {
+        const word value = times_sign(x[r], at.x_sign), kept = F::keeps ? word(out[r]) : value;
+        out[r] = T(F::template finish<A>(kept, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
       }
     }
   }
@@ -572,8 +616,9 @@ struct RowLoops {
       for (int r = 0; r < rows; ++r) strip.shift[r] = RowExp<A>::shift(strip.maximum[r]);
     }
     do {
+      for (int r = 0; r < rows && by_fours; ++r) strip.factor[r] = product_factor(strip.at, facts, r);
       strip_sum<1>(strip, 0, 0);
-    } while (float64 && F::arrays > 1 && start_again(facts, F::smaller, rows));
+    } while (starts_again && start_again(facts, F::smaller, rows));
     for (int r = 0; r < rows && F::counts; ++r) facts.sum[1][r] = double(strip.counts[r]);
     RowNumbers<word[most_strip_rows]> known;
     complete(facts, known, rows);
@@ -584,7 +629,7 @@ struct RowLoops {
 
   static constexpr RowsKernel kernel(const char* name, Direction direction, Tier tier, int negated) {
     RowsKernel result = {name, direction, tier, float64 ? Type::float64 : Type::float32,
-                         F::arrays, F::keeps ? int(sizeof(E)) : 0, negated, float64 ? F::smaller : 1, cost,
+                         F::arrays, F::keeps ? int(sizeof(E)) : 0, negated, starts_again ? F::smaller : 1, cost,
                          nullptr, sum_loop<1>, sum_loop<row_lanes>, output_loop<1>, output_loop<row_lanes>,
                          whole_loop<1>, whole_together_loop<row_lanes>, nullptr};
     if constexpr (!F::from_output) result.maximum = maximum_loop<1>;

@@ -94,6 +94,64 @@ __attribute__((noinline)) void gather_rows(const char* from, ptrdiff_t step, cha
   copy_rows(from + done * step, step, to + done * bytes, bytes, bytes, rows - done);
 }
 
+// A square of values is transposed in vectors of 16 bytes: 4 by 4 floats, 2 by 2 doubles.
+#ifdef __clang__
+#define NUMACT_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define NUMACT_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Mask{__VA_ARGS__})
+#endif
+NUMACT_LANE void transpose_square(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+  typedef float Vector __attribute__((vector_size(16)));
+  [[maybe_unused]] typedef int32_t Mask __attribute__((vector_size(16)));
+  Vector in[4], pairs[4], out[4];
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k += 2) pairs[k] = NUMACT_SHUFFLE(in[k], in[k + 1], 0, 4, 1, 5);
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k += 2) pairs[k + 1] = NUMACT_SHUFFLE(in[k], in[k + 1], 2, 6, 3, 7);
+#pragma GCC unroll 4
+  for (int k = 0; k < 2; ++k) out[2 * k] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 0, 1, 4, 5);
+#pragma GCC unroll 4
+  for (int k = 0; k < 2; ++k) out[2 * k + 1] = NUMACT_SHUFFLE(pairs[k], pairs[k + 2], 2, 3, 6, 7);
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
+}
+NUMACT_LANE void transpose_square(const double* from, ptrdiff_t from_pitch, double* to, ptrdiff_t to_pitch) {
+  typedef double Vector __attribute__((vector_size(16)));
+  [[maybe_unused]] typedef int64_t Mask __attribute__((vector_size(16)));
+  Vector in[2], out[2];
+#pragma GCC unroll 4
+  for (int k = 0; k < 2; ++k) std::memcpy(&in[k], from + k * from_pitch, sizeof(Vector));
+  out[0] = NUMACT_SHUFFLE(in[0], in[1], 0, 2);
+  out[1] = NUMACT_SHUFFLE(in[0], in[1], 1, 3);
+#pragma GCC unroll 4
+  for (int k = 0; k < 2; ++k) std::memcpy(to + k * to_pitch, &out[k], sizeof(Vector));
+}
+#undef NUMACT_SHUFFLE
+// Between `rows` rows of n values without gaps and n lines of `rows` values, line_pitch apart, which may be far from one another:
+// four of them are done before the next. The last squares overlap others where n or rows do not fill whole ones.
+template <bool to_lines, class T>
+__attribute__((noinline)) void transpose_lines(const T* from, T* to, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t line_pitch) {
+  constexpr ptrdiff_t side = 16 / sizeof(T);
+  for (ptrdiff_t done = 0; done < n; done += side) {
+    const ptrdiff_t i = done + side <= n ? done : n - side;
+    for (ptrdiff_t k = 0; k < rows; k += side) {
+      const ptrdiff_t r = k + side <= rows ? k : rows - side, row_place = r * n + i, line_place = i * line_pitch + r;
+      if constexpr (to_lines)
+        transpose_square(from + row_place, n, to + line_place, line_pitch);
+      else
+        transpose_square(from + line_place, line_pitch, to + row_place, n);
+    }
+  }
+}
+// Whether columns of a block are lines of memory that hold whole squares.
+template <class T>
+NUMACT_LANE bool is_transposed(const Block& block) {
+  constexpr ptrdiff_t size = sizeof(T), side = 16 / size;
+  return block.row_stride == size && block.stride % size == 0 && block.n >= side && block.rows >= side;
+}
+
 // Rows that lie scattered are taken column by column where they are short or the array lies across them.
 template <class T>
 __attribute__((noinline)) void gather(const char* from, const Block& block, T* to) {
@@ -102,6 +160,10 @@ __attribute__((noinline)) void gather(const char* from, const Block& block, T* t
   if (block.is_run()) return gather(from, block.stride, to, block.size());
   if (block.stride == size && n * size >= 4)
     return gather_rows(from, block.row_stride, reinterpret_cast<char*>(to), n * size, block.rows);
+  if constexpr (size >= 4) {
+    if (is_transposed<T>(block))
+      return transpose_lines<false>(reinterpret_cast<const T*>(from), to, n, block.rows, block.stride / size);
+  }
   if (n > block.rows) {
     for (ptrdiff_t r = 0; r < block.rows; ++r) gather(from + r * block.row_stride, block.stride, to + r * n, n);
     return;
@@ -119,6 +181,10 @@ __attribute__((noinline)) void scatter(const T* from, char* to, const Block& blo
   if (block.is_run()) return scatter(from, to, block.stride, block.size());
   if (block.stride == size && n * size >= 4)
     return copy_rows(reinterpret_cast<const char*>(from), n * size, to, block.row_stride, n * size, block.rows);
+  if constexpr (size >= 4) {
+    if (is_transposed<T>(block))
+      return transpose_lines<true>(from, reinterpret_cast<T*>(to), n, block.rows, block.stride / size);
+  }
   if (n > block.rows) {
     for (ptrdiff_t r = 0; r < block.rows; ++r) scatter(from + r * n, to + r * block.row_stride, block.stride, n);
     return;
