@@ -24,7 +24,7 @@ namespace {
 template <class A, class T = typename A::word>
 NUMACT_LANE T swish_backward(T dy, T t, T a, T a_rest, const Decay<A>& decay) {
   const T e = decay.value();
-  return decay.times_slope(dy, t, e, 1 - a, e - a_rest);
+  return decay.times_slope(dy, t, e, 1 - a, -a_rest);
 }
 
 struct Silu {
@@ -36,8 +36,12 @@ struct Silu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const T a = at_most(absolute(x), Decay<A>::largest);
+    const T a = counted<A>(absolute(x), Decay<A>::largest);
     return swish_backward<A>(dy, x, a, T(0), Decay<A>::within(a));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return near_decay<A>;
   }
 };
 
@@ -54,9 +58,13 @@ struct QuickGelu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const Product<A> a(T(factor), at_most(absolute(x), T(Decay<A>::largest / factor)));
+    const Product<A> a(T(factor), counted<A>(absolute(x), T(Decay<A>::largest / factor)));
     const T rest = a.x * T(factor - T(factor));
     return swish_backward<A>(dy, x, a.value, a.rest() + rest, Decay<A>::within(a, rest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return near_decay<A> / factor;
   }
 };
 
