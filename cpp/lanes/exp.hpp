@@ -179,6 +179,8 @@ struct Product {
   NUMACT_LANE Product(word factor_given, word x_given) : factor(factor_given), x(x_given), value(factor * x) {}
   // What the rounding of value left out, where that counts.
   NUMACT_LANE word rest() const { return A::wide ? 0 : residual(factor, x, -value); }
+  // 1 - factor x, with one rounding that counts
+  NUMACT_LANE word from_one() const { return A::fused ? multiply_add<A>(-factor, x, word(1)) : (1 - value) - rest(); }
 };
 template <class A>
 NUMACT_LANE Product<A> operator-(Product<A> a) {
@@ -298,23 +300,20 @@ struct Decay {
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
   // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
-  NUMACT_LANE word times_slope(word dy, word x, word y) const { return times_slope_mantissa(dy, x, mantissa_times(y)); }
-  // or from f'(-a) exp(a) = (a + b) / (1 + e)^2, e = value(). What roundings leave out of sum and square is put back, by an
-  // estimate of 1 / (1 + e)^2.
-  NUMACT_LANE word times_slope(word dy, word x, word e, word a, word b) const {
-    if constexpr (A::wide) return times_slope(dy, x, ((a + e) + b) * (1 / multiply_add<A>(e, e + 2, word(1))));
-    const word top = multiply_add<A>(p, unit, unit + a) + b, product = multiply_add<A>(e, e, 2 * e);
-    return times_slope(dy, x, top / (1 + product));
+  NUMACT_LANE word times_slope(word dy, word x, word y) const {
+    const word mantissa = mantissa_times(y), right = multiply_add<A>(-mantissa, unit, word(1));
+    const word near = dy * (x < 0 ? mantissa * unit : right);
+    if constexpr (A::wide || A::near) return near;
+    return x < 0 && !is_near() ? times_mantissa(dy, mantissa) : near;
+  }
+  // or from f'(-a) exp(a) = (y + e - less) / (1 + e)^2, e = exp(-a)
+  NUMACT_LANE word times_slope(word dy, word x, word y, word less) const {
+    const word e = value(), top = multiply_add<A>(p, unit, unit + y) - less;
+    if constexpr (A::wide) return times_slope(dy, x, top * (1 / multiply_add<A>(e, e + 2, word(1))));
+    return times_slope(dy, x, top / (1 + multiply_add<A>(e, e, 2 * e)));
   }
 
  private:
-  NUMACT_LANE word times_slope_mantissa(word dy, word x, word mantissa) const {
-    const word right = multiply_add<A>(-mantissa, unit, word(1));
-    if constexpr (A::wide) return dy * (x < 0 ? mantissa * unit : right);
-    const word near = dy * (x < 0 ? mantissa * unit : right);
-    if constexpr (A::near) return near;
-    return x < 0 && !is_near() ? times_mantissa(dy, mantissa) : near;
-  }
   NUMACT_LANE explicit Decay(Reduced<A> x) : Decay(x, DeepPower<A>(x.n)) {}
   NUMACT_LANE Decay(Reduced<A> x, DeepPower<A> parts)
       : p(x.expm1()),
