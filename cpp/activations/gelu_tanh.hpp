@@ -23,14 +23,15 @@ struct GeluTanh {
     static constexpr word grid = Format<word>::round_magic * word(Logistic<A>::is_float ? 0x1p-20 : 0x1p-46);
     // of so few bits that factor - leading is exact
     static constexpr word leading = A::wide ? word(linear) : (word(linear) + grid) - grid;
-    word square, rest;
-    Product<A> value;
+    word x, square, value, rest;
 
-    NUMACT_LANE explicit Cubic(word x) : square(x * x), rest(0), value(multiply_add<A>(word(cubic), square, leading), x) {
+    NUMACT_LANE explicit Cubic(word near) : x(near), square(x * x), rest(0) {
+      const word c = cubic, factor = multiply_add<A>(c, square, leading);
+      value = x * factor;
       if constexpr (!A::wide) {
-        const word c = cubic, low = multiply_add<A>(c, product_error(x, x, square),
-                                                    multiply_add<A>(word(cubic - c), square, word(linear - leading)));
-        rest = x * (residual(c, square, leading - value.factor) + low);
+        const word low = multiply_add<A>(c, product_error(x, x, square),
+                                         multiply_add<A>(word(cubic - c), square, word(linear - leading)));
+        rest = multiply_add<A>(x, residual(c, square, leading - factor) + low, residual(x, factor, -value));
       }
     }
   };
@@ -38,14 +39,14 @@ struct GeluTanh {
   NUMACT_LANE static T forward(T x) {
     using L = Logistic<A>;
     const Cubic<A> t(not_below(x, T(L::is_float ? -11 : -21.7)));
-    const T y = L::quotient(t.value.x, t.value, t.rest);
+    const T y = L::quotient(t.x, t.value, t.rest);
     return x <= T(L::is_float ? 5 : 8) ? y : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const Cubic<A> t(counted<A>(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
-    const T less = multiply_add<A>(2 * t.value.x, T(cubic) * t.square, t.rest);
-    return Decay<A>::within(t.value, t.rest).times_slope(dy, x, t.value.from_one(), less);
+    const T less = multiply_add<A>(2 * t.x, T(cubic) * t.square, t.rest);
+    return Decay<A>::within(t.value, t.rest).times_slope(dy, x, 1 - t.value, less);
   }
   // t is near_decay just beyond it.
   template <class A, class T = typename A::word>

@@ -51,8 +51,8 @@ struct QuickGelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     const Product<A> a(T(factor), counted<A>(absolute(x), T(Decay<A>::largest / factor)));
-    const T rest = a.x * T(factor - T(factor));
-    return Decay<A>::within(a, rest).times_slope(dy, x, a.from_one(), rest);
+    const T rest = multiply_add<A>(a.x, T(factor - T(factor)), a.rest());
+    return Decay<A>::within(a.value, rest).times_slope(dy, x, 1 - a.value, rest);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
@@ -97,7 +97,7 @@ struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T beta, T limit) {
     const auto a = argument<A>(x, beta, limit);
-    return Decay<A>::within(a).times_slope(dy, times_sign_of(x, beta), a.from_one(), 0);
+    return Decay<A>::within(a).times_slope(dy, times_sign_of(x, beta), 1 - a.value, a.rest());
   }
   // In two words where the arithmetic is: what each rounding leaves out is carried along.
   template <class A, class T = typename A::word>

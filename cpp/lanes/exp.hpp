@@ -179,8 +179,6 @@ struct Product {
   NUMACT_LANE Product(word factor_given, word x_given) : factor(factor_given), x(x_given), value(factor * x) {}
   // What the rounding of value left out, where that counts.
   NUMACT_LANE word rest() const { return A::wide ? 0 : residual(factor, x, -value); }
-  // 1 - factor x, with one rounding that counts
-  NUMACT_LANE word from_one() const { return A::fused ? multiply_add<A>(-factor, x, word(1)) : (1 - value) - rest(); }
 };
 template <class A>
 NUMACT_LANE Product<A> operator-(Product<A> a) {
@@ -308,7 +306,7 @@ struct Decay {
   }
   // or from f'(-a) exp(a) = (y + e - less) / (1 + e)^2, e = exp(-a)
   NUMACT_LANE word times_slope(word dy, word x, word y, word less) const {
-    const word e = value(), top = multiply_add<A>(p, unit, unit + y) - less;
+    const word e = value(), top = y + (e - less);
     if constexpr (A::wide) return times_slope(dy, x, top * (1 / multiply_add<A>(e, e + 2, word(1))));
     return times_slope(dy, x, top / (1 + multiply_add<A>(e, e, 2 * e)));
   }
