@@ -117,13 +117,6 @@ NUMACT_LANE float larger_positive(float x, float limit) {
 }
 NUMACT_LANE double larger_positive(double x, double limit) { return x < limit ? limit : x; }
 
-// dy - part with the sign of dy, for a part that is less than dy; dy where that is infinite. A NaN of x stays.
-template <class T>
-NUMACT_LANE T without(T dy, T part, T x) {
-  const T rest = dy - part;
-  return with_sign_of(rest == rest ? rest : dy + x, dy);
-}
-
 // A value carried in two words, hi + lo, |lo| at most half an ulp of hi.
 template <class T>
 struct Pair {
