@@ -28,30 +28,34 @@ struct Dish {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    constexpr long double root = 0.3819660112501051517954131656343619L, other_root = 2.6180339887498948482045868343656381L;
+    constexpr T root = 0.3819660112501051517954131656343619L, other_root = 2.6180339887498948482045868343656381L;
+    constexpr T roots_excess = (static_cast<long double>(root) + other_root) - 3;  // over those of 1 - 3 w + w^2; their product's is less
     const T a = absolute(x), square = multiply_add<A>(a, a, T(1)), s = square_root(square);
     const T d = multiply_add<A>(a, s, square);
-    const bool is_far = a > far<T>;
-    const T w = 1 / (is_far ? a : d), factor = T(-0.5) * w * (w - T(other_root));
+    const bool is_far = !A::near && a > far<T>;
+    const T w = 1 / (is_far ? a : d), factor = T(-0.5) * w * (w - other_root);
     T p;
     if constexpr (A::wide) {
-      p = (w - T(root)) * factor;
+      p = (w - root) * factor;
     } else {
       // What roundings left out of w, in parts of w.
       const T square_low = product_error(a, a, square - 1), twice_s_s_low = square_low - product_error(s, s, square);
       const T d_low = multiply_add<A>(twice_s_s_low * T(0.5), 1 - w, residual(a, s, square - d) + square_low);
       const T w_rest = is_far ? 0 : multiply_add<A>(-w, d_low, residual(-d, w, T(1)));
-      // The root's rest and w's in one correction; the sum itself where it cancels little, and near 0, saves roundings.
+      // The roots' excess and w's rest in one correction; near 0 another sum saves roundings.
       const T by_w = multiply_add<A>(w, multiply_add<A>(w, T(-1.5), T(3)), T(-0.5));
-      const T rest = multiply_add<A>(T(T(root) - root), factor, w_rest * w * by_w);
-      const T sum = multiply_add<A>(w, multiply_add<A>(w, T(-0.5), T(1.5)), T(-0.5));
-      const bool is_small = w < T(0.19);
-      p = multiply_add<A>(is_small ? w : w - T(root), is_small ? sum : factor, rest);
+      p = multiply_add<A>(w - root, factor, w * multiply_add<A>(roots_excess * T(-0.5), w, w_rest * by_w));
       const T r = multiply_add<A>(-w, w_rest, 1 - w), near = multiply_add<A>(r, multiply_add<A>(r / 2, r, T(-1)), T(0.5));
       p = r < T(0.25) ? near : p;
     }
-    const T left = is_far ? dy * w * T(-0.25) * w : dy * p;
-    return x > 0 ? dy * (is_far ? T(1) : 1 - p) : left;
+    const T near = dy * (x > 0 ? 1 - p : p);
+    if constexpr (A::near) return near;
+    const T beyond = x > 0 ? dy : dy * w * T(-0.25) * w;
+    return is_far ? beyond : near;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return far<T>;
   }
 };
 

@@ -29,7 +29,7 @@ struct Gelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
     constexpr long double twice_density_at_0 = 2 / root_of_2pi;
-    const Deviate<A> deviate(at_most(absolute(x), T(for_float32<A> ? 20 : 54)));
+    const Deviate<A> deviate(counted<A>(absolute(x), T(for_float32<A> ? 20 : 54)));
     auto decay = Decay<A>::within(deviate.half, deviate.half_rest);
     // 2 phi(a) = (1 + p) 2^n
     decay.p = multiply_add<A>(decay.p, T(twice_density_at_0), T(twice_density_at_0 - 1));
@@ -47,6 +47,11 @@ struct Gelu {
     const T density = quotient * tail.denominator() * T(1 / root_of_2pi), left = quotient * tail.d;
     const T outer = x < 0 ? left : 1 - left, inner = multiply_add<A>(x, central_fraction<A>(deviate.square), T(0.5));
     return multiply_add<A>(with_sign_of(deviate.a, x), density, absolute(x) < T(0.5) ? inner : outer) + nan_of(x);
+  }
+  // x^2/2 is near_decay just beyond it.
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return for_float32<A> ? 12.6 : 37.4;
   }
 
  private:

@@ -51,10 +51,14 @@ struct GeluTanh {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const Cubic<A> t(at_most(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
-    const auto decay = Decay<A>::within(t.value, t.rest);
-    const T e = decay.value(), sum = 1 - t.value, sum_rest = A::wide ? 0 : 1 - (sum + t.value) - t.rest;
-    return decay.times_slope(dy, x, e, sum, e + multiply_add<A>(-2 * t.x, T(cubic) * t.square, sum_rest));
+    const Cubic<A> t(counted<A>(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
+    const T less = multiply_add<A>(2 * t.x, T(cubic) * t.square, t.rest);
+    return Decay<A>::within(t.value, t.rest).times_slope(dy, x, 1 - t.value, less);
+  }
+  // t is near_decay just beyond it.
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return Logistic<A>::is_float ? 9.6 : 21;
   }
 };
 

@@ -21,7 +21,11 @@ struct Sigmoid {
   NUMACT_LANE static T backward(T dy, T x) {
     const Decay<A> decay(absolute(x));
     const T e = decay.value();
-    return decay.times(dy) / multiply_add<A>(e, e + 2, T(1));
+    return decay.quotient(dy, multiply_add<A>(e, e + 2, T(1)));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return near_decay<A>;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {

@@ -34,8 +34,8 @@ struct Softplus {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y, T beta) {
-    const T t = beta * y;
-    return dy * (t == t ? absolute(expm1_negative<A>(-absolute(t))) : t);
+    const Scaled<A> e(at_least(-beta * y, T(-50)));
+    return dy * multiply_add<A>(-e.power, e.p, 1 - e.power);
   }
   // max(x, 0) + log (1 - less) factor
   template <class A, class T = typename A::word>

@@ -30,7 +30,7 @@ struct SquareplusParts {
     half = b * scale * (scale / 2);
     a = absolute(x) * scale;
     const word square = multiply_add<A>(a, a, 2 * half + least_square);
-    is_far = !A::wide && a > 1;
+    is_far = !A::wide && !A::near && a > 1;
     s = is_far ? a : square_root(square);
     product = multiply_add<A>(a, s, square);
   }
@@ -48,15 +48,15 @@ struct Squareplus {
   NUMACT_LANE static T backward(T dy, T x, T b) {
     using P = SquareplusParts<A>;
     const P p(x, b);
-    T left;
-    if constexpr (A::wide) {
-      left = dy * (p.half / p.product);
-    } else {
-      // Far from 0 q is b / (4 x^2), which may underflow where dy q does not.
-      const T q = (p.is_far ? p.half / (2 * P::small) : p.half) / (p.is_far ? p.a : p.product);
-      left = dy * q * (p.is_far ? P::small / p.a : T(1));
-    }
-    return x == 0 ? dy / 2 : x < 0 ? left : without(dy, left, x);
+    // Far from 0 q is b / (4 x^2), which may underflow where dy q does not, and 1 - q is 1.
+    const T part = (p.is_far ? p.half / (2 * P::small) : p.half) / (p.is_far ? p.a : p.product), q = x == 0 ? T(0.5) : part;
+    if constexpr (A::wide || A::near) return dy * (x < 0 ? q : 1 - q);
+    const T left = dy * q * (p.is_far ? P::small / p.a : T(1));
+    return x < 0 ? left : dy * (p.is_far ? T(1) : 1 - q);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range(T b) {
+    return 1 / SquareplusParts<A>(0, b).scale;
   }
 };
 

@@ -19,14 +19,6 @@
 namespace numact {
 namespace {
 
-// dy (x sigmoid(t))', with a = |t| and e = exp(-a): e (1 + e - a) / (1 + e)^2 on the left, 1 less that on the right. a_rest: what a
-// leaves out.
-template <class A, class T = typename A::word>
-NUMACT_LANE T swish_backward(T dy, T t, T a, T a_rest, const Decay<A>& decay) {
-  const T e = decay.value();
-  return decay.times_slope(dy, t, e, 1 - a, e - a_rest);
-}
-
 struct Silu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
@@ -42,8 +34,12 @@ struct Silu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const T a = at_most(absolute(x), Decay<A>::largest);
-    return swish_backward<A>(dy, x, a, T(0), Decay<A>::within(a));
+    const T a = counted<A>(absolute(x), Decay<A>::largest);
+    return Decay<A>::within(a).times_slope(dy, x, 1 - a, 0);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return near_decay<A>;
   }
 };
 
@@ -67,9 +63,13 @@ struct QuickGelu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const Product<A> a(T(factor), at_most(absolute(x), T(Decay<A>::largest / factor)));
-    const T rest = a.x * T(factor - T(factor));
-    return swish_backward<A>(dy, x, a.value, a.rest() + rest, Decay<A>::within(a, rest));
+    const Product<A> a(T(factor), counted<A>(absolute(x), T(Decay<A>::largest / factor)));
+    const T rest = multiply_add<A>(a.x, T(factor - T(factor)), a.rest());
+    return Decay<A>::within(a.value, rest).times_slope(dy, x, 1 - a.value, rest);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return near_decay<A> / factor;
   }
 };
 
@@ -110,7 +110,7 @@ struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T beta, T limit) {
     const auto a = argument<A>(x, beta, limit);
-    return swish_backward<A>(dy, times_sign_of(x, beta), a.value, a.rest(), Decay<A>::within(a));
+    return Decay<A>::within(a).times_slope(dy, times_sign_of(x, beta), 1 - a.value, a.rest());
   }
   // In two words where the arithmetic is: what each rounding leaves out is carried along.
   template <class A, class T = typename A::word>

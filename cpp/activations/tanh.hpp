@@ -20,7 +20,11 @@ struct Tanh {
   NUMACT_LANE static T backward(T dy, T x) {
     const Decay<A> decay(2 * absolute(x));
     const T e = decay.value(), two = absolute(x) > T(0.5234375) ? 2 : 1;  // late it would raise the rounding of subnormals
-    return decay.times_power(dy, two) / (two * multiply_add<A>(e, multiply_add<A>(e, T(0.25), T(0.5)), T(0.25)));
+    return decay.quotient(dy, multiply_add<A>(e, multiply_add<A>(e, T(0.25), T(0.5)), T(0.25)), two);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near_range() {
+    return near_decay<A> / 2;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {

@@ -18,6 +18,19 @@ struct MakeIndices<0, I...> {
   using type = Indices<I...>;
 };
 
+// A formula whose gradient is simpler where |x| is no larger than near_range(parameters...): in Near<A> it may count on that.
+NUMACT_DETECTOR(has_near_range, near_range)
+
+template <class T>
+__attribute__((noinline)) bool within_loop(const T* x, T limit, ptrdiff_t n) {
+  using Bits = typename Format<T>::bits;
+  Bits beyond = 0;  // its highest bit: that of a difference below 0
+  expect_whole_lines<T>(n);
+#pragma omp simd reduction(| : beyond)
+  for (ptrdiff_t i = 0; i < n; ++i) beyond |= bits<Bits>(limit) - bits<Bits>(absolute(x[i]));
+  return beyond >> (8 * sizeof(T) - 1) == 0;
+}
+
 constexpr int most_arrays = 4, most_outputs = 2;
 
 // y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P. The backward of two arrays, gate and
@@ -30,27 +43,27 @@ struct Elementwise {
   using Parameters = typename MakeIndices<parameters>::type;
 
   // The words are loaded before anything is stored: an output may be the memory of an input.
-  template <class... Words>
+  template <class B, class... Words>
   NUMACT_LANE static void apply(T* const* y, ptrdiff_t i, Words... words) {
     if constexpr (direction == Direction::forward_with_slope) {
-      y[0][i] = T(F::template forward<A>(words...));
-      y[1][i] = T(F::template slope<A>(words...));
+      y[0][i] = T(F::template forward<B>(words...));
+      y[1][i] = T(F::template slope<B>(words...));
     } else if constexpr (outputs == 2 && direction == Direction::forward) {
-      y[0][i] = T(F::template forward_positive<A>(words...));
-      y[1][i] = T(F::template forward_negative<A>(words...));
+      y[0][i] = T(F::template forward_positive<B>(words...));
+      y[1][i] = T(F::template forward_negative<B>(words...));
     } else if constexpr (outputs == 2) {
-      y[0][i] = T(F::template backward_gate<A>(words...));
-      y[1][i] = T(F::template backward_value<A>(words...));
+      y[0][i] = T(F::template backward_gate<B>(words...));
+      y[1][i] = T(F::template backward_value<B>(words...));
     } else if constexpr (direction == Direction::forward) {
-      y[0][i] = T(F::template forward<A>(words...));
+      y[0][i] = T(F::template forward<B>(words...));
     } else if constexpr (direction == Direction::backward) {
-      y[0][i] = T(F::template backward<A>(words...));
+      y[0][i] = T(F::template backward<B>(words...));
     } else {
-      y[0][i] = T(F::template backward_from_output<A>(words...));
+      y[0][i] = T(F::template backward_from_output<B>(words...));
     }
   }
 
-  template <bool fixed, int... I, int... J>
+  template <class B, bool fixed, int... I, int... J>
   __attribute__((noinline)) static void loop(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n,
                                              Indices<I...>, Indices<J...>) {
     const T* const source[] = {static_cast<const T*>(x[I])...};
@@ -60,11 +73,32 @@ struct Elementwise {
     expect_whole_lines<T>(n);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i)
-      apply(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
+      apply<B>(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
   }
   template <bool fixed>
   static void row(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n) {
-    loop<fixed>(x, p, y, n, Arrays{}, Parameters{});
+    if constexpr (direction == Direction::backward && !A::wide && fixed && has_near_range<F>(0))
+      near_or_not(x, p, y, n, Parameters{});
+    else
+      loop<A, fixed>(x, p, y, n, Arrays{}, Parameters{});
+  }
+
+ private:
+  // Block by block in Near<A> if all of it is.
+  template <int... J>
+  static void near_or_not(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, Indices<J...>) {
+    constexpr ptrdiff_t block = 256;
+    const T limit = T(F::template near_range<A>(word(*static_cast<const P*>(p[J]))...));
+    for (ptrdiff_t done = 0; done < n; done += block) {
+      const ptrdiff_t length = n - done < block ? n - done : block;
+      const T *const dy = static_cast<const T*>(x[0]) + done, *const at = static_cast<const T*>(x[1]) + done;
+      const void* const sources[] = {dy, at};
+      void* const target[] = {static_cast<T*>(y[0]) + done};
+      if (within_loop(at, limit, length))
+        loop<Near<A>, true>(sources, p, target, length, Arrays{}, Parameters{});
+      else
+        loop<A, true>(sources, p, target, length, Arrays{}, Parameters{});
+    }
   }
 };
 

@@ -123,13 +123,6 @@ NUMACT_LANE float larger_positive(float x, float limit) {
 }
 NUMACT_LANE double larger_positive(double x, double limit) { return x < limit ? limit : x; }
 
-// dy - part with the sign of dy, for a part that is less than dy; dy where that is infinite. A NaN of x stays.
-template <class T>
-NUMACT_LANE T without(T dy, T part, T x) {
-  const T rest = dy - part;
-  return with_sign_of(rest == rest ? rest : dy + x, dy);
-}
-
 // A value carried in two words, hi + lo, |lo| at most half an ulp of hi.
 template <class T>
 struct Pair {
@@ -199,12 +192,12 @@ NUMACT_LANE Pair<double> operator/(Pair<double> a, Pair<double> b) {
 struct Single {  // float throughout: 2 to 2.5 ulp of float32
   using word = float;
   using number = float;
-  static constexpr bool fused = has_fma, wide = false, paired = false, deep = false;
+  static constexpr bool fused = has_fma, wide = false, paired = false, deep = false, near = false;
 };
 struct Portable {  // double for a result that is rounded to float once, without FMA: the same bits on every CPU
   using word = double;
   using number = double;
-  static constexpr bool fused = false, wide = true, paired = false, deep = false;
+  static constexpr bool fused = false, wide = true, paired = false, deep = false, near = false;
 };
 struct DeepSingle : Single {  // Single for products: exponentials that vanish only times two large factors
   static constexpr bool deep = true;
@@ -221,7 +214,7 @@ using FusedSingle = Wide;
 struct Double {  // double throughout: 2 to 2.5 ulp of float64
   using word = double;
   using number = double;
-  static constexpr bool fused = has_fma, wide = false, paired = false, deep = false;
+  static constexpr bool fused = has_fma, wide = false, paired = false, deep = false, near = false;
 };
 struct DeepDouble : Double {  // Double for products: exponentials that vanish only times two large factors
   static constexpr bool deep = true;
@@ -229,7 +222,13 @@ struct DeepDouble : Double {  // Double for products: exponentials that vanish o
 struct Paired {  // double with the low word kept where it counts
   using word = double;
   using number = Pair<double>;
-  static constexpr bool fused = has_fma, wide = false, paired = true, deep = false;
+  static constexpr bool fused = has_fma, wide = false, paired = true, deep = false, near = false;
+};
+
+// A for arguments in the range where a formula needs less care: exponentials, say, are normal numbers. The same bits.
+template <class A>
+struct Near : A {
+  static constexpr bool near = true;
 };
 
 template <class A>

@@ -43,7 +43,18 @@ struct ExpConstants<DeepDouble> : ExpConstants<Double> {
   static constexpr double deepest = -3000, spare = 120, below = 0x1p-120;
 };
 template <class A>
+struct ExpConstants<Near<A>> : ExpConstants<A> {};
+template <class A>
 struct ExpConstants : ExpConstants<Portable> {};  // of Wide
+
+// Up to here a is near: exp(-a) is a normal number, and so are products of it with more than 1/64.
+template <class A>
+constexpr long double near_decay = sizeof(typename A::word) == sizeof(float) ? 80 : 700;
+// a as far as it may be, where `limit` is no less than that
+template <class A>
+NUMACT_LANE typename A::word counted(typename A::word a, typename A::word limit) {
+  return A::near ? a : at_most(a, limit);
+}
 template <class A>
 NUMACT_LANE typename A::word exp_q(typename A::word r, typename A::word square) {
   if constexpr (A::wide) {
@@ -241,12 +252,13 @@ template <class A>
 struct Decay {
   using word = typename A::word;
   static constexpr word largest = -ExpConstants<A>::lowest;
+  static constexpr bool one_part = A::wide || A::near;
   word p, unit, down;  // down: as in DeepPower
   Power<A> power;
 
   NUMACT_LANE Decay(word p_given, const Decay& same) : p(p_given), unit(same.unit), down(same.down), power(same.power) {}
   template <class... Low>
-  NUMACT_LANE explicit Decay(word a, Low... a_lo) : Decay(within(at_most(a, largest), a_lo...)) {}
+  NUMACT_LANE explicit Decay(word a, Low... a_lo) : Decay(within(counted<A>(a, largest), a_lo...)) {}
   // For a that is at most `largest`.
   template <class Argument, class... Low>
   NUMACT_LANE static Decay within(Argument a, Low... a_lo) {
@@ -255,6 +267,14 @@ struct Decay {
   // x times a power of two that exp(-a) makes up for, zeros and infinities with their sign.
   NUMACT_LANE word times_power(word x, word factor) const { return scaled(x) * (power.rest * factor) * (1 + p); }
   NUMACT_LANE word times(word x) const { return times_power(x, 1); }
+  // dy exp(-a) / d, for d from 1/4 to 4. factor: as in times_power
+  NUMACT_LANE word quotient(word dy, word d, [[maybe_unused]] word factor = 1) const {
+    if constexpr (A::wide) return times_power(dy, factor) / (factor * d);
+    if constexpr (A::near) return dy * (value() / d);
+    const bool near = is_near();
+    const word y = (near ? value() : times_power(dy, factor)) / (near ? d : factor * d);
+    return near ? dy * y : y;
+  }
   // x y exp(-a); y is finite, at most 1 + a. By halves: 1 + p may be above 1, and x the largest.
   NUMACT_LANE word times(word x, word y, word less) const {
     const word half = y / 2;
@@ -278,34 +298,33 @@ struct Decay {
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
   // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
-  NUMACT_LANE word times_slope(word dy, word x, word y) const { return times_slope_mantissa(dy, x, mantissa_times(y)); }
-  // or from f'(-a) exp(a) = (a + b) / (1 + e)^2, e = value(). What roundings leave out of sum and square is put back, by an
-  // estimate of 1 / (1 + e)^2.
-  NUMACT_LANE word times_slope(word dy, word x, word e, word a, word b) const {
-    if constexpr (A::wide) return times_slope(dy, x, (a + b) * (1 / multiply_add<A>(e, e + 2, word(1))));
-    const Pair<word> sum = two_sum(a, b);
-    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product, y = sum.hi / square;
-    const word estimate = multiply_add<A>(e, word(-0.75), word(1)), less = (product - (square - 1)) * estimate;
-    return times_slope_mantissa(dy, x, y + multiply_add<A>(p - less, y, sum.lo * estimate));
+  NUMACT_LANE word times_slope(word dy, word x, word y) const {
+    const word mantissa = mantissa_times(y), right = multiply_add<A>(-mantissa, unit, word(1));
+    const word near = dy * (x < 0 ? mantissa * unit : right);
+    if constexpr (A::wide || A::near) return near;
+    return x < 0 && !is_near() ? times_mantissa(dy, mantissa) : near;
+  }
+  // or from f'(-a) exp(a) = (y + e - less) / (1 + e)^2, e = exp(-a)
+  NUMACT_LANE word times_slope(word dy, word x, word y, word less) const {
+    const word e = value(), top = y + (e - less);
+    if constexpr (A::wide) return times_slope(dy, x, top * (1 / multiply_add<A>(e, e + 2, word(1))));
+    return times_slope(dy, x, top / (1 + multiply_add<A>(e, e, 2 * e)));
   }
 
  private:
-  NUMACT_LANE word times_slope_mantissa(word dy, word x, word mantissa) const {
-    const word right = multiply_add<A>(-mantissa, unit, word(1));
-    if constexpr (A::wide) return dy * (x < 0 ? mantissa * unit : right);
-    return x < 0 ? times_mantissa(dy, mantissa) : dy * right;
-  }
   NUMACT_LANE explicit Decay(Reduced<A> x) : Decay(x, DeepPower<A>(x.n)) {}
   NUMACT_LANE Decay(Reduced<A> x, DeepPower<A> parts)
       : p(x.expm1()),
-        unit(power_from_rounded<word>(A::wide ? x.z : larger_positive(x.z, Format<word>::round_magic + 1))),
+        unit(power_from_rounded<word>(one_part ? x.z : larger_positive(x.z, Format<word>::round_magic + 1))),
         down(parts.down),
-        power(A::wide ? Power<A>(1, unit) : parts.power) {}
+        power(one_part ? Power<A>(1, unit) : parts.power) {}
   // float holds its bounds with two roundings here.
   NUMACT_LANE static word sum_of_product(word a, word b, word c) {
     return sizeof(word) == sizeof(double) ? exact_multiply_add<A>(a, b, c) : multiply_add<A>(a, b, c);
   }
-  NUMACT_LANE word scaled(word x) const { return A::wide ? x : x * power.part * power.part; }
+  NUMACT_LANE word scaled(word x) const { return one_part ? x : x * power.part * power.part; }
+  // As near_decay, here by 2^n: always, where the arithmetic is near.
+  NUMACT_LANE bool is_near() const { return unit > (sizeof(word) == sizeof(float) ? word(0x1p-119) : word(0x1p-1015)); }
 };
 
 // expm1(a), -1 from -50 on; NaN may get lost.
