@@ -10,7 +10,7 @@
 // Largest errors found, 4000 to 120,000 elements of each of many lengths and scales, in ulp (of the terms' magnitudes for
 // gradients): float32 forward 3.3, backward 5.3; precise 0.502; float64 forward 3.6, backward 6.0; float16 0.501.
 //
-// A formula says what is summed over the row (add<k>), what is made of the sums (complete) and what becomes of each element
+// A formula says what is summed over the row (term<k>), what is made of the sums (complete) and what becomes of each element
 // then (finish). kernels/rows.hpp does the rest.
 #pragma once
 #include "row_facts.hpp"
@@ -94,19 +94,12 @@ NUMACT_LANE typename A::word product_with_exp(typename A::word e, typename A::wo
   return e * (large ? reciprocal : factor) * (large ? factor : reciprocal);
 }
 
-// Sums of many terms, D double or a vector of it: in two words for float64 data.
-template <class A, class D, class T>
-NUMACT_LANE void add_term(D& sum, D& low, T given) {
-  const D term = given, next = sum + term;
-  if constexpr (of_float64<A>) low += term - (next - sum);
+// Sums of many terms in two words, D double or a vector of it.
+template <class D>
+NUMACT_LANE void add_term(D& sum, D& low, D term) {
+  const D next = sum + term;
+  low += term - (next - sum);
   sum = next;
-}
-template <class A, class D, class T, class U>
-NUMACT_LANE void add_product(D& sum, D& low, T a, U b) {
-  if constexpr (A::fused && !of_float64<A>)
-    sum = madd(D(a), D(b), sum);
-  else
-    add_term<A>(sum, low, D(a) * D(b));
 }
 
 // The size of a sum of floats, for its exponent: neither zero nor infinite.
@@ -127,16 +120,16 @@ struct RowNumbers {
 };
 
 // Each formula: how many arrays, (dy and) x or y; whether there is y in its place, whether exponentials are computed with the
-// sums and kept for the output, which sums are taken, what dy is multiplied by if a sum of it overflows. In add<k>, finish: e is the
+// sums and kept for the output, which sums are taken, what dy is multiplied by if a sum of it overflows. In term<k>, finish: e is the
 // exponential, or x or y where none is computed.
 struct SoftmaxForward {
   static constexpr int arrays = 1;
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, false}, counts = false;
   static constexpr double smaller = 1;
-  template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T, double) {
-    add_term<A>(sum, low, e);
+  template <class A, int k, class D>
+  NUMACT_LANE static D term(D e, D, double) {
+    return e;
   }
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
@@ -154,12 +147,10 @@ struct SoftmaxBackward {
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, true}, counts = false;
   static constexpr double smaller = 0x1p-1000;
-  template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T dy, double scale) {
-    if constexpr (k == 0)
-      add_term<A>(sum, low, RowExp<A>::term(D(e)));
-    else
-      add_product<A>(sum, low, RowExp<A>::factor(D(e)), of_float64<A> ? dy * scale : dy);
+  template <class A, int k, class D>
+  NUMACT_LANE static D term(D e, D dy, double scale) {
+    if constexpr (k == 0) return RowExp<A>::term(e);
+    return RowExp<A>::factor(e) * (of_float64<A> ? dy * scale : dy);
   }
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
@@ -184,9 +175,9 @@ struct SoftmaxBackwardFromOutput {
   static constexpr bool from_output = true, has_exponentials = false, keeps = false,
                         sums[row_sums] = {false, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
-  template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T y, T dy, double scale) {
-    add_product<A>(sum, low, y, of_float64<A> ? dy * scale : dy);
+  template <class A, int k, class D>
+  NUMACT_LANE static D term(D y, D dy, double scale) {
+    return y * (of_float64<A> ? dy * scale : dy);
   }
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
@@ -205,9 +196,9 @@ struct LogSoftmaxForward {
                         sums[row_sums] = {true, true}, counts = true;
   static constexpr double smaller = 1;
   // The others; the second sum counts the maxima.
-  template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T, double) {
-    add_term<A>(sum, low, e);
+  template <class A, int k, class D>
+  NUMACT_LANE static D term(D e, D, double) {
+    return e;
   }
   template <class A, int rows, class T = typename A::word>
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
@@ -243,12 +234,10 @@ struct LogSoftmaxBackward {
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
                         sums[row_sums] = {true, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
-  template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T e, T dy, double scale) {
-    if constexpr (k == 0)
-      add_term<A>(sum, low, RowExp<A>::term(D(e)));
-    else
-      add_term<A>(sum, low, of_float64<A> ? dy * scale : dy);
+  template <class A, int k, class D>
+  NUMACT_LANE static D term(D e, D dy, double scale) {
+    if constexpr (k == 0) return RowExp<A>::term(e);
+    return of_float64<A> ? dy * scale : dy;
   }
   // Of float arithmetic the sum of dy may be beyond the format where its product with exp(y) is not: half its power goes to
   // the reciprocal.
@@ -269,9 +258,9 @@ struct LogSoftmaxBackwardFromOutput {
   static constexpr bool from_output = true, has_exponentials = false, keeps = false,
                         sums[row_sums] = {false, true}, counts = false;
   static constexpr double smaller = 0x1p-64;
-  template <class A, int k, class D, class T>
-  NUMACT_LANE static void add(D& sum, D& low, T, T dy, double scale) {
-    add_term<A>(sum, low, of_float64<A> ? dy * scale : dy);
+  template <class A, int k, class D>
+  NUMACT_LANE static D term(D, D dy, double scale) {
+    return of_float64<A> ? dy * scale : dy;
   }
   // Of float arithmetic the sum's exponent is kept apart, and added to that of exp(y).
   template <class A, int rows, class T = typename A::word>

@@ -3,9 +3,8 @@
 // share cache lines or are brought together in a tile. Rows side by side are taken as wide strips where they lie. Exponentials are
 // computed once where a row fits in the tile, or the output has room for them.
 //
-// A sum is row_lanes sums by index, in two words for float64 data, put together in a fixed tree, chunk by chunk of a row. Of
-// products of floats it is a quarter as many, whose terms are sums of four in float. So a result depends on the values of its row
-// alone.
+// A sum is row_lanes sums by index of float64 data, in two words, a quarter as many of narrower data, to which four terms are added
+// at a time, put together in a fixed tree, chunk by chunk of a row. So a result depends on the values of its row alone.
 #pragma once
 #include "../activations/softmax.hpp"
 #include "../levels/table.hpp"
@@ -145,12 +144,13 @@ struct RowLoops {
   using T = typename Choice<float64, double, float>::type;  // of the data
   using E = typename Choice<F::has_exponentials, word, T>::type;
   static constexpr bool taken(int k) { return F::sums[k] && !(k == 1 && F::counts); }
-  static constexpr int own_sum = F::sums[0] ? 0 : 1;  // where exponentials are not kept
-  // Products of floats go into their sum by fours: of each step, elements j, j + 4, j + 8 and j + 12. That costs 1.5 ulp of the
-  // terms' magnitudes at most, and saves seven conversions of eight.
-  static constexpr bool by_fours = product_unit<F> != 0 && sizeof(word) == sizeof(float);
-  static constexpr int sums_by_index = by_fours ? row_lanes / 4 : row_lanes;
-  static constexpr bool starts_again = F::arrays > 1 && (float64 || by_fours);
+  // Of each step elements j, j + sums_by_index, ... are added at once.
+  static constexpr int at_once = float64 ? 1 : 4, sums_by_index = row_lanes / at_once;
+  // Products of floats are taken in float, and four added so: that costs 1.5 ulp of the terms' magnitudes at most, and saves seven
+  // conversions of eight.
+  static constexpr bool float_products = product_unit<F> != 0 && sizeof(word) == sizeof(float);
+  static constexpr bool starts_again = F::arrays > 1 && (float64 || float_products);
+  using Factor = typename Choice<float_products, float, double>::type;
 
   // Elements of a piece, or of a row.
   struct Steps {
@@ -185,90 +185,28 @@ struct RowLoops {
     count += x == maximum ? T(1) : T(0);
     return where(x != maximum, e);
   }
-  // What it adds to the sum, where exponentials are not kept.
-  NUMACT_LANE static void add_up(T given_x, T given_dy, word maximum, word shift, double scale, double& sum, double& low,
-                                 T& count) {
-    const word x = given_x, dy = given_dy;
-    word e = x;
-    if constexpr (F::has_exponentials) e = exponential(x, maximum, shift, count);
-    F::template add<A, own_sum>(sum, low, e, dy, scale);
-  }
+  // What dy is multiplied by.
   template <int rows>
-  NUMACT_LANE static T product_factor(Steps at, const RowFacts<rows>& row, int r) {
-    return at.dy_sign * at.x_sign * T(row.scale[r] * product_unit<F>);
+  NUMACT_LANE static Factor factor_of(Steps at, const RowFacts<rows>& row, int r) {
+    return float_products ? Factor(at.dy_sign * at.x_sign) * Factor(row.scale[r] * product_unit<F>) : Factor(row.scale[r]);
   }
   template <int step, class V>
   NUMACT_LANE static V sum_of_four(const V* terms) {
     return (terms[0] + terms[2 * step]) + (terms[step] + terms[3 * step]);
   }
-  NUMACT_LANE static void sum_by_fours(Steps at, const RowFacts<1>& row, RowLanes<1>& lanes) {
-    using V = Vector<T>;
-    constexpr int width = vector_bytes / int(sizeof(T)), vectors = row_lanes / width;
-    constexpr int few = doubles < sums_by_index ? doubles : sums_by_index, parts = sums_by_index / few;
-    using Sums = Vector<double, few>;
-    double(&sums)[row_lanes] = lanes.sum[own_sum][0];
-    const T factor = product_factor(at, row, 0);
-    Sums sum[parts];
-    for (int p = 0; p < parts; ++p) sum[p] = load_vector<Sums>(sums + p * few);
-    for (ptrdiff_t i = 0; i < at.count; ++i) {
-      V products[vectors];
-#pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) {
-        const ptrdiff_t place = i * row_lanes + v * width;
-        products[v] = load_vector<V>(at.x + place) * (load_vector<V>(at.dy + place) * factor);
-      }
-      Vector<float, few> terms[4 * parts];
-      std::memcpy(terms, products, sizeof products);
-#pragma GCC unroll 2
-      for (int p = 0; p < parts; ++p) {
-        if constexpr (few == doubles)
-          sum[p] += widened(sum_of_four<parts>(terms + p));
-        else
-          sum[p] += __builtin_convertvector(sum_of_four<parts>(terms + p), Sums);
-      }
-    }
-    for (int p = 0; p < parts; ++p) store_vector(sum[p], sums + p * few);
-  }
-  // Of rows side by side, element i of each and those that go with it, of which there may be `count`.
-  template <bool first, int count = 4>
-  NUMACT_LANE static void add_four(Steps at, ptrdiff_t i, const T* factor, double* sums, ptrdiff_t rows) {
-    if constexpr (count > 1) {
-      if (i + (count - 1) * sums_by_index >= at.count) return add_four<first, count - 1>(at, i, factor, sums, rows);
-    }
-    using V = Vector<float>;
-    constexpr int width = vector_bytes / int(sizeof(float)), halves = 2;
-    const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
-    for (ptrdiff_t r = 0; r < rows; r += width) {
-      V terms[4] = {};
-#pragma GCC unroll 4
-      for (int k = 0; k < count; ++k)
-        terms[k] = load_vector<V>(x + k * sums_by_index * at.x_pitch + r) *
-                   (load_vector<V>(dy + k * sums_by_index * at.dy_pitch + r) * load_vector<V>(factor + r));
-      const V sum = sum_of_four<1>(terms);
-      Vector<float, doubles> half[halves];
-      std::memcpy(half, &sum, sizeof sum);
-#pragma GCC unroll 2
-      for (int k = 0; k < halves; ++k) {
-        double* const to = sums + r + k * doubles;
-        store_vector((first ? Doubles{} : load_vector<Doubles>(to)) + widened(half[k]), to);
-      }
-    }
-  }
   // Each sum has a loop of its own after that of exponentials: one chain of operations would be so long that too few overlap.
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
-    if constexpr (by_fours) {
-      sum_by_fours(at, row, lanes);
-    } else if constexpr (!F::has_exponentials) {
+    if constexpr (!F::has_exponentials) {
       sum_vectors<1>(at, at.x, row, lanes);
     } else {
-      constexpr ptrdiff_t at_once = 64;  // steps whose exponentials stay in the nearest cache
+      constexpr ptrdiff_t most = 64;  // steps whose exponentials stay in the nearest cache
       const word maximum = word(row.maximum[0]), shift = RowExp<A>::shift(maximum);
       T counts[row_lanes];
       for (T& each : counts) each = 0;
-      E not_kept[F::keeps ? 1 : at_once * row_lanes];
-      for (ptrdiff_t done = 0; done < at.count; done += at_once) {
+      E not_kept[F::keeps ? 1 : most * row_lanes];
+      for (ptrdiff_t done = 0; done < at.count; done += most) {
         Steps some = at;
-        some.count = at.count - done < at_once ? at.count - done : at_once;
+        some.count = at.count - done < most ? at.count - done : most;
         some.x += done * row_lanes, some.dy += done * row_lanes;
         E* const each = F::keeps ? e + done * row_lanes : not_kept;
         for (ptrdiff_t i = 0; i < some.count; ++i) {
@@ -285,63 +223,111 @@ struct RowLoops {
   // One sum, with little to compute: it must stay in registers.
   template <int k, class X>
   NUMACT_LANE static void sum_vectors(Steps at, const X* x, const RowFacts<1>& row, RowLanes<1>& lanes) {
-    constexpr int vectors = row_lanes / doubles;
+    constexpr int few = doubles < sums_by_index ? doubles : sums_by_index, parts = sums_by_index / few;
+    using Sums = Vector<double, few>;
     double(&sums)[row_lanes] = lanes.sum[k][0], (&lows)[row_lanes] = lanes.low[k][0];
-    Doubles sum[vectors], low[vectors];
-    for (int v = 0; v < vectors; ++v) sum[v] = load_vector<Doubles>(sums + v * doubles);
-    for (int v = 0; v < vectors; ++v) low[v] = float64 ? load_vector<Doubles>(lows + v * doubles) : Doubles{};
+    const Factor factor = factor_of(at, row, 0);
+    Sums sum[parts], low[parts];
+    for (int p = 0; p < parts; ++p) sum[p] = load_vector<Sums>(sums + p * few);
+    for (int p = 0; p < parts; ++p) low[p] = float64 ? load_vector<Sums>(lows + p * few) : Sums{};
     const T* dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
+      using Term = typename Choice<float_products, float, double>::type;
+      constexpr int width = vector_bytes / int(sizeof(Term));
+      Vector<Term> terms[row_lanes / width];
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) {
-        const Doubles value = widened(load_vector<Vector<X, doubles>>(x + v * doubles));
-        const Doubles slope = widened(load_vector<Vector<T, doubles>>(dy + v * doubles) * at.dy_sign);
-        F::template add<A, k>(sum[v], low[v], value, slope, row.scale[0]);
+      for (int v = 0; v < row_lanes / width; ++v) {
+        const auto value = load_vector<Vector<X, width>>(x + v * width);
+        const auto slope = load_vector<Vector<T, width>>(dy + v * width);
+        if constexpr (float_products)
+          terms[v] = value * (slope * factor);
+        else
+          terms[v] = F::template term<A, k>(widened(value), widened(slope * at.dy_sign), factor);
+      }
+      Vector<Term, few> each[at_once * parts];
+      std::memcpy(each, terms, sizeof terms);
+#pragma GCC unroll 8
+      for (int p = 0; p < parts; ++p) {
+        if constexpr (float64)
+          add_term(sum[p], low[p], each[p]);
+        else if constexpr (float_products && few == doubles)
+          sum[p] += widened(sum_of_four<parts>(each + p));
+        else
+          sum[p] += __builtin_convertvector(sum_of_four<parts>(each + p), Sums);
       }
     }
-    for (int v = 0; v < vectors; ++v) store_vector(sum[v], sums + v * doubles);
-    for (int v = 0; v < vectors && float64; ++v) store_vector(low[v], lows + v * doubles);
+    for (int p = 0; p < parts; ++p) store_vector(sum[p], sums + p * few);
+    for (int p = 0; p < parts && float64; ++p) store_vector(low[p], lows + p * few);
+  }
+  // Of rows side by side: `count` elements of each that are added at once, `step` and `dy_step` apart, the first of their sums or
+  // others.
+  template <int k, bool first, int count = at_once, class X>
+  NUMACT_LANE static void add_terms(Steps at, const X* x, ptrdiff_t step, const T* dy, ptrdiff_t dy_step, const Factor* factor,
+                                    double* sums, double* lows, ptrdiff_t rows, ptrdiff_t there) {
+    if constexpr (count > 1) {
+      if (there < count)
+        return add_terms<k, first, count - 1>(at, x, step, dy, dy_step, factor, sums, lows, rows, there);
+    }
+    const auto term = [&](int i, ptrdiff_t r) {
+      const X value = x[i * step + r];
+      const T slope = dy[i * dy_step + r];
+      if constexpr (float_products)
+        return value * (slope * factor[r]);
+      else
+        return F::template term<A, k>(double(value), double(times_sign(slope, at.dy_sign)), double(factor[r]));
+    };
+#pragma omp simd
+    for (ptrdiff_t r = 0; r < rows; ++r) {
+      double sum = first ? 0 : sums[r];
+      if constexpr (float64) {
+        double low = first ? 0 : lows[r];
+        add_term(sum, low, term(0, r));
+        sums[r] = sum;
+        lows[r] = low;
+      } else {
+        auto one = term(0, r);
+        if constexpr (count > 2) one += term(2, r);
+        if constexpr (count > 1) {
+          auto other = term(1, r);
+          if constexpr (count > 3) other += term(3, r);
+          one += other;
+        }
+        sums[r] = sum + double(one);
+      }
+    }
   }
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<row_lanes>& row, RowLanes<row_lanes>& lanes) {
-    if constexpr (by_fours) {
-      T factor[row_lanes];
-      for (int r = 0; r < row_lanes; ++r) factor[r] = product_factor(at, row, r);
-      for (ptrdiff_t i = 0; i < at.count; i += row_lanes)
-        for (int j = 0; j < sums_by_index && i + j < at.count; ++j)
-          add_four<false>(at, i + j, factor, lanes.sum[own_sum][j], row_lanes);
-      return;
-    }
     word maximum[row_lanes], shift[row_lanes];
-    double scale[row_lanes];
+    Factor factor[row_lanes];
     T counts[row_lanes];
+    E not_kept[F::has_exponentials && !F::keeps ? row_lanes * row_lanes : 1];
     for (T& each : counts) each = 0;
-    for (int r = 0; r < row_lanes; ++r) maximum[r] = word(row.maximum[r]), scale[r] = row.scale[r];
+    for (int r = 0; r < row_lanes; ++r) maximum[r] = word(row.maximum[r]), factor[r] = factor_of(at, row, r);
     for (int r = 0; r < row_lanes; ++r) shift[r] = RowExp<A>::shift(maximum[r]);
-    const T *x = at.x, *dy = at.dy;
-    for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch) {
-      double(&sum)[row_lanes] = lanes.sum[own_sum][i % row_lanes], (&low)[row_lanes] = lanes.low[own_sum][i % row_lanes];
+    for (ptrdiff_t done = 0; done < at.count; done += row_lanes) {
+      const ptrdiff_t left = at.count - done < row_lanes ? at.count - done : row_lanes;
+      const T *const x = at.x + done * at.x_pitch, *const dy = at.dy + done * at.dy_pitch;
+      E* const each = F::keeps ? e + done * row_lanes : not_kept;
+      const E* values = each;
+      if constexpr (!F::has_exponentials) values = x;
+      const ptrdiff_t pitch = F::has_exponentials ? row_lanes : at.x_pitch;
+      for (ptrdiff_t i = 0; i < left && F::has_exponentials; ++i) {
 #pragma omp simd
-      for (int r = 0; r < row_lanes; ++r) {
-        const T value = times_sign(x[r], at.x_sign), slope = times_sign(dy[r], at.dy_sign);
-        if constexpr (F::keeps)
-          e[i * row_lanes + r] = RowExp<A>::of_difference(value, shift[r]);
-        else
-          add_up(value, slope, maximum[r], shift[r], scale[r], sum[r], low[r], counts[r]);
+        for (int r = 0; r < row_lanes; ++r)
+          each[i * row_lanes + r] = exponential(times_sign(x[i * at.x_pitch + r], at.x_sign), maximum[r], shift[r], counts[r]);
+      }
+      for (ptrdiff_t j = 0; j < sums_by_index && j < left; ++j) {
+        const ptrdiff_t there = (left - j + sums_by_index - 1) / sums_by_index;
+        const E* const from = values + j * pitch;
+        const T* const slopes = dy + j * at.dy_pitch;
+        const ptrdiff_t step = sums_by_index * pitch, dy_step = sums_by_index * at.dy_pitch;
+        if constexpr (taken(0))
+          add_terms<0, false>(at, from, step, slopes, dy_step, factor, lanes.sum[0][j], lanes.low[0][j], row_lanes, there);
+        if constexpr (taken(1))
+          add_terms<1, false>(at, from, step, slopes, dy_step, factor, lanes.sum[1][j], lanes.low[1][j], row_lanes, there);
       }
     }
     for (int r = 0; r < row_lanes && F::counts; ++r) lanes.sum[1][0][r] += double(counts[r]);
-    if constexpr (F::keeps && taken(0)) sum_together<0>(at, e, scale, lanes);
-    if constexpr (F::keeps && taken(1)) sum_together<1>(at, e, scale, lanes);
-  }
-  template <int k>
-  NUMACT_LANE static void sum_together(Steps at, const E* e, const double* scale, RowLanes<row_lanes>& lanes) {
-    const T* dy = at.dy;
-    for (ptrdiff_t i = 0; i < at.count; ++i, dy += at.dy_pitch, e += row_lanes) {
-      double(&sum)[row_lanes] = lanes.sum[k][i % row_lanes], (&low)[row_lanes] = lanes.low[k][i % row_lanes];
-#pragma omp simd
-      for (int r = 0; r < row_lanes; ++r)
-        F::template add<A, k>(sum[r], low[r], word(e[r]), word(times_sign(dy[r], at.dy_sign)), scale[r]);
-    }
   }
 
   template <int rows>
@@ -475,7 +461,7 @@ struct RowLoops {
       RowLanes<together> lanes;
       for (int k = 0; k < row_sums; ++k)
         if (F::sums[k]) numact::clear<float64>(lanes, k, count);
-      sum_up(at, static_cast<E*>(piece.e), row, lanes);
+      sum_loop<together>(piece, row, lanes);
       for (int k = 0; k < row_sums; ++k)
         if (F::sums[k]) fold<float64>(lanes, row, k, count);
     } while (starts_again && start_again(row, F::smaller));
@@ -494,19 +480,21 @@ struct RowLoops {
     ptrdiff_t out_pitch;
     RowFacts<most_strip_rows> facts;
     word maximum[most_strip_rows], shift[most_strip_rows];
-    T most[most_strip_rows], counts[most_strip_rows], factor[by_fours ? most_strip_rows : 1];
-    T not_kept[F::has_exponentials && !F::keeps ? most_strip_rows : 1];
+    T most[most_strip_rows], counts[most_strip_rows];
+    Factor factor[float_products ? most_strip_rows : 1];
+    T not_kept[F::has_exponentials && !F::keeps ? at_once : 1][most_strip_rows];
     // Of the levels above the first, which is in the facts.
     double sum[taken(0) + taken(1)][4][most_strip_rows], low[taken(0) + taken(1)][4][most_strip_rows];
 
-    double* sums(int k, int level) { return level == 0 ? facts.sum[k] : sum[taken(0) ? k : 0][level - 1]; }
-    // The exponentials of elements i.
-    T* terms(ptrdiff_t i) { return F::keeps ? out + i * out_pitch : not_kept; }
-    // Loops over them have no tail.
-    ptrdiff_t whole_rows() const {
-      expect_whole_lines<float>(rows);
-      return rows;
+    const Factor* factors() const {
+      if constexpr (float_products)
+        return factor;
+      else
+        return facts.scale;
     }
+    double* sums(int k, int level) { return level == 0 ? facts.sum[k] : sum[taken(0) ? k : 0][level - 1]; }
+    // Loops over them have no tail.
+    ptrdiff_t whole_rows() const { return rows & ~ptrdiff_t(row_lanes - 1); }
     double* lows(int k, int level) { return level == 0 ? facts.low[k] : low[taken(0) ? k : 0][level - 1]; }
   };
   template <int>
@@ -525,33 +513,21 @@ struct RowLoops {
   }
   // The exponentials of elements i.
   template <int>
-  __attribute__((noinline)) static void strip_exp_loop(Strip& strip, ptrdiff_t i) {
+  __attribute__((noinline)) static void strip_exp_loop(Strip& strip, ptrdiff_t i, T* e) {
     const Steps at = strip.at;
     const T* const x = at.x + i * at.x_pitch;
-    T* const e = strip.terms(i);
     const ptrdiff_t rows = strip.whole_rows();
 #pragma omp simd
     for (ptrdiff_t r = 0; r < rows; ++r)
       e[r] = exponential(times_sign(x[r], at.x_sign), strip.maximum[r], strip.shift[r], strip.counts[r]);
   }
-  // Adds elements i, the first of their sums or others, to sums k of a level.
+  // Adds elements i and those that go with them, from x on, to sums k of a level.
   template <bool first, int k>
-  __attribute__((noinline)) static void strip_sum_loop(Strip& strip, ptrdiff_t i, int level) {
+  __attribute__((noinline)) static void strip_sum_loop(Strip& strip, ptrdiff_t i, ptrdiff_t there, const T* x, ptrdiff_t step,
+                                                       int level) {
     const Steps at = strip.at;
-    const T *const x = F::has_exponentials ? strip.terms(i) : at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
-    double *const sums = strip.sums(k, level), *const lows = strip.lows(k, level);
-    const ptrdiff_t rows = strip.whole_rows();
-#pragma omp simd
-    for (ptrdiff_t r = 0; r < rows; ++r) {
-      double sum = first ? 0 : sums[r], low = first || !float64 ? 0 : lows[r];
-      F::template add<A, k>(sum, low, word(x[r]), word(times_sign(dy[r], at.dy_sign)), strip.facts.scale[r]);
-      sums[r] = sum;
-      if constexpr (float64) lows[r] = low;
-    }
-  }
-  template <bool first>
-  __attribute__((noinline)) static void strip_four_loop(Strip& strip, ptrdiff_t i, int level) {
-    add_four<first>(strip.at, i, strip.factor, strip.sums(own_sum, level), strip.rows);
+    add_terms<k, first>(at, x, step, at.dy + i * at.dy_pitch, sums_by_index * at.dy_pitch, strip.factors(), strip.sums(k, level),
+                        strip.lows(k, level), strip.whole_rows(), there);
   }
   template <int>
   __attribute__((noinline)) static void strip_fold_loop(Strip& strip, int k, int level) {
@@ -568,10 +544,18 @@ struct RowLoops {
   }
   template <bool first>
   NUMACT_LANE static void strip_step(Strip& strip, ptrdiff_t i, int level) {
-    if constexpr (F::has_exponentials) strip_exp_loop<1>(strip, i);
-    if constexpr (by_fours) return strip_four_loop<first>(strip, i, level);
-    if constexpr (taken(0)) strip_sum_loop<first, 0>(strip, i, level);
-    if constexpr (taken(1)) strip_sum_loop<first, 1>(strip, i, level);
+    const Steps at = strip.at;
+    const ptrdiff_t left = (at.count - i + sums_by_index - 1) / sums_by_index, there = left < at_once ? left : at_once;
+    const ptrdiff_t pitch = F::keeps ? strip.out_pitch : at.x_pitch;
+    const T* x = F::keeps ? strip.out + i * pitch : at.x + i * pitch;
+    ptrdiff_t step = sums_by_index * pitch;
+    if constexpr (F::has_exponentials) {
+      T* const e = F::keeps ? strip.out + i * pitch : strip.not_kept[0];
+      if constexpr (!F::keeps) x = e, step = most_strip_rows;
+      for (ptrdiff_t k = 0; k < there; ++k) strip_exp_loop<1>(strip, i + k * sums_by_index, e + k * step);
+    }
+    if constexpr (taken(0)) strip_sum_loop<first, 0>(strip, i, there, x, step, level);
+    if constexpr (taken(1)) strip_sum_loop<first, 1>(strip, i, there, x, step, level);
   }
   // The sums over elements j, j + step, ...: what fold() makes of them.
   template <int step>
@@ -616,7 +600,7 @@ struct RowLoops {
       for (int r = 0; r < rows; ++r) strip.shift[r] = RowExp<A>::shift(strip.maximum[r]);
     }
     do {
-      for (int r = 0; r < rows && by_fours; ++r) strip.factor[r] = product_factor(strip.at, facts, r);
+      for (int r = 0; r < rows && float_products; ++r) strip.factor[r] = factor_of(strip.at, facts, r);
       strip_sum<1>(strip, 0, 0);
     } while (starts_again && start_again(facts, F::smaller, rows));
     for (int r = 0; r < rows && F::counts; ++r) facts.sum[1][r] = double(strip.counts[r]);
