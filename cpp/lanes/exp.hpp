@@ -308,9 +308,10 @@ struct Decay {
   NUMACT_LANE word times_slope(word dy, word x, word y, word less) const {
     const word e = value(), top = y + (e - less);
     if constexpr (A::wide) return times_slope(dy, x, top * (1 / multiply_add<A>(e, e + 2, word(1))));
-    // Most of what the square's rounding left out is put back: by 0.4 of it, where 1 / (1 + e)^2 is 1/4 to 1.
-    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product, rest = product - (square - 1);
-    return Decay(multiply_add<A>(rest, word(-0.4), p), *this).times_slope(dy, x, top / square);
+    // What the square's rounding left out is put back in part, by no more than 1 / (1 + e)^2: beyond that the errors were larger.
+    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product;
+    const word put_back = (product - (square - 1)) * multiply_add<A>(e, word(-0.4), word(0.6));
+    return Decay(p - put_back, *this).times_slope(dy, x, top / square);
   }
 
  private:
