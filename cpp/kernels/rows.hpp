@@ -190,10 +190,6 @@ struct RowLoops {
   NUMACT_LANE static Factor factor_of(Steps at, const RowFacts<rows>& row, int r) {
     return float_products ? Factor(at.dy_sign * at.x_sign) * Factor(row.scale[r] * product_unit<F>) : Factor(row.scale[r]);
   }
-  template <int step, class V>
-  NUMACT_LANE static V sum_of_four(const V* terms) {
-    return (terms[0] + terms[2 * step]) + (terms[step] + terms[3 * step]);
-  }
   // Each sum has a loop of its own after that of exponentials: one chain of operations would be so long that too few overlap.
   NUMACT_LANE static void sum_up(Steps at, E* e, const RowFacts<1>& row, RowLanes<1>& lanes) {
     if constexpr (!F::has_exponentials) {
@@ -244,16 +240,24 @@ struct RowLoops {
         else
           terms[v] = F::template term<A, k>(widened(value), widened(slope * at.dy_sign), factor);
       }
-      Vector<Term, few> each[at_once * parts];
-      std::memcpy(each, terms, sizeof terms);
+      if constexpr (float64) {
 #pragma GCC unroll 8
-      for (int p = 0; p < parts; ++p) {
-        if constexpr (float64)
-          add_term(sum[p], low[p], each[p]);
-        else if constexpr (float_products && few == doubles)
-          sum[p] += widened(sum_of_four<parts>(each + p));
-        else
-          sum[p] += __builtin_convertvector(sum_of_four<parts>(each + p), Sums);
+        for (int p = 0; p < parts; ++p) add_term(sum[p], low[p], terms[p]);
+      } else {
+        constexpr int half_lanes = row_lanes / 2, wide = width < half_lanes ? width : half_lanes, vectors = half_lanes / wide;
+        Vector<Term, wide> half[2 * vectors];
+        std::memcpy(half, terms, sizeof half);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) half[v] += half[v + vectors];
+        Vector<Term, few> quarter[2 * parts];
+        std::memcpy(quarter, half, sizeof quarter);
+#pragma GCC unroll 2
+        for (int p = 0; p < parts; ++p) {
+          if constexpr (float_products && few == doubles)
+            sum[p] += widened(quarter[p] + quarter[p + parts]);
+          else
+            sum[p] += __builtin_convertvector(quarter[p] + quarter[p + parts], Sums);
+        }
       }
     }
     for (int p = 0; p < parts; ++p) store_vector(sum[p], sums + p * few);
