@@ -310,7 +310,7 @@ struct Decay {
     if constexpr (A::wide) return times_slope(dy, x, top * (1 / multiply_add<A>(e, e + 2, word(1))));
     // What the square's rounding left out is put back in part, by no more than 1 / (1 + e)^2: beyond that the errors were larger.
     const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product;
-    const word put_back = (product - (square - 1)) * multiply_add<A>(e, word(-0.4), word(0.6));
+    const word put_back = (product - (square - 1)) * multiply_add<A>(e, word(-0.9), word(0.8));
     return Decay(p - put_back, *this).times_slope(dy, x, top / square);
   }
 
