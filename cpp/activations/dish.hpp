@@ -44,7 +44,7 @@ struct Dish {
       const T w_rest = is_far ? 0 : multiply_add<A>(-w, d_low, residual(-d, w, T(1)));
       // The roots' excess and w's rest in one correction; near 0 another sum saves roundings.
       const T by_w = multiply_add<A>(w, multiply_add<A>(w, T(-1.5), T(3)), T(-0.5));
-      p = multiply_add<A>(w - root, factor, w * multiply_add<A>(roots_excess * T(-0.5), w, w_rest * by_w));
+      p = exact_multiply_add<A>(w - root, factor, w * multiply_add<A>(roots_excess * T(-0.5), w, w_rest * by_w));
       const T r = multiply_add<A>(-w, w_rest, 1 - w), near = multiply_add<A>(r, multiply_add<A>(r / 2, r, T(-1)), T(0.5));
       p = r < T(0.25) ? near : p;
     }
