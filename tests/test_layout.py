@@ -86,6 +86,23 @@ def test_long_arrays_at_every_place_of_a_cache_line(built, case, n, dtype, rng):
 
 
 @all_cases
+def test_neighbours_change_nothing(built, case, dtype, rng):
+    """A loop may take a shorter way where all arguments of a block allow it."""
+    label, ufunc, n = f"{case} {np.dtype(dtype)} {built.level} {built.tier}", built.ufuncs[case.name], 1 << 14
+    exponents = np.finfo(dtype).minexp - 20, np.finfo(dtype).maxexp
+    sign = rng.choice([-1.0, 1.0], n)
+    parameters = [0.25 if p.default is None else p.default for p in case.record.parameters]
+    for limit in (0.5, 2, 9, 36, 79, 690):
+        x = (sign * limit * rng.uniform(0, 1, n) ** rng.choice([1, 8], n)).astype(dtype)
+        dy = np.ldexp(rng.uniform(-2, 2, n), rng.integers(*exponents, n)).astype(dtype)
+        far = x.copy()
+        far[::16] = rng.choice([-np.inf, np.inf, np.nan, -1e30, 1e30], n // 16)
+        others = np.arange(n) % 16 != 0
+        alone, beside = (ufunc(*([dy, data][-case.arrays :]), *parameters) for data in (x, far))
+        assert_same_bits(beside[others], alone[others], f"{label} up to {limit}", dy[others], x[others])
+
+
+@all_cases
 def test_steps(built, case, dtype, rng):
     label, ufunc, inputs, expected = prepared(built, case, dtype, rng)
     for step in (2, 3, -1, -2, 5):

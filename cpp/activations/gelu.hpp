@@ -17,14 +17,10 @@ namespace {
 struct Gelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    using L = Logistic<A>;
-    const Deviate<A> deviate(not_above(absolute(x), T(for_float32<A> ? 15 : 39)), -root_of_2pi_excess<A>);
-    const TailFraction<A> tail(deviate);
-    const Scaled<A> growth(deviate.half, L::shift, deviate.half_rest);
-    const T scaled = tail.a_d / (growth.power * tail.denominator_times(growth.p));
-    const T y = multiply_add<A>(-L::unit, scaled, x < 0 ? T(-0.0) : x);
+    const Left<A> left(x);
+    const T y = multiply_add<A>(-Logistic<A>::unit, left.tail.a_d / left.denominator(), x < 0 ? T(-0.0) : x);
     if constexpr (A::wide) return y;
-    return absolute(x) < T(0.5) ? x * multiply_add<A>(x, central_fraction<A>(deviate.square), T(0.5)) : y;
+    return absolute(x) < T(0.5) ? x * left.center(x) : y;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
@@ -39,14 +35,10 @@ struct Gelu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T slope(T x) {
-    using L = Logistic<A>;
-    const Deviate<A> deviate(not_above(absolute(x), T(for_float32<A> ? 15 : 39)), -root_of_2pi_excess<A>);
-    const TailFraction<A> tail(deviate);
-    const Scaled<A> growth(deviate.half, L::shift, deviate.half_rest);
-    const T quotient = L::unit / (growth.power * tail.denominator_times(growth.p));
-    const T density = quotient * tail.denominator() * T(1 / root_of_2pi), left = quotient * tail.d;
-    const T outer = x < 0 ? left : 1 - left, inner = multiply_add<A>(x, central_fraction<A>(deviate.square), T(0.5));
-    return multiply_add<A>(with_sign_of(deviate.a, x), density, absolute(x) < T(0.5) ? inner : outer) + nan_of(x);
+    const Left<A> left(x);
+    const T quotient = Logistic<A>::unit / left.denominator(), phi = quotient * left.tail.d, outer = x < 0 ? phi : 1 - phi;
+    const T density = quotient * left.tail.denominator() * T(1 / root_of_2pi), a = left.deviate.a;
+    return multiply_add<A>(with_sign_of(a, x), density, absolute(x) < T(0.5) ? left.center(x) : outer) + nan_of(x);
   }
   // x^2/2 is near_decay just beyond it.
   template <class A, class T = typename A::word>
@@ -55,6 +47,22 @@ struct Gelu {
   }
 
  private:
+  // What Phi(-a) is made of: unit D / denominator().
+  template <class A>
+  struct Left {
+    using word = typename A::word;
+    Deviate<A> deviate;
+    TailFraction<A> tail;
+    Scaled<A> growth;
+
+    NUMACT_LANE explicit Left(word x)
+        : deviate(not_above(absolute(x), word(for_float32<A> ? 15 : 39)), -root_of_2pi_excess<A>),
+          tail(deviate),
+          growth(deviate.half, Logistic<A>::shift, deviate.half_rest) {}
+    NUMACT_LANE word denominator() const { return growth.power * tail.denominator_times(growth.p); }
+    // Phi(x) near 0
+    NUMACT_LANE word center(word x) const { return multiply_add<A>(x, central_fraction<A>(deviate.square), word(0.5)); }
+  };
   // (gelu'(x) - 1/2) / x, its series up to x^8 or x^16: for |x| < 1/4 the next term is 2^-34 or 2^-62 of gelu'.
   static constexpr long double series(int k) {
     long double term = (2 * k + 2) / ((2 * k + 1) * root_of_2pi);
