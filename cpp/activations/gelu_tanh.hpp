@@ -35,17 +35,21 @@ struct GeluTanh {
       }
     }
   };
+  // Left of it gelu_tanh and its derivative are 0.
+  template <class A>
+  static constexpr typename A::word leftmost = Logistic<A>::is_float ? -11 : -21.7;
+
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     using L = Logistic<A>;
-    const Cubic<A> t(not_below(x, T(L::is_float ? -11 : -21.7)));
+    const Cubic<A> t(not_below(x, leftmost<A>));
     const T y = L::quotient(t.x, t.value, t.rest);
     return x <= T(L::is_float ? 5 : 8) ? y : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T slope(T x) {
     using L = Logistic<A>;
-    const Cubic<A> t(not_below(x, T(L::is_float ? -11 : -21.7)));
+    const Cubic<A> t(not_below(x, leftmost<A>));
     const T y = L::slope(t.value + multiply_add<A>(2 * t.x, T(cubic) * t.square, t.rest), t.value, t.rest);
     return x <= T(L::is_float ? 6 : 8) ? y : 1 + nan_of(x);
   }

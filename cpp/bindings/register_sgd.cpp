@@ -730,7 +730,8 @@ struct SmallStep {
 
   // param, grad, velocity, master, lr, momentum, dampening, weight_decay, nesterov, maximize; nothing where one of them is
   // anything but what this step takes.
-  static std::optional<SmallStep> from(SgdRow<T> row, int type, PyObject* const* args) {
+  static std::optional<SmallStep> from(SgdRow<T> row, PyObject* const* args) {
+    constexpr int type = sizeof(T) == sizeof(double) ? NPY_FLOAT64 : NPY_FLOAT32;
     double lr, momentum, dampening, weight_decay;
     double* const numbers[] = {&lr, &momentum, &dampening, &weight_decay};
     for (int i = 0; i < 4; ++i)
@@ -765,19 +766,19 @@ struct SmallStep {
 };
 
 template <class T>
-py::object step_if_small(SgdRow<T> row, int type, PyObject* const* args) {
-  std::optional<SmallStep<T>> small = SmallStep<T>::from(row, type, args);
+py::object step_if_small(SgdRow<T> row, PyObject* const* args) {
+  std::optional<SmallStep<T>> small = SmallStep<T>::from(row, args);
   if (!small) return {};
   const FpScope environment;
-  threads::run(1, 1, SmallStep<T>::run, &*small);
+  threads::run(1, 1, SmallStep<T>::run, &*small);  // through a pointer, so that conversions stay within the scope
   return py::bool_(true);
 }
 
 py::object small_sgd_step(PyObject* const* args) {
   PyArrayObject* const param = plain_array(args[0]);
   if (param == nullptr) return {};
-  if (PyArray_TYPE(param) == NPY_FLOAT32) return step_if_small(active_table().sgd32, NPY_FLOAT32, args);
-  if (PyArray_TYPE(param) == NPY_FLOAT64) return step_if_small(active_table().sgd64, NPY_FLOAT64, args);
+  if (PyArray_TYPE(param) == NPY_FLOAT32) return step_if_small(active_table().sgd32, args);
+  if (PyArray_TYPE(param) == NPY_FLOAT64) return step_if_small(active_table().sgd64, args);
   return {};
 }
 

@@ -150,7 +150,7 @@ struct RowLoops {
   // conversions of eight.
   static constexpr bool float_products = product_unit<F> != 0 && sizeof(word) == sizeof(float);
   static constexpr bool starts_again = F::arrays > 1 && (float64 || float_products);
-  using Factor = typename Choice<float_products, float, double>::type;
+  using Factor = typename Choice<float_products, float, double>::type;  // what terms are computed in, too
 
   // Elements of a piece, or of a row.
   struct Steps {
@@ -228,9 +228,8 @@ struct RowLoops {
     for (int p = 0; p < parts; ++p) low[p] = float64 ? load_vector<Sums>(lows + p * few) : Sums{};
     const T* dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += row_lanes, dy += row_lanes) {
-      using Term = typename Choice<float_products, float, double>::type;
-      constexpr int width = vector_bytes / int(sizeof(Term));
-      Vector<Term> terms[row_lanes / width];
+      constexpr int width = vector_bytes / int(sizeof(Factor));
+      Vector<Factor> terms[row_lanes / width];
 #pragma GCC unroll 8
       for (int v = 0; v < row_lanes / width; ++v) {
         const auto value = load_vector<Vector<X, width>>(x + v * width);
@@ -245,11 +244,11 @@ struct RowLoops {
         for (int p = 0; p < parts; ++p) add_term(sum[p], low[p], terms[p]);
       } else {
         constexpr int half_lanes = row_lanes / 2, wide = width < half_lanes ? width : half_lanes, vectors = half_lanes / wide;
-        Vector<Term, wide> half[2 * vectors];
+        Vector<Factor, wide> half[2 * vectors];
         std::memcpy(half, terms, sizeof half);
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v) half[v] += half[v + vectors];
-        Vector<Term, few> quarter[2 * parts];
+        Vector<Factor, few> quarter[2 * parts];
         std::memcpy(quarter, half, sizeof quarter);
 #pragma GCC unroll 2
         for (int p = 0; p < parts; ++p) {
