@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import make_stubs
@@ -111,6 +112,8 @@ def test_native_stub_names_what_there_is():
 
 @pytest.mark.parametrize("command", [["mypy"], ["ruff", "check", "."], ["ruff", "format", "--check", "."]])
 def test_static_checks(command):
+    if command == ["mypy"] and np.lib.NumpyVersion(np.__version__) < "2.4.0":
+        pytest.skip("types are checked against the stubs of NumPy 2.4 and newer")
     run = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
