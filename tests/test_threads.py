@@ -142,15 +142,35 @@ def test_threads_are_started_when_there_is_work_and_only_then(backend):
     )
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_exit_while_a_daemon_thread_computes(backend):
+# Each gives up the GIL and asks for it again by itself.
+GIVING_UP_THE_GIL = {
+    "elementwise": "na.elu(x)",
+    "with threads of its own": "with na.num_threads(2): na.elu(x)",
+    "rows": "na.softmax(x.reshape(-1, 1))",
+    "maxout": "na.maxout(x.reshape(-1, 1))",
+    "parameter gradients": "na.prelu_backward(x, x, np.float32(0.25))",
+    "statistics": "na.activation_stats(x)",
+    "SGD": "na.sgd_step(x.copy(), x, lr=0.1)",
+    "list of parameters": "optimizer.step([x])",
+    "loss": "nn.binary_cross_entropy_with_logits(x, np.zeros_like(x))",
+}
+
+
+@pytest.mark.parametrize(
+    ("backend", "call"),
+    [*((backend, "elementwise") for backend in BACKENDS), *(("serial", call) for call in GIVING_UP_THE_GIL)],
+)
+def test_exit_while_a_daemon_thread_computes(backend, call):
     process(
-        """
+        f"""
+        from numact import nn
+        optimizer = na.SGD([x.copy()], lr=0.1)
         def forever():
             while True:
-                na.elu(x)
+                {GIVING_UP_THE_GIL[call]}
         threading.Thread(target=forever, daemon=True).start()
-        na.elu(x)
+        for _ in range(3):
+            na.elu(x)
         """,
         NUMACT_THREADING=backend,
     )

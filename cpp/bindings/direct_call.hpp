@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "../runtime/fp_scope.hpp"
+#include "gil.hpp"
 #include "grid.hpp"
 
 namespace numact {
@@ -191,23 +192,6 @@ inline pybind11::object returned(pybind11::object output, const PyObject* given)
 }
 
 // ---- calls ----
-
-// Lets other Python threads run meanwhile, for work that takes longer than their taking turns.
-class WithoutGil {
- public:
-  explicit WithoutGil(double nanoseconds_of_work)
-      : state_(nanoseconds_of_work > worth_releasing ? PyEval_SaveThread() : nullptr) {}
-  // A daemon thread that asks for the GIL when the interpreter has ended is unwound.
-  ~WithoutGil() noexcept(false) {
-    if (state_ != nullptr) PyEval_RestoreThread(state_);
-  }
-  WithoutGil(const WithoutGil&) = delete;
-  WithoutGil& operator=(const WithoutGil&) = delete;
-
- private:
-  static constexpr double worth_releasing = 5e3;
-  PyThreadState* state_;
-};
 
 // A function of a number of arguments that is no ufunc, for its front end in Python. It returns nothing, for Python None, where an
 // argument is not what it can use as it is; then the front end says what is wrong, or mends it and calls again.

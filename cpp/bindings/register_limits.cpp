@@ -11,6 +11,7 @@
 #endif
 
 #include "../runtime/threads.hpp"
+#include "gil.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -73,7 +74,7 @@ void copy(const py::object& source, const py::object& target, bool streaming, in
   const std::ptrdiff_t lines = (bytes + line - 1) / line;
   const std::ptrdiff_t chunk = std::max<std::ptrdiff_t>((lines + number - 1) / number, 1) * line;
   Copy job{PyArray_BYTES(from), PyArray_BYTES(to), bytes, chunk, streaming};
-  const py::gil_scoped_release released;
+  const numact::WithoutGil released;
   threads::run((bytes + chunk - 1) / chunk, number, copy_chunk, &job);
 }
 

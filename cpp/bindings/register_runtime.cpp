@@ -11,6 +11,7 @@
 
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
+#include "gil.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -36,7 +37,7 @@ PyObject* context_variable = nullptr;
 
 // Called from kernels, which do not hold the GIL.
 int threads_of_context() {
-  const PyGILState_STATE state = PyGILState_Ensure();
+  const PyGILState_STATE state = numact::ask_for_gil(PyGILState_Ensure);
   PyObject* stack = nullptr;
   int threads = 0;
   if (PyContextVar_Get(context_variable, nullptr, &stack) < 0) {
@@ -114,5 +115,5 @@ void numact::register_runtime(py::module_& m) {
   m.def("_override_left", threads::override_left);
   m.def("_pretend_cpus", threads::pretend_cpus, py::arg("cpus"));
   m.def("_run_chunks", run_chunks, py::arg("chunks"), py::arg("threads"), py::arg("microseconds") = 0,
-        py::call_guard<py::gil_scoped_release>());
+        py::call_guard<numact::WithoutGil>());
 }

@@ -386,7 +386,7 @@ class Sgd {
 
     bool applied = true;
     {
-      const py::gil_scoped_release release;
+      const WithoutGil released(work);
       const FpScope environment;
       double factor = 1;
       if (needs_norm) {

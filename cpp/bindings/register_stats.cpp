@@ -13,6 +13,7 @@
 #include "../activations/row_facts.hpp"
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
+#include "gil.hpp"
 #include "records.hpp"
 #include "register.hpp"
 
@@ -170,7 +171,7 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
       set(nonfinite, all.nonfinite / double(n));
     }
   };
-  const py::gil_scoped_release released;
+  const WithoutGil released;
   const FpScope scope;
   for (const double scale : {1.0, smaller, larger}) {
     if (std::find(scales.begin(), scales.end(), scale) == scales.end()) continue;

@@ -301,7 +301,7 @@ def _draw(generator: np.random.Generator, low: Array, high: Array, slope: Array)
         slope[...] = drawn
     # Piece by piece: the comparison needs memory.
     piece: Any
-    with np.nditer(slope, ["external_loop", "buffered", "zerosize_ok"], ["readwrite"]) as pieces:
+    with np.nditer(slope, ["external_loop", "buffered", "zerosize_ok"], ("readwrite",)) as pieces:
         for piece in pieces:
             np.copyto(piece, low, where=piece >= high)
 
