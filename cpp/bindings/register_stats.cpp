@@ -50,35 +50,18 @@ struct Axes {
   }
 };
 
-// Chan, Golub and LeVeque 1979.
-void merge(StatsState& all, const StatsState& part, double scale) {
-  if (part.finite > 0 && all.finite > 0) {
-    const double n = all.finite + part.finite, share = part.finite / n;
-    const double distance = (scale * part.pivot - scale * all.pivot) + (part.offset - all.offset);
-    all.squares += part.squares + distance * (distance * (all.finite * share));
-    all.offset += distance * share;
-    all.smallest = std::min(all.smallest, part.smallest);
-    all.largest = std::max(all.largest, part.largest);
-    all.finite = n;
-  } else if (part.finite > 0) {
-    all = {part.finite,  part.pivot, part.offset,    part.squares,  part.smallest,
-           part.largest, all.zero,   all.saturated, all.nonfinite};
-  }
-  all.zero += part.zero;
-  all.saturated += part.saturated;
-  all.nonfinite += part.nonfinite;
-}
-
 struct Job {
   StatsWalk walk;
   StatsPart part;  // of the first unit
   Axes outer, rows;
-  ptrdiff_t width, piece, pieces, panels, tasks_per_chunk;
-  std::vector<StatsState> states;  // by outer unit, piece and column
+  ptrdiff_t width, piece, panels, tasks_per_chunk;
+  ptrdiff_t rows_taken, pieces;  // the first ones
+  std::vector<double> pivots;    // of the units
+  std::vector<double> states;    // by outer unit, piece, field and column
 
   ptrdiff_t tasks() const { return outer.size * pieces * panels; }
-  StatsState* at(ptrdiff_t unit, ptrdiff_t index) {
-    return states.data() + (unit * pieces + index) * width;
+  double* at(ptrdiff_t unit, ptrdiff_t index) {
+    return states.data() + (unit * pieces + index) * stats_field_count * width;
   }
 
   static void run_chunk(void* argument, ptrdiff_t chunk) {
@@ -90,24 +73,38 @@ struct Job {
                       unit = task / job.panels / job.pieces;
       StatsPart part = job.part;
       part.x += job.outer.offset(unit);
+      part.pivots += unit * part.columns;
       part.begin = index * job.piece;
-      part.end = std::min(job.rows.size, part.begin + job.piece);
+      part.end = std::min(job.rows_taken, part.begin + job.piece);
       part.first_group = static_cast<int>(panel) * most_stats_groups;
       part.last_group = std::min(job.part.last_group, part.first_group + most_stats_groups);
       job.walk(part, job.at(unit, index));
     }
   }
-  void run(double scale) {
+  // What is found of each unit is left with its first piece, in the first of the columns that are its own.
+  void run(double scale, ptrdiff_t count) {
+    rows_taken = count;
+    pieces = (count + piece - 1) / piece;
     part.scale = scale;
-    const double work = cost_per_element * double(outer.size) * double(rows.size) * double(part.columns);
+    part.pivots = pivots.data();
+    part.pitch = width;
+    const double work = cost_per_element * double(outer.size) * double(count) * double(part.columns);
     threads::run((tasks() + tasks_per_chunk - 1) / tasks_per_chunk, threads::worthwhile(work), run_chunk, this);
+    for (ptrdiff_t unit = 0; unit < outer.size; ++unit)
+      for (ptrdiff_t index = 0; index < pieces; ++index)
+        for (ptrdiff_t k = index == 0; k < part.together; ++k) merge(at(unit, 0), at(unit, index) + k * part.columns);
   }
-  // All that is known of one unit.
-  StatsState total(ptrdiff_t unit, ptrdiff_t column) {
-    StatsState all{};
-    for (ptrdiff_t index = 0; index < pieces; ++index)
-      for (int k = 0; k < part.together; ++k) merge(all, at(unit, index)[k * part.columns + column], part.scale);
-    return all;
+  void merge(double* all, const double* more) const {
+    for (int field = 0; field < stats_field_count; ++field, all += width, more += width) {
+      for (ptrdiff_t j = 0; j < part.columns; ++j) {
+        if (field == stats_smallest)
+          all[j] = std::min(all[j], more[j]);
+        else if (field == stats_largest)
+          all[j] = std::max(all[j], more[j]);
+        else
+          all[j] += more[j];
+      }
+    }
   }
 };
 
@@ -139,44 +136,66 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
   const ptrdiff_t column_stride = columns == 1 ? PyArray_ITEMSIZE(array) : PyArray_STRIDE(array, axes - 1);
   const int together = columns < row_lanes ? static_cast<int>(row_lanes / columns) : 1;
   job.part = {PyArray_BYTES(array), static_cast<int>(job.rows.lengths.size()), job.rows.lengths.data(),
-              job.rows.strides.data(), columns, column_stride, 0, n, together, 0, groups, low, high, 1};
+              job.rows.strides.data(), columns, column_stride, 0, n, together, 0, groups, low, high, 1, nullptr, 0};
   job.width = together * columns;
   job.piece = std::max(least_rows, piece_elements / columns);
   job.piece = (job.piece + together - 1) / together * together;
-  job.pieces = (n + job.piece - 1) / job.piece;
+  const ptrdiff_t pieces = (n + job.piece - 1) / job.piece;
   job.panels = (groups + most_stats_groups - 1) / most_stats_groups;
   const ptrdiff_t task_elements = std::min(n, job.piece) * std::min<ptrdiff_t>(columns, row_lanes * most_stats_groups);
   job.tasks_per_chunk = std::max<ptrdiff_t>(1, threads::chunk_length / task_elements);
-  job.states.resize(static_cast<std::size_t>(job.outer.size * job.pieces * job.width));
+  job.states.resize(static_cast<std::size_t>(job.outer.size * pieces * job.width * stats_field_count));
+  job.pivots.resize(static_cast<std::size_t>(units));
 
-  // Squares of float64 may leave the range; such units are taken once more.
-  constexpr double smaller = 0x1p-600, larger = 0x1p600, tiny = 0x1p-900;
-  std::vector<double> scales(static_cast<std::size_t>(units), 1.0);
-  const auto finish = [&](double scale) {
+  // Squares of float64 may leave the range: then they are taken once more by another scale. Where the deviation is far smaller
+  // than the mean they are taken about a pivot, which the first rows tell, and once more if those were not like the rest.
+  constexpr double smaller = 0x1p-600, larger = 0x1p600, tiny = 0x1p-900, cancelled = 0x1p-6;
+  constexpr ptrdiff_t sampled = 64;  // one row of so many
+  enum Stage { sample, all, again };
+  const double nothing = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> scales(static_cast<std::size_t>(units), 1.0);  // 0 once all is known
+  const auto finish = [&](double scale, Stage stage) {
+    const double rows = double(job.rows_taken);
     for (ptrdiff_t unit = 0; unit < units; ++unit) {
-      double& wanted = scales[static_cast<std::size_t>(unit)];
+      double &wanted = scales[static_cast<std::size_t>(unit)], &pivot = job.pivots[static_cast<std::size_t>(unit)];
       if (wanted != scale) continue;
-      const StatsState all = job.total(unit / columns, unit % columns);
-      const bool some = all.finite > 0, overflow = some && !std::isfinite(all.squares);
-      const bool underflow = some && all.squares < tiny && all.smallest < all.largest;
-      if (scale == 1 && *type == Type::float64 && (overflow || underflow)) wanted = overflow ? smaller : larger;
-      const double nothing = std::numeric_limits<double>::quiet_NaN();
+      const double* const state = job.at(unit / columns, 0) + unit % columns;
+      const auto found = [&](StatsField field) { return state[field * job.width]; };
+      const double finite = rows - found(stats_nonfinite), squares = found(stats_squares);
+      const double least = found(stats_smallest), most = found(stats_largest);
+      const double offset = found(stats_sum) / finite, about = std::max(squares - found(stats_sum) * offset, 0.0);
+      const bool some = finite > 0, equal = least == most;
+      const double center = equal ? least : (scale * pivot + offset) * (1 / scale);
+      if (stage == all && scale == 1 && *type == Type::float64 && least < most) {
+        wanted = !std::isfinite(squares) ? smaller : squares < tiny ? larger : scale;
+        if (wanted != scale) continue;
+      }
+      if (stage != again && some && !equal && about < cancelled * squares) {
+        pivot = *type == Type::float64 ? center : double(float(center));
+        continue;
+      }
+      if (stage == sample) continue;
+      wanted = 0;
       const auto set = [&](Row row, double value) { values[row * units + unit] = value; };
-      set(mean, some ? (scale * all.pivot + all.offset) / scale : nothing);
-      set(deviation, some ? std::sqrt(std::max(all.squares, 0.0) / all.finite) / scale : nothing);
-      set(smallest, some ? all.smallest : nothing);
-      set(largest, some ? all.largest : nothing);
-      set(zero, all.zero / double(n));
-      set(saturated, all.saturated / double(n));
-      set(nonfinite, all.nonfinite / double(n));
+      set(mean, some ? center : nothing);
+      set(deviation, !some ? nothing : equal ? 0 : std::sqrt(about / finite) * (1 / scale));
+      set(smallest, some ? least : nothing);
+      set(largest, some ? most : nothing);
+      set(zero, found(stats_zero) / rows);
+      set(saturated, found(stats_saturated) / rows);
+      set(nonfinite, found(stats_nonfinite) / rows);
     }
   };
   const WithoutGil released;
   const FpScope scope;
   for (const double scale : {1.0, smaller, larger}) {
-    if (std::find(scales.begin(), scales.end(), scale) == scales.end()) continue;
-    job.run(scale);
-    finish(scale);
+    std::fill(job.pivots.begin(), job.pivots.end(), 0.0);
+    for (const Stage stage : {sample, all, again}) {
+      const ptrdiff_t rows = stage == sample ? n / sampled : n;
+      if (rows < (stage == sample ? 16 : 1) || std::find(scales.begin(), scales.end(), scale) == scales.end()) continue;
+      job.run(scale, rows);
+      finish(scale, stage);
+    }
   }
   return result;
 }

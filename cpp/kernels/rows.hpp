@@ -150,6 +150,8 @@ struct RowLoops {
   // conversions of eight.
   static constexpr bool float_products = product_unit<F> != 0 && sizeof(word) == sizeof(float);
   static constexpr bool starts_again = F::arrays > 1 && (float64 || float_products);
+  // Where little is computed of what is read: the next row, while the output of a long one is computed.
+  static constexpr bool fetches_next = product_unit<F> != 0;
   using Factor = typename Choice<float_products, float, double>::type;  // what terms are computed in, too
 
   // Elements of a piece, or of a row.
@@ -352,11 +354,16 @@ struct RowLoops {
   NUMACT_LANE static RowNumbers<word> numbers_of(const RowNumbers<word[1]>& known, ptrdiff_t) {
     return {known.maximum[0], known.reciprocal[0], known.log[0], known.dot[0], known.scale[0]};
   }
-  // Of one row, or of row_lanes.
-  template <int rows>
-  NUMACT_LANE static void finish(Steps at, const E* e, const RowNumbers<word[rows]>& known, T* out, ptrdiff_t pitch) {
+  // Of one row, or of row_lanes. Meanwhile what lies so far ahead is fetched, if told so.
+  template <int rows, bool fetches = false>
+  NUMACT_LANE static void finish(Steps at, const E* e, const RowNumbers<word[rows]>& known, T* out, ptrdiff_t pitch,
+                                 [[maybe_unused]] ptrdiff_t dy_ahead = 0, [[maybe_unused]] ptrdiff_t x_ahead = 0) {
     const T *x = at.x, *dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch, out += pitch) {
+      for (int r = 0; r < row_lanes && fetches; r += 64 / int(sizeof(T))) {
+        __builtin_prefetch(dy + dy_ahead + r);
+        __builtin_prefetch(x + x_ahead + r);
+      }
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
         const word value = times_sign(x[r], at.x_sign);
@@ -438,7 +445,11 @@ struct RowLoops {
         T* const out = static_cast<T*>(all.out) + (first + k) * all.out_stride;
         const RowNumbers<word[1]> row = {
             {known.maximum[k]}, {known.reciprocal[k]}, {known.log[k]}, {known.dot[k]}, {known.scale[k]}};
-        finish({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, e, row, out, row_lanes);
+        const Steps whole{dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign};
+        if (fetches_next && all.after_another == 1)
+          finish<1, fetches_next>(whole, e, row, out, row_lanes, all.dy_stride, all.x_stride);
+        else
+          finish(whole, e, row, out, row_lanes);
         if (rest == 0) continue;
         fill_few(x + last, rest_x, rest, filling);
         if constexpr (F::arrays > 1) fill_few(dy + last, rest_dy, rest, T(0));

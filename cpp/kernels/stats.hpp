@@ -1,7 +1,6 @@
-// Mean, deviation, ends and counts of an array in one pass.
+// Sums, ends and counts of an array in one pass.
 //
-// Squares are those of the distance to a pivot, an element of the same sum: with n elements the sum of squares is at most about
-// n times that about the mean, so what cancels in the difference is far below a double.
+// Squares are those of the distance to a pivot: 0, unless the deviation is far smaller than the mean.
 #pragma once
 #include "../lanes/vectors.hpp"
 #include "../levels/table.hpp"
@@ -28,20 +27,36 @@ struct StatsLanes {
   double all[row_lanes], all_squares[row_lanes];
   T pivot[row_lanes], smallest[row_lanes], largest[row_lanes];
   Count zero[row_lanes], saturated[row_lanes], nonfinite[row_lanes];
-  bool settled;  // every lane has its pivot
 
+  // Lane j has column j % width; those from `used` on none. Whether a pivot is not 0.
+  __attribute__((noinline)) bool start(const double* pivots, ptrdiff_t used, ptrdiff_t width) {
+    *this = {};
+    for (int j = 0; j < row_lanes; ++j) smallest[j] = T(__builtin_inf()), largest[j] = -T(__builtin_inf());
+    bool shifted = false;
+    for (ptrdiff_t j = 0, column = 0; j < used; ++j, column = column + 1 < width ? column + 1 : 0)
+      pivot[j] = T(pivots[column]), shifted |= pivot[j] != 0;
+    return shifted;
+  }
   void fold() {
     for (int j = 0; j < row_lanes; ++j) {
       all[j] += sum[j], all_squares[j] += squares[j];
       sum[j] = squares[j] = 0;
     }
   }
+  // Of lanes [begin, end).
+  __attribute__((noinline)) void write(double* to, ptrdiff_t pitch, ptrdiff_t begin, ptrdiff_t end) {
+    fold();
+    double found[stats_field_count][row_lanes];
+    for (int j = 0; j < row_lanes; ++j) {
+      found[stats_sum][j] = all[j], found[stats_squares][j] = all_squares[j];
+      found[stats_smallest][j] = double(smallest[j]), found[stats_largest][j] = double(largest[j]);
+      found[stats_zero][j] = double(zero[j]), found[stats_saturated][j] = double(saturated[j]);
+      found[stats_nonfinite][j] = double(nonfinite[j]);
+    }
+    for (int field = 0; field < stats_field_count; ++field, to += pitch)
+      for (ptrdiff_t j = begin; j < end; ++j) to[j] = found[field][j];
+  }
 };
-
-template <class T>
-NUMACT_LANE bool is_finite(T x) {
-  return absolute(x) <= Format<T>::largest;
-}
 
 // Some steps of groups of row_lanes columns that begin at `columns`; and what to fetch into the cache meanwhile, as the processor
 // does not foresee enough of it: at each step of a strip.
@@ -60,17 +75,23 @@ struct StatsSteps {
 template <class T>
 constexpr int strip_lanes = (same<T, double> ? 1 : 2) * doubles;
 
-// `any`: elements may be not finite, or there is a scale, as squares of float64 data can leave
-// the range; otherwise false and nothing done if one is not finite. No madd: the sums may not depend on the level.
-template <bool any, class T>
+// What elements may need: nothing; a pivot that is not 0; a scale too, as squares of float64 data can leave the range, and a test
+// whether they are finite. Without that test false and nothing done if one is not.
+enum class StatsNeed { nothing, pivot, any };
+
+// The sums may not depend on the level: there is madd only of squares of float32, which are exact in double.
+template <StatsNeed need, class T>
 NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>* groups) {
   const int group = strip * strip_lanes<T> / row_lanes, first = strip * strip_lanes<T> % row_lanes;
   StatsLanes<T>& lanes = groups[group];
   using V = Vector<T>;
   using Counts = Vector<typename StatsLanes<T>::Count>;
   constexpr int width = vector_bytes / int(sizeof(T)), vectors = strip_lanes<T> / width, sums = strip_lanes<T> / doubles;
+  using Patterns = Vector<typename Format<T>::bits>;
+  constexpr bool any = need == StatsNeed::any;
   const Plus plus;
-  Doubles sum[sums], squares[sums], origin[sums];
+  Doubles sum[sums], squares[sums];
+  [[maybe_unused]] Doubles origin[sums];
   V smallest[vectors], largest[vectors];
   Counts zero[vectors], saturated[vectors];
   [[maybe_unused]] V pivot[vectors];
@@ -79,8 +100,8 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
   for (int k = 0; k < sums; ++k) {
     const int j = first + k * doubles;
     sum[k] = load_vector<Doubles>(lanes.sum + j), squares[k] = load_vector<Doubles>(lanes.squares + j);
-    origin[k] = -widened(load_vector<Vector<T, doubles>>(lanes.pivot + j));
-    if constexpr (any) origin[k] *= steps.scale;
+    if constexpr (need != StatsNeed::nothing)
+      origin[k] = widened(load_vector<Vector<T, doubles>>(lanes.pivot + j)) * -steps.scale;
   }
 #pragma GCC unroll 2
   for (int k = 0; k < vectors; ++k) {
@@ -96,27 +117,35 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
 #pragma GCC unroll 2
     for (int k = 0; k < vectors; ++k) {
       V value = load_vector<V>(x + k * width);
-      zero[k] -= Counts(value == 0);
+      const Patterns pattern = Patterns(value);
+      zero[k] -= Counts(pattern + pattern == 0);  // comparisons of integers have more units
       saturated[k] -= Counts((value <= steps.low) | (value >= steps.high));
       if constexpr (any) {
         const auto finite = value - value == 0;
         nonfinite[k] -= Counts(~finite);
+        smallest[k] = (value < smallest[k]) & finite ? value : smallest[k];
+        largest[k] = (value > largest[k]) & finite ? value : largest[k];
         value = finite ? value : pivot[k];
+      } else {
+        smallest[k] = value < smallest[k] ? value : smallest[k];
+        largest[k] = value > largest[k] ? value : largest[k];
       }
-      smallest[k] = value < smallest[k] ? value : smallest[k];
-      largest[k] = value > largest[k] ? value : largest[k];
       T used[width];
       store_vector(value, used);
 #pragma GCC unroll 2
       for (int j = 0; j < width; j += doubles) {
+        const int s = (k * width + j) / doubles;
         Doubles distance = widened(load_vector<Vector<T, doubles>>((any ? used : x + k * width) + j));
         if constexpr (any) distance *= steps.scale;
-        const int s = (k * width + j) / doubles;
-        distance = plus(distance, origin[s]);
+        if constexpr (need != StatsNeed::nothing) distance = plus(distance, origin[s]);
         if constexpr (same<T, double>) {
           sum[s] += distance, squares[s] += distance * distance;  // a chain, in which plus would take longer
         } else {
-          sum[s] = plus(distance, sum[s]), squares[s] = plus(distance * distance, squares[s]);
+          sum[s] = plus(distance, sum[s]);
+          if constexpr (need == StatsNeed::nothing)
+            squares[s] = madd(distance, distance, squares[s]);
+          else
+            squares[s] = plus(distance * distance, squares[s]);
         }
       }
     }
@@ -125,9 +154,7 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
     // The square of what is not finite is not either: 0, or NaN.
     Doubles test = squares[0] - squares[0];
     for (int k = 1; k < sums; ++k) test += squares[k] - squares[k];
-    double all = 0;
-    for (int j = 0; j < doubles; ++j) all += test[j];
-    if (!(all == 0)) return false;
+    if (any_nan(test)) return false;
   }
 #pragma GCC unroll 2
   for (int k = 0; k < sums; ++k) {
@@ -144,9 +171,9 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
   return true;
 }
 // Strips [begin, end) of the groups; the first that was not done.
-template <bool any, class T>
+template <StatsNeed need, class T>
 __attribute__((noinline)) int strips_loop(const StatsSteps<T>& steps, StatsLanes<T>* lanes, int begin, int end) {
-  while (begin < end && add_strip<any>(steps, begin, lanes)) ++begin;
+  while (begin < end && add_strip<need>(steps, begin, lanes)) ++begin;
   return begin;
 }
 
@@ -179,12 +206,17 @@ struct StatsWalker {
   // Of the groups' columns.
   const ptrdiff_t first = first_column(part.first_group), row_length = first_column(part.last_group - 1) + width - first;
   const ptrdiff_t pitch = together * row_length;
-  ptrdiff_t done = 0;  // steps
+  ptrdiff_t done = 0;    // steps
+  bool shifted = false;  // a pivot is not 0
   ptrdiff_t offsets[most_stats_groups];
   StatsLanes<T> lanes[most_stats_groups];
 
   explicit StatsWalker(const StatsPart& given) : part(given) {
-    for (int k = 0; k < groups; ++k) lanes[k] = {}, offsets[k] = first_column(part.first_group + k) - first;
+    for (int k = 0; k < groups; ++k) {
+      const ptrdiff_t column = first_column(part.first_group + k);
+      offsets[k] = column - first;
+      shifted |= lanes[k].start(part.pivots + column, used, width);
+    }
   }
 
   // The last group overlaps the one before rather than reach beyond the row.
@@ -200,28 +232,15 @@ struct StatsWalker {
     const bool in_order = stride == pitch * item;
     const StatsSteps<T> steps{x, pitch, count, next, in_order ? count * bytes : bytes, in_order ? bytes : stride,
                               offsets, low, high, part.scale};
-    for (int k = 0; k < groups; ++k) {
-      if (done % fold_length == 0) lanes[k].fold();
-      if (!lanes[k].settled) settle(steps, offsets[k], lanes[k]);
-    }
+    for (int k = 0; k < groups && done % fold_length == 0; ++k) lanes[k].fold();
     const int strips = groups * (row_lanes / strip_lanes<T>);
     for (int at = 0; at < strips; ++at) {
-      if (part.scale == 1) at = strips_loop<false>(steps, lanes, at, strips);
-      if (at < strips) strips_loop<true>(steps, lanes, at, at + 1);
+      if (part.scale == 1)
+        at = shifted ? strips_loop<StatsNeed::pivot>(steps, lanes, at, strips)
+                     : strips_loop<StatsNeed::nothing>(steps, lanes, at, strips);
+      if (at < strips) strips_loop<StatsNeed::any>(steps, lanes, at, at + 1);
     }
     done += steps.count;
-  }
-  // A lane takes its first finite element as the pivot; until then its sums are 0.
-  void settle(const StatsSteps<T>& steps, ptrdiff_t offset, StatsLanes<T>& own) const {
-    own.settled = true;
-    for (ptrdiff_t j = 0; j < used; ++j) {
-      if (ptrdiff_t(own.nonfinite[j]) != done) continue;
-      const T* const x = steps.x + offset + j;
-      ptrdiff_t i = 0;
-      while (i < steps.count && !is_finite(x[i * steps.pitch])) ++i;
-      if (i < steps.count) own.pivot[j] = own.smallest[j] = own.largest[j] = x[i * steps.pitch];
-      own.settled &= i < steps.count;
-    }
   }
 
   // Rows from one on through a buffer, filled up to whole steps with NaN, which count as nothing but not finite.
@@ -274,31 +293,13 @@ struct StatsWalker {
     }
   }
 
-  void write(StatsState* states) const {
-    for (int group = part.first_group; group < part.last_group; ++group) {
-      const StatsLanes<T>& own = lanes[group - part.first_group];
-      const ptrdiff_t column = first_column(group);
-      for (ptrdiff_t j = ptrdiff_t(group) * row_lanes - column; j < used; ++j) {
-        const ptrdiff_t rows = (part.end - part.begin - j / width + together - 1) / together;
-        const double nonfinite = double(own.nonfinite[j]), n = double(rows) - nonfinite;
-        const double sum = own.all[j] + own.sum[j], offset = n > 0 ? sum / n : 0;
-        states[column + j] = {n,
-                             double(own.pivot[j]),
-                             offset,
-                             own.all_squares[j] + own.squares[j] - sum * offset,
-                             double(own.smallest[j]),
-                             double(own.largest[j]),
-                             double(own.zero[j]),
-                             double(own.saturated[j]),
-                             nonfinite};
-      }
-    }
-  }
-
-  static void walk(const StatsPart& part, StatsState* states) {
+  static void walk(const StatsPart& part, double* states) {
     StatsWalker walker(part);
     walker.run();
-    walker.write(states);
+    for (int k = 0; k < walker.groups; ++k) {
+      const ptrdiff_t group = part.first_group + k, column = walker.first_column(int(group));
+      walker.lanes[k].write(states + column, part.pitch, group * row_lanes - column, walker.used);
+    }
   }
 };
 

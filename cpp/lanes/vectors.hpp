@@ -61,6 +61,18 @@ NUMACT_LANE Doubles madd(Doubles a, Doubles b, Doubles c) {
 #endif
 }
 
+NUMACT_LANE bool any_nan(Doubles x) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_pd_mask(__m512d(x), __m512d(x), _CMP_UNORD_Q) != 0;
+#elif defined(__AVX__)
+  return _mm256_movemask_pd(_mm256_cmp_pd(__m256d(x), __m256d(x), _CMP_UNORD_Q)) != 0;
+#else
+  bool any = false;
+  for (int k = 0; k < doubles; ++k) any |= x[k] != x[k];
+  return any;
+#endif
+}
+
 // x + y, where there is FMA as 1 * x + y: additions share their units with comparisons, products do not.
 struct Plus {
 #if defined(__FMA__)

@@ -166,13 +166,19 @@ struct MaxoutBackwardBlocks {
   ptrdiff_t piece_stride;
 };
 
-// What is known of some elements. scale * x = scale * pivot + distance; the mean distance is `offset`, and `squares` is the sum
-// of the squares of distance - offset, all over the finite elements.
-struct StatsState {
-  double finite, pivot, offset, squares, smallest, largest, zero, saturated, nonfinite;
+// What is known of some elements: sums of scale * x - scale * pivot and of its squares, and the ends, over the finite elements.
+enum StatsField {
+  stats_sum,
+  stats_squares,
+  stats_smallest,
+  stats_largest,
+  stats_zero,
+  stats_saturated,
+  stats_nonfinite,
+  stats_field_count
 };
 // Elements as rows of columns, each of which has statistics of its own: rows [begin, end) of the columns of some groups. The rows
-// lie along axes, the innermost first. `together` rows go into one step and have states of their own, one after the other.
+// lie along axes, the innermost first. `together` rows go into one step and have values of their own, one after the other; those of the next field are `pitch` further.
 constexpr int most_stats_groups = 16;
 struct StatsPart {
   const char* x;
@@ -182,8 +188,10 @@ struct StatsPart {
   int together, first_group, last_group;
   double low, high;  // at which an element is saturated; NaN where it cannot be
   double scale;
+  const double* pivots;  // of the columns, numbers of the data's type
+  ptrdiff_t pitch;
 };
-using StatsWalk = void (*)(const StatsPart&, StatsState* states);
+using StatsWalk = void (*)(const StatsPart&, double* states);
 
 // Turns the softmax p of a row into the gradient of -factor log(p[label]) by what softmax was taken of; returns the sum of p
 // without that of the label.
