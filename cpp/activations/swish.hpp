@@ -33,9 +33,13 @@ struct Silu {
     return x <= L::rightmost ? y : 1 + nan_of(x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
+    return Decay<A>::start(counted<A>(absolute(x), Decay<A>::largest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
     const T a = counted<A>(absolute(x), Decay<A>::largest);
-    return Decay<A>::within(a).times_slope(dy, x, 1 - a, 0);
+    return Decay<A>(start).times_slope(dy, x, 1 - a, 0);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {

@@ -18,7 +18,7 @@ struct TanhShrink {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     constexpr bool is_float = A::wide || sizeof(T) == sizeof(float);
-    const T a = absolute(x), near = at_most(a, is_float ? T(8.5) : T(18.5)), t = near * near, square = t * t;
+    const T a = absolute(x), near = A::near ? x : at_most(a, forward_near_range<A>()), t = near * near, square = t * t;
     T n, d;
     if constexpr (is_float) {
       n = polynomial<A>(t, square, 0x1.9999908b073efp-3, 0x1.022da3d7eae72p-7, 0x1.ef1ab60183ae2p-15,
@@ -43,7 +43,11 @@ struct TanhShrink {
       const T quotient = top * reciprocal;
       y = multiply_add<A>(reciprocal, top_low - product_error(divisor, quotient, top), quotient);
     }
-    return with_sign_of((a - near) + y, x);
+    return with_sign_of(A::near ? y : (a - near) + y, x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward_near_range() {
+    return A::wide || sizeof(T) == sizeof(float) ? 8.5 : 18.5;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {

@@ -18,8 +18,15 @@ struct MakeIndices<0, I...> {
   using type = Indices<I...>;
 };
 
-// A formula whose gradient is simpler where |x| is no larger than near_range(parameters...): in Near<A> it may count on that.
+// A formula may be simpler where |x| is no larger than near_range(parameters...), its gradient, or forward_near_range(...): in
+// Near<A> it may count on that.
 NUMACT_DETECTOR(has_near_range, near_range)
+NUMACT_DETECTOR(has_forward_near_range, forward_near_range)
+// And it may start in a loop of its own, which keeps some words of each element for the other: what bounds a loop is how many of
+// its operations wait for one another.
+NUMACT_DETECTOR(has_forward_start, forward_start)
+NUMACT_DETECTOR(has_backward_start, backward_start)
+NUMACT_DETECTOR(has_backward_from_output_start, backward_from_output_start)
 
 template <class T>
 __attribute__((noinline)) bool within_loop(const T* x, T limit, ptrdiff_t n) {
@@ -63,41 +70,105 @@ struct Elementwise {
     }
   }
 
-  template <class B, bool fixed, int... I, int... J>
-  __attribute__((noinline)) static void loop(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n,
-                                             Indices<I...>, Indices<J...>) {
+  template <bool fixed>
+  static void row(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n) {
+    if constexpr (starts || (has_range && fixed))
+      blocks<fixed>(x, p, y, n, Arrays{}, Parameters{});
+    else
+      loop<A, fixed>(x, p, y, nullptr, n, Arrays{}, Parameters{}, Indices<>{});
+  }
+
+ private:
+  static constexpr bool starts = direction == Direction::forward    ? has_forward_start<F>(0)
+                                 : direction == Direction::backward ? has_backward_start<F>(0)
+                                 : direction == Direction::backward_from_output ? has_backward_from_output_start<F>(0)
+                                                                                : false;
+  static constexpr bool has_range = A::wide                            ? false
+                                    : direction == Direction::forward  ? has_forward_near_range<F>(0)
+                                    : direction == Direction::backward ? has_near_range<F>(0)
+                                                                       : false;
+  template <class... Words>
+  NUMACT_LANE static T range(Words... parameter) {
+    if constexpr (direction == Direction::forward)
+      return T(F::template forward_near_range<A>(parameter...));
+    else
+      return T(F::template near_range<A>(parameter...));
+  }
+  template <class B, class... Words>
+  NUMACT_LANE static auto start(Words... words) {
+    if constexpr (direction == Direction::forward)
+      return F::template forward_start<B>(words...);
+    else if constexpr (direction == Direction::backward)
+      return F::template backward_start<B>(words...);
+    else
+      return F::template backward_from_output_start<B>(words...);
+  }
+
+  // What the start of a formula keeps of a block of elements.
+  static constexpr ptrdiff_t block = 256;
+  using Words = word[block];
+  template <class B, bool fixed, int... I, int... J, int... K>
+  __attribute__((noinline)) static void start_loop(const void* const* x, const void* const* p, Words* kept, ptrdiff_t n,
+                                                   Indices<I...>, Indices<J...>, Indices<K...>) {
+    const T* const source[] = {static_cast<const T*>(x[I])...};
+    [[maybe_unused]] const P* const stream[] = {static_cast<const P*>(p[J])..., nullptr};
+    [[maybe_unused]] const word value[] = {word(*static_cast<const P*>(p[J]))..., word(0)};
+    expect_whole_lines<T>(n);
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; ++i) {
+      const auto words = start<B>(word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
+      ((kept[K][i] = words.word[K]), ...);
+    }
+  }
+  template <class B, bool fixed, int... I, int... J, int... K>
+  __attribute__((noinline)) static void loop(const void* const* x, const void* const* p, void* const* y,
+                                             [[maybe_unused]] const Words* kept, ptrdiff_t n, Indices<I...>, Indices<J...>,
+                                             Indices<K...>) {
     const T* const source[] = {static_cast<const T*>(x[I])...};
     [[maybe_unused]] const P* const stream[] = {static_cast<const P*>(p[J])..., nullptr};
     [[maybe_unused]] const word value[] = {word(*static_cast<const P*>(p[J]))..., word(0)};
     T* const target[] = {static_cast<T*>(y[0]), outputs == 2 ? static_cast<T*>(y[1]) : nullptr};
     expect_whole_lines<T>(n);
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i)
-      apply<B>(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
+    for (ptrdiff_t i = 0; i < n; ++i) {
+      if constexpr (sizeof...(K) > 0)
+        apply<B>(target, i, Kept<B, int(sizeof...(K))>{{kept[K][i]...}}, word(source[I][i])...,
+                 (fixed ? value[J] : word(stream[J][i]))...);
+      else
+        apply<B>(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
+    }
   }
-  template <bool fixed>
-  static void row(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n) {
-    if constexpr (direction == Direction::backward && !A::wide && fixed && has_near_range<F>(0))
-      near_or_not(x, p, y, n, Parameters{});
-    else
-      loop<A, fixed>(x, p, y, n, Arrays{}, Parameters{});
+  template <class B, bool fixed, int... I, int... J>
+  NUMACT_LANE static void loops(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, Indices<I...> arrays_,
+                                Indices<J...> parameters_) {
+    if constexpr (starts) {
+      constexpr int count = decltype(start<B>((void(I), word())..., (void(J), word())...))::count;
+      const typename MakeIndices<count>::type words;
+      alignas(64) Words kept[count];
+      start_loop<B, fixed>(x, p, kept, n, arrays_, parameters_, words);
+      loop<B, fixed>(x, p, y, kept, n, arrays_, parameters_, words);
+    } else {
+      loop<B, fixed>(x, p, y, nullptr, n, arrays_, parameters_, Indices<>{});
+    }
   }
-
- private:
-  // Block by block in Near<A> if all of it is.
-  template <int... J>
-  static void near_or_not(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, Indices<J...>) {
-    constexpr ptrdiff_t block = 256;
-    const T limit = T(F::template near_range<A>(word(*static_cast<const P*>(p[J]))...));
+  // Block by block, in Near<A> if all of it is.
+  template <bool fixed, int... I, int... J>
+  static void blocks(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, Indices<I...> arrays_,
+                     Indices<J...> parameters_) {
+    [[maybe_unused]] T limit = 0;
+    if constexpr (has_range && fixed) limit = range(word(*static_cast<const P*>(p[J]))...);
     for (ptrdiff_t done = 0; done < n; done += block) {
       const ptrdiff_t length = n - done < block ? n - done : block;
-      const T *const dy = static_cast<const T*>(x[0]) + done, *const at = static_cast<const T*>(x[1]) + done;
-      const void* const sources[] = {dy, at};
-      void* const target[] = {static_cast<T*>(y[0]) + done};
-      if (within_loop(at, limit, length))
-        loop<Near<A>, true>(sources, p, target, length, Arrays{}, Parameters{});
-      else
-        loop<A, true>(sources, p, target, length, Arrays{}, Parameters{});
+      const void* const source[] = {static_cast<const T*>(x[I]) + done...};
+      [[maybe_unused]] const void* const stream[] = {(fixed ? p[J] : static_cast<const P*>(p[J]) + done)..., nullptr};
+      void* const target[] = {static_cast<T*>(y[0]) + done, outputs == 2 ? static_cast<T*>(y[1]) + done : nullptr};
+      if constexpr (has_range && fixed) {
+        if (within_loop(static_cast<const T*>(source[arrays - 1]), limit, length)) {
+          loops<Near<A>, fixed>(source, stream, target, length, arrays_, parameters_);
+          continue;
+        }
+      }
+      loops<A, fixed>(source, stream, target, length, arrays_, parameters_);
     }
   }
 };

@@ -231,6 +231,13 @@ struct Near : A {
   static constexpr bool near = true;
 };
 
+// What the first of two loops over some elements keeps of each for the second.
+template <class A, int n>
+struct Kept {
+  static constexpr int count = n;
+  typename A::word word[n];
+};
+
 template <class A>
 NUMACT_LANE typename A::word multiply_add(typename A::word a, typename A::word b, typename A::word c) {
   if constexpr (A::fused) return madd(a, b, c);

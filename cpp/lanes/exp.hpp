@@ -262,8 +262,15 @@ struct Decay {
   // For a that is at most `largest`.
   template <class Argument, class... Low>
   NUMACT_LANE static Decay within(Argument a, Low... a_lo) {
-    return Decay(Reduced<A>(-a, Format<word>::exponent_bias, -a_lo...));
+    return Decay(start(a, a_lo...));
   }
+  // The same in two steps.
+  template <class Argument, class... Low>
+  NUMACT_LANE static Kept<A, 2> start(Argument a, Low... a_lo) {
+    const Reduced<A> x(-a, Format<word>::exponent_bias, -a_lo...);
+    return {{x.expm1(), x.z}};
+  }
+  NUMACT_LANE explicit Decay(Kept<A, 2> kept) : Decay(kept.word[0], kept.word[1]) {}
   // x times a power of two that exp(-a) makes up for, zeros and infinities with their sign.
   NUMACT_LANE word times_power(word x, word factor) const { return scaled(x) * (power.rest * factor) * (1 + p); }
   NUMACT_LANE word times(word x) const { return times_power(x, 1); }
@@ -315,10 +322,10 @@ struct Decay {
   }
 
  private:
-  NUMACT_LANE explicit Decay(Reduced<A> x) : Decay(x, DeepPower<A>(x.n)) {}
-  NUMACT_LANE Decay(Reduced<A> x, DeepPower<A> parts)
-      : p(x.expm1()),
-        unit(power_from_rounded<word>(one_part ? x.z : larger_positive(x.z, Format<word>::round_magic + 1))),
+  NUMACT_LANE Decay(word expm1, word z) : Decay(expm1, z, DeepPower<A>(z - (Format<word>::round_magic + Format<word>::exponent_bias))) {}
+  NUMACT_LANE Decay(word expm1, word z, DeepPower<A> parts)
+      : p(expm1),
+        unit(power_from_rounded<word>(one_part ? z : larger_positive(z, Format<word>::round_magic + 1))),
         down(parts.down),
         power(one_part ? Power<A>(1, unit) : parts.power) {}
   // float holds its bounds with two roundings here.
