@@ -23,15 +23,19 @@ struct Gelu {
     return absolute(x) < T(0.5) ? x * left.center(x) : y;
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    constexpr long double twice_density_at_0 = 2 / root_of_2pi;
+  NUMACT_LANE static Kept<A, 3> backward_start(T, T x) {
     const Deviate<A> deviate(counted<A>(absolute(x), T(for_float32<A> ? 20 : 54)));
-    auto decay = Decay<A>::within(deviate.half, deviate.half_rest);
+    return Decay<A>::start(deviate.half, deviate.half_rest).with(slope_fraction<A>(deviate));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
+    constexpr long double twice_density_at_0 = 2 / root_of_2pi;
+    Decay<A> decay(start);
     // 2 phi(a) = (1 + p) 2^n
     decay.p = multiply_add<A>(decay.p, T(twice_density_at_0), T(twice_density_at_0 - 1));
-    const T y = decay.times_slope(dy, x, slope_fraction<A>(deviate) * T(0.5));
+    const T y = decay.times_slope(dy, x, start.word[2] * T(0.5));
     if constexpr (A::wide) return y;
-    return absolute(x) < T(0.25) ? dy * multiply_add<A>(x, central_slope<A>(deviate.square), T(0.5)) : y;
+    return absolute(x) < T(0.25) ? dy * multiply_add<A>(x, central_slope<A>(x * x), T(0.5)) : y;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T slope(T x) {

@@ -66,14 +66,24 @@ struct QuickGelu {
     return x <= L::rightmost ? y : 1 + nan_of(x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    const Product<A> a(T(factor), counted<A>(absolute(x), T(Decay<A>::largest / factor)));
+  NUMACT_LANE static Kept<A, 3> backward_start(T, T x) {
+    const Product<A> a = magnitude<A>(x);
     const T rest = multiply_add<A>(a.x, T(factor - T(factor)), a.rest());
-    return Decay<A>::within(a.value, rest).times_slope(dy, x, 1 - a.value, rest);
+    return Decay<A>::start(a.value, rest).with(rest);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
+    return Decay<A>(start).times_slope(dy, x, 1 - magnitude<A>(x).value, start.word[2]);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
     return near_decay<A> / factor;
+  }
+
+ private:
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Product<A> magnitude(T x) {
+    return {T(factor), counted<A>(absolute(x), T(Decay<A>::largest / factor))};
   }
 };
 

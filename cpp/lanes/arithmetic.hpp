@@ -234,8 +234,15 @@ struct Near : A {
 // What the first of two loops over some elements keeps of each for the second.
 template <class A, int n>
 struct Kept {
+  using T = typename A::word;
   static constexpr int count = n;
-  typename A::word word[n];
+  T word[n];
+
+  template <class... More>
+  NUMACT_LANE Kept<A, 2 + sizeof...(More)> with(More... more) const {
+    static_assert(n == 2);
+    return {{word[0], word[1], more...}};
+  }
 };
 
 template <class A>

@@ -270,7 +270,8 @@ struct Decay {
     const Reduced<A> x(-a, Format<word>::exponent_bias, -a_lo...);
     return {{x.expm1(), x.z}};
   }
-  NUMACT_LANE explicit Decay(Kept<A, 2> kept) : Decay(kept.word[0], kept.word[1]) {}
+  template <int n>
+  NUMACT_LANE explicit Decay(Kept<A, n> kept) : Decay(kept.word[0], kept.word[1]) {}
   // x times a power of two that exp(-a) makes up for, zeros and infinities with their sign.
   NUMACT_LANE word times_power(word x, word factor) const { return scaled(x) * (power.rest * factor) * (1 + p); }
   NUMACT_LANE word times(word x) const { return times_power(x, 1); }
