@@ -14,19 +14,27 @@ namespace {
 
 struct Glu {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T gate, T value) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T gate, T) {
     using L = Logistic<A>;
-    return L::quotient_of_any(1, value, at_least(at_most(gate, L::rightmost), L::leftmost_of_any));
+    return L::start_of_any(at_least(at_most(gate, L::rightmost), L::leftmost_of_any));
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
-    const Decay<A> decay(absolute(gate));
+  NUMACT_LANE static T forward(Kept<A, 2> start, T, T value) {
+    return Logistic<A>::quotient_of_any(1, value, start);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T gate, T) {
+    return Decay<A>::start(counted<A>(absolute(gate), Decay<A>::largest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_gate(Kept<A, 2> start, T dy, T, T value) {
+    const Decay<A> decay(start);
     const T e = decay.value();
     return scaled_product<A>(dy, value, decay.mantissa() / multiply_add<A>(e, e + 2, T(1)), decay.power);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    const Decay<A> decay(absolute(gate));
+  NUMACT_LANE static T backward_value(Kept<A, 2> start, T dy, T gate, T) {
+    const Decay<A> decay(start);
     const T d = decay.plus(1);
     return (gate < 0 ? decay.times(dy, T(1), decay.rest_of_sum(d)) : dy) / d;
   }
@@ -34,14 +42,22 @@ struct Glu {
 
 struct Swiglu {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T gate, T value) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T gate, T) {
     using L = Logistic<A>;
-    const T near = at_least(gate, L::leftmost_of_any);
-    return L::quotient_of_any(near, value, at_most(near, L::rightmost), absolute(near) <= 1);
+    return L::start_of_any(at_most(at_least(gate, L::leftmost_of_any), L::rightmost));
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
-    const Decay<A> decay(absolute(gate));
+  NUMACT_LANE static T forward(Kept<A, 2> start, T gate, T value) {
+    const T near = at_least(gate, Logistic<A>::leftmost_of_any);
+    return Logistic<A>::quotient_of_any(near, value, start, absolute(near) <= 1);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T gate, T) {
+    return Decay<A>::start(counted<A>(absolute(gate), Decay<A>::largest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_gate(Kept<A, 2> start, T dy, T gate, T value) {
+    const Decay<A> decay(start);
     const T e = decay.value(), sum = 1 + limited<A>(gate);
     const T slope = gate < 0 ? decay.mantissa() * (sum + e) : multiply_add<A>(e, sum, T(1));
     return scaled_product<A>(dy, value, slope / multiply_add<A>(e, e + 2, T(1)),
@@ -49,8 +65,8 @@ struct Swiglu {
   }
   // gate and dy meet first where that cannot overflow, else last, where it cannot underflow.
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    const Decay<A> decay(absolute(gate));
+  NUMACT_LANE static T backward_value(Kept<A, 2> start, T dy, T gate, T) {
+    const Decay<A> decay(start);
     const bool last = absolute(gate) > 1;
     const T d = decay.plus(1), first = last ? gate : gate * dy;
     const T left = decay.times(last ? dy : first, last ? limited<A>(gate) : T(1), decay.rest_of_sum(d));

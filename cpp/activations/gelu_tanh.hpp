@@ -40,10 +40,14 @@ struct GeluTanh {
   static constexpr typename A::word leftmost = Logistic<A>::is_float ? -11 : -21.7;
 
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
-    using L = Logistic<A>;
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
     const Cubic<A> t(not_below(x, leftmost<A>));
-    const T y = L::quotient(t.x, t.value, t.rest);
+    return Logistic<A>::start(t.value, t.rest);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
+    using L = Logistic<A>;
+    const T y = L::quotient(not_below(x, leftmost<A>), start);
     return x <= T(L::is_float ? 5 : 8) ? y : x;
   }
   template <class A, class T = typename A::word>

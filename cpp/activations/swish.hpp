@@ -21,9 +21,13 @@ namespace {
 
 struct Silu {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
+    return Logistic<A>::start(not_below(x, Logistic<A>::leftmost));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
     using L = Logistic<A>;
-    const T near = not_below(x, L::leftmost), y = L::quotient(near, near);
+    const T y = L::quotient(not_below(x, L::leftmost), start);
     return x <= L::rightmost ? y : x;
   }
   template <class A, class T = typename A::word>
@@ -52,10 +56,14 @@ struct QuickGelu {
   static constexpr long double factor = 1.702L;
 
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
+    const T near = not_below(x, T(Logistic<A>::leftmost / factor));
+    return Logistic<A>::start(Product<A>(T(factor), near), near * T(factor - T(factor)));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
     using L = Logistic<A>;
-    const T near = not_below(x, T(L::leftmost / factor));
-    const T y = L::quotient(near, Product<A>(T(factor), near), near * T(factor - T(factor)));
+    const T y = L::quotient(not_below(x, T(L::leftmost / factor)), start);
     return x <= L::rightmost ? y : x;
   }
   template <class A, class T = typename A::word>
@@ -103,28 +111,45 @@ struct Swish {
   NUMACT_LANE static T limit(T beta) {
     return bound<A>(Decay<A>::largest, size<A>(beta));
   }
+  // u as far as the quotient counts
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near(T u, T b) {
+    using L = Logistic<A>;
+    return at_least(at_most(u, bound<A>(L::rightmost, b)), -bound<A>(-L::leftmost_of_any, b));
+  }
   // |t|, as far as it counts
   template <class A, class T = typename A::word>
   NUMACT_LANE static Product<A> argument(T x, T beta, T limit) {
     return {size<A>(beta), at_most(absolute(x), limit)};
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x, T beta) {
-    using L = Logistic<A>;
-    const T b = size<A>(beta), u = times_sign_of(x, beta), right = bound<A>(L::rightmost, b);
-    const T near = at_least(at_most(u, right), -bound<A>(-L::leftmost_of_any, b));
-    const T infinite = b == 0 ? T(-__builtin_inf()) : T(-0.0);  // the numerator at minus infinity
-    const T y = L::quotient_of_any(u < -Format<T>::largest ? infinite : near, 1, Product<A>(b, near));
-    return times_sign_of(u > right ? u : y, beta);
+  NUMACT_LANE static Kept<A, 2> forward_start(T x, T beta) {
+    return Logistic<A>::start_of_any(Product<A>(size<A>(beta), near<A>(times_sign_of(x, beta), size<A>(beta))));
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x, T beta) {
-    return backward<A>(dy, x, beta, limit<A>(beta));
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x, T beta) {
+    using L = Logistic<A>;
+    const T b = size<A>(beta), u = times_sign_of(x, beta);
+    const T infinite = b == 0 ? T(-__builtin_inf()) : T(-0.0);  // the numerator at minus infinity
+    const T y = L::quotient_of_any(u < -Format<T>::largest ? infinite : near<A>(u, b), 1, start);
+    return times_sign_of(u > bound<A>(L::rightmost, b) ? u : y, beta);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 4> backward_start(T, T x, T beta) {
+    return start<A>(x, beta, limit<A>(beta));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 4> start, T dy, T x, T beta) {
+    return Decay<A>(start).times_slope(dy, times_sign_of(x, beta), start.word[2], start.word[3]);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T beta, T limit) {
+    return backward(start<A>(x, beta, limit), dy, x, beta);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 4> start(T x, T beta, T limit) {
     const auto a = argument<A>(x, beta, limit);
-    return Decay<A>::within(a).times_slope(dy, times_sign_of(x, beta), 1 - a.value, a.rest());
+    return Decay<A>::start(a).with(1 - a.value, a.rest());
   }
   // In two words where the arithmetic is: what each rounding leaves out is carried along.
   template <class A, class T = typename A::word>
