@@ -75,39 +75,44 @@ struct Swiglu {
 };
 
 // The gradient of the value is the forward of dy in its place.
-template <class F>
-struct Gated {
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(T dy, T gate, T) {
-    return F::template forward<A>(gate, dy);
-  }
-};
-
-struct Geglu : Gated<Geglu> {
+struct Geglu {
   // As in Gelu::forward. a D stays below 2^(4n/5 + k), so that no product overflows, and for this k none loses more of a
   // subnormal result than 2.1 ulp. Past the largest n the result is 0.
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T gate, T value) {
-    constexpr T k = for_float32<A> ? 3 : 5, down = T(1) / (1 << int(k));
+  NUMACT_LANE static Kept<A, 3> forward_start(T gate, T) {
     const Deviate<A> deviate = of<A>(gate);
     const TailFraction<A> tail(deviate);
     const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
-    const T n = not_above(growth.n, T(for_float32<A> ? 286 : 2112));
+    return {{tail.a_d, tail.denominator_times(growth.expm1()), growth.n}};
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 3> start, T gate, T value) {
+    constexpr T k = for_float32<A> ? 3 : 5, down = T(1) / (1 << int(k));
+    const T n = not_above(start.word[2], T(for_float32<A> ? 286 : 2112));
     const SharedPower<A> shared(n, n, k);
-    const T top = (gate < 0 ? value : T(1)) * shared.power * (tail.a_d * (shared.power * down));
-    const T part = top / (tail.denominator_times(growth.expm1()) * shared.rest);
+    const T top = (gate < 0 ? value : T(1)) * shared.power * (start.word[0] * (shared.power * down));
+    const T part = top / (start.word[1] * shared.rest);
     const T y = gate < 0 ? -part : (gate - part) * value;
     if constexpr (A::wide) return y;
     // Near 0 gate and value meet first.
-    return absolute(gate) < T(0.5) ? gate * value * multiply_add<A>(gate, central_fraction<A>(deviate.square), T(0.5)) : y;
+    return absolute(gate) < T(0.5) ? gate * value * multiply_add<A>(gate, central_fraction<A>(gate * gate), T(0.5)) : y;
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
+  NUMACT_LANE static Kept<A, 5> backward_start(T, T gate, T) {
     const Deviate<A> deviate = of<A>(gate);
+    const TailFraction<A> tail(deviate);
     const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
-    const DeepPower<A> decay(-growth.n);
-    const T root = T(root_of_2pi);
-    const T left = slope_fraction<A>(deviate) / multiply_add<A>(growth.expm1(), root, root) * decay.down;
+    const T p = growth.expm1(), root = T(root_of_2pi);
+    return {{tail.a_d, tail.denominator_times(p), growth.n, slope_fraction<A>(deviate), multiply_add<A>(p, root, root)}};
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(Kept<A, 5> start, T dy, T gate, T) {
+    return forward<A>({{start.word[0], start.word[1], start.word[2]}}, gate, dy);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_gate(Kept<A, 5> start, T dy, T gate, T value) {
+    const DeepPower<A> decay(-start.word[2]);
+    const T left = start.word[3] / start.word[4] * decay.down;
     return scaled_product<A>(dy, value, gate < 0 ? left : 1 - times(left, decay.power),
                              select<A>(gate < 0, decay.power, unit_power<A>()));
   }
@@ -119,7 +124,7 @@ struct Geglu : Gated<Geglu> {
   }
 };
 
-struct Reglu : Gated<Reglu> {
+struct Reglu {
   using precise = Single;  // rounded once
 
   template <class A, class T = typename A::word>
@@ -129,6 +134,10 @@ struct Reglu : Gated<Reglu> {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(T dy, T gate, T value) {
     return Relu::backward<A>(dy, gate) * value;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward_value(T dy, T gate, T) {
+    return forward<A>(gate, dy);
   }
 };
 
