@@ -72,7 +72,7 @@ struct TanhShrink {
     }
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
+  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T) {
     if constexpr (A::wide) {
       const T tanh = start.word[0] / start.word[1];
       return dy * tanh * tanh;

@@ -53,7 +53,7 @@ struct Elementwise {
   template <class B, class... Words>
   NUMACT_LANE static void apply(T* const* y, ptrdiff_t i, Words... words) {
     if constexpr (direction == Direction::forward_with_slope) {
-      y[0][i] = T(F::template forward<B>(words...));
+      y[0][i] = T(F::template forward<B>(F::template forward_start<B>(words...), words...));
       y[1][i] = T(F::template slope<B>(words...));
     } else if constexpr (outputs == 2 && direction == Direction::forward) {
       y[0][i] = T(F::template forward_positive<B>(words...));

@@ -275,7 +275,8 @@ struct Decay {
     return {{x.expm1(), x.z}};
   }
   template <int n>
-  NUMACT_LANE explicit Decay(Kept<A, n> kept) : Decay(kept.word[0], kept.word[1]) {}
+  NUMACT_LANE explicit Decay(Kept<A, n> kept)
+      : Decay(kept, DeepPower<A>(kept.word[1] - (Format<word>::round_magic + Format<word>::exponent_bias))) {}
   // x times a power of two that exp(-a) makes up for, zeros and infinities with their sign.
   NUMACT_LANE word times_power(word x, word factor) const { return scaled(x) * (power.rest * factor) * (1 + p); }
   NUMACT_LANE word times(word x) const { return times_power(x, 1); }
@@ -327,10 +328,11 @@ struct Decay {
   }
 
  private:
-  NUMACT_LANE Decay(word expm1, word z) : Decay(expm1, z, DeepPower<A>(z - (Format<word>::round_magic + Format<word>::exponent_bias))) {}
-  NUMACT_LANE Decay(word expm1, word z, DeepPower<A> parts)
-      : p(expm1),
-        unit(power_from_rounded<word>(one_part ? z : larger_positive(z, Format<word>::round_magic + 1))),
+  template <int n>
+  NUMACT_LANE Decay(Kept<A, n> kept, DeepPower<A> parts)
+      : p(kept.word[0]),
+        unit(power_from_rounded<word>(one_part ? kept.word[1]
+                                               : larger_positive(kept.word[1], Format<word>::round_magic + 1))),
         down(parts.down),
         power(one_part ? Power<A>(1, unit) : parts.power) {}
   // float holds its bounds with two roundings here.
