@@ -38,7 +38,31 @@ __attribute__((noinline)) bool within_loop(const T* x, T limit, ptrdiff_t n) {
   return beyond >> (8 * sizeof(T) - 1) == 0;
 }
 
-constexpr int most_arrays = 4, most_outputs = 2;
+constexpr int most_arrays = 4, most_outputs = 2, most_kept = 5;
+constexpr ptrdiff_t block_length = 256;
+
+// The loops over a block of elements: the start of a formula, which may be missing, and what is left of it.
+struct BlockLoops {
+  void (*start)(const void* const* x, const void* const* p, void* kept, ptrdiff_t n);
+  void (*rest)(const void* const* x, const void* const* p, void* const* y, const void* kept, ptrdiff_t n);
+};
+// Block by block; `near` of those whose |x|, of the last array, is within the limit, if there is one.
+template <class T>
+__attribute__((noinline)) void block_by_block(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, int arrays,
+                                              int outputs, T limit, BlockLoops near, BlockLoops any) {
+  alignas(64) double kept[most_kept * block_length];
+  for (ptrdiff_t done = 0; done < n; done += block_length) {
+    const ptrdiff_t length = n - done < block_length ? n - done : block_length;
+    const void* source[most_arrays];
+    void* target[most_outputs];
+    for (int i = 0; i < arrays; ++i) source[i] = static_cast<const T*>(x[i]) + done;
+    for (int k = 0; k < outputs; ++k) target[k] = static_cast<T*>(y[k]) + done;
+    const bool is_near = near.rest != nullptr && within_loop(static_cast<const T*>(source[arrays - 1]), limit, length);
+    const BlockLoops& loops = is_near ? near : any;
+    if (loops.start != nullptr) loops.start(source, p, kept, length);
+    loops.rest(source, p, target, kept, length);
+  }
+}
 
 // y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P. The backward of two arrays, gate and
 // value, has two outputs, and so have the forward of crelu and that with a slope, which share what both formulas compute.
@@ -72,10 +96,12 @@ struct Elementwise {
 
   template <bool fixed>
   static void row(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n) {
-    if constexpr (starts || (has_range && fixed))
-      blocks<fixed>(x, p, y, n, Arrays{}, Parameters{});
+    if constexpr (fixed && has_range)
+      block_by_block<T>(x, p, y, n, arrays, outputs, range(p, Parameters{}), loops<Near<A>, starts>(), loops<A, false>());
+    else if constexpr (fixed && starts && sizeof(P) == sizeof(T))  // not of `precise`: its loops are large
+      block_by_block<T>(x, p, y, n, arrays, outputs, 0, {}, loops<A, true>());
     else
-      loop<A, fixed>(x, p, y, nullptr, n, Arrays{}, Parameters{}, Indices<>{});
+      loop<A, fixed, 0>(x, p, y, nullptr, n);
   }
 
  private:
@@ -87,12 +113,12 @@ struct Elementwise {
                                     : direction == Direction::forward  ? has_forward_near_range<F>(0)
                                     : direction == Direction::backward ? has_near_range<F>(0)
                                                                        : false;
-  template <class... Words>
-  NUMACT_LANE static T range(Words... parameter) {
+  template <int... J>
+  NUMACT_LANE static T range([[maybe_unused]] const void* const* p, Indices<J...>) {
     if constexpr (direction == Direction::forward)
-      return T(F::template forward_near_range<A>(parameter...));
+      return T(F::template forward_near_range<A>(word(*static_cast<const P*>(p[J]))...));
     else
-      return T(F::template near_range<A>(parameter...));
+      return T(F::template near_range<A>(word(*static_cast<const P*>(p[J]))...));
   }
   template <class B, class... Words>
   NUMACT_LANE static auto start(Words... words) {
@@ -104,26 +130,45 @@ struct Elementwise {
       return F::template backward_from_output_start<B>(words...);
   }
 
-  // What the start of a formula keeps of a block of elements.
-  static constexpr ptrdiff_t block = 256;
-  using Words = word[block];
-  template <class B, bool fixed, int... I, int... J, int... K>
-  __attribute__((noinline)) static void start_loop(const void* const* x, const void* const* p, Words* kept, ptrdiff_t n,
-                                                   Indices<I...>, Indices<J...>, Indices<K...>) {
+  // How many words the start keeps of each element.
+  template <class B, int... I, int... J>
+  static constexpr int kept_words(Indices<I...>, Indices<J...>) {
+    if constexpr (starts) return decltype(start<B>((void(I), word())..., (void(J), word())...))::count;
+    return 0;
+  }
+  template <class B, bool in_two>
+  static constexpr BlockLoops loops() {
+    constexpr int kept = in_two ? kept_words<B>(Arrays{}, Parameters{}) : 0;
+    static_assert(kept <= most_kept);
+    if constexpr (in_two) return {start_loop<B, kept>, loop<B, true, kept>};
+    return {nullptr, loop<B, true, 0>};
+  }
+
+  using Words = word[block_length];
+  template <class B, int kept>
+  __attribute__((noinline)) static void start_loop(const void* const* x, const void* const* p, void* words, ptrdiff_t n) {
+    start_of<B>(x, p, static_cast<Words*>(words), n, Arrays{}, Parameters{}, typename MakeIndices<kept>::type{});
+  }
+  template <class B, int... I, int... J, int... K>
+  NUMACT_LANE static void start_of(const void* const* x, const void* const* p, Words* kept, ptrdiff_t n, Indices<I...>,
+                                   Indices<J...>, Indices<K...>) {
     const T* const source[] = {static_cast<const T*>(x[I])...};
-    [[maybe_unused]] const P* const stream[] = {static_cast<const P*>(p[J])..., nullptr};
     [[maybe_unused]] const word value[] = {word(*static_cast<const P*>(p[J]))..., word(0)};
     expect_whole_lines<T>(n);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i) {
-      const auto words = start<B>(word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
+      const auto words = start<B>(word(source[I][i])..., value[J]...);
       ((kept[K][i] = words.word[K]), ...);
     }
   }
+  template <class B, bool fixed, int kept>
+  __attribute__((noinline)) static void loop(const void* const* x, const void* const* p, void* const* y, const void* words,
+                                             ptrdiff_t n) {
+    rest_of<B, fixed>(x, p, y, static_cast<const Words*>(words), n, Arrays{}, Parameters{}, typename MakeIndices<kept>::type{});
+  }
   template <class B, bool fixed, int... I, int... J, int... K>
-  __attribute__((noinline)) static void loop(const void* const* x, const void* const* p, void* const* y,
-                                             [[maybe_unused]] const Words* kept, ptrdiff_t n, Indices<I...>, Indices<J...>,
-                                             Indices<K...>) {
+  NUMACT_LANE static void rest_of(const void* const* x, const void* const* p, void* const* y, [[maybe_unused]] const Words* kept,
+                                  ptrdiff_t n, Indices<I...>, Indices<J...>, Indices<K...>) {
     const T* const source[] = {static_cast<const T*>(x[I])...};
     [[maybe_unused]] const P* const stream[] = {static_cast<const P*>(p[J])..., nullptr};
     [[maybe_unused]] const word value[] = {word(*static_cast<const P*>(p[J]))..., word(0)};
@@ -135,41 +180,15 @@ struct Elementwise {
         apply<B>(target, i, Kept<B, int(sizeof...(K))>{{kept[K][i]...}}, word(source[I][i])...,
                  (fixed ? value[J] : word(stream[J][i]))...);
       else
-        apply<B>(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
+        apply_all<B>(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
     }
   }
-  template <class B, bool fixed, int... I, int... J>
-  NUMACT_LANE static void loops(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, Indices<I...> arrays_,
-                                Indices<J...> parameters_) {
-    if constexpr (starts) {
-      constexpr int count = decltype(start<B>((void(I), word())..., (void(J), word())...))::count;
-      const typename MakeIndices<count>::type words;
-      alignas(64) Words kept[count];
-      start_loop<B, fixed>(x, p, kept, n, arrays_, parameters_, words);
-      loop<B, fixed>(x, p, y, kept, n, arrays_, parameters_, words);
-    } else {
-      loop<B, fixed>(x, p, y, nullptr, n, arrays_, parameters_, Indices<>{});
-    }
-  }
-  // Block by block, in Near<A> if all of it is.
-  template <bool fixed, int... I, int... J>
-  static void blocks(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, Indices<I...> arrays_,
-                     Indices<J...> parameters_) {
-    [[maybe_unused]] T limit = 0;
-    if constexpr (has_range && fixed) limit = range(word(*static_cast<const P*>(p[J]))...);
-    for (ptrdiff_t done = 0; done < n; done += block) {
-      const ptrdiff_t length = n - done < block ? n - done : block;
-      const void* const source[] = {static_cast<const T*>(x[I]) + done...};
-      [[maybe_unused]] const void* const stream[] = {(fixed ? p[J] : static_cast<const P*>(p[J]) + done)..., nullptr};
-      void* const target[] = {static_cast<T*>(y[0]) + done, outputs == 2 ? static_cast<T*>(y[1]) + done : nullptr};
-      if constexpr (has_range && fixed) {
-        if (within_loop(static_cast<const T*>(source[arrays - 1]), limit, length)) {
-          loops<Near<A>, fixed>(source, stream, target, length, arrays_, parameters_);
-          continue;
-        }
-      }
-      loops<A, fixed>(source, stream, target, length, arrays_, parameters_);
-    }
+  template <class B, class... Given>
+  NUMACT_LANE static void apply_all(T* const* y, ptrdiff_t i, Given... words) {
+    if constexpr (starts)
+      apply<B>(y, i, start<B>(words...), words...);
+    else
+      apply<B>(y, i, words...);
   }
 };
 

@@ -38,8 +38,7 @@ struct ParameterGradient {
   }
 
  private:
-  static constexpr ptrdiff_t block = 256;
-  using Words = double[block];
+  using Words = double[block_length];
 
   template <bool one>
   static void blocks(const void* dy_data, const void* x_data, void* dx_data, const ParameterColumns& columns, ptrdiff_t n) {
@@ -48,8 +47,8 @@ struct ParameterGradient {
     if constexpr (has_limit<F>(0)) {
       constexpr int count = decltype(F::template gradients_start<B>(0.0, 0.0, 0.0))::count;
       const typename MakeIndices<count>::type words;
-      for (ptrdiff_t done = 0; done < n; done += block) {
-        const ptrdiff_t length = n - done < block ? n - done : block;
+      for (ptrdiff_t done = 0; done < n; done += block_length) {
+        const ptrdiff_t length = n - done < block_length ? n - done : block_length;
         const ParameterColumns here = one ? columns : columns.from(done, sizeof(P));
         alignas(64) Words kept[count];
         start_loop<one>(x + done, here, kept, length, words);
