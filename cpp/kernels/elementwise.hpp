@@ -26,7 +26,6 @@ NUMACT_DETECTOR(has_forward_near_range, forward_near_range)
 // its operations wait for one another.
 NUMACT_DETECTOR(has_forward_start, forward_start)
 NUMACT_DETECTOR(has_backward_start, backward_start)
-NUMACT_DETECTOR(has_backward_from_output_start, backward_from_output_start)
 
 template <class T>
 __attribute__((noinline)) bool within_loop(const T* x, T limit, ptrdiff_t n) {
@@ -107,8 +106,7 @@ struct Elementwise {
  private:
   static constexpr bool starts = direction == Direction::forward    ? has_forward_start<F>(0)
                                  : direction == Direction::backward ? has_backward_start<F>(0)
-                                 : direction == Direction::backward_from_output ? has_backward_from_output_start<F>(0)
-                                                                                : false;
+                                                                    : false;
   static constexpr bool has_range = A::wide                            ? false
                                     : direction == Direction::forward  ? has_forward_near_range<F>(0)
                                     : direction == Direction::backward ? has_near_range<F>(0)
@@ -124,10 +122,8 @@ struct Elementwise {
   NUMACT_LANE static auto start(Words... words) {
     if constexpr (direction == Direction::forward)
       return F::template forward_start<B>(words...);
-    else if constexpr (direction == Direction::backward)
-      return F::template backward_start<B>(words...);
     else
-      return F::template backward_from_output_start<B>(words...);
+      return F::template backward_start<B>(words...);
   }
 
   // How many words the start keeps of each element.
