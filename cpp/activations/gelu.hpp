@@ -46,7 +46,8 @@ struct Gelu {
     const Left<A> left(x);
     const T quotient = Logistic<A>::unit / left.denominator(), phi = quotient * left.tail.d, outer = x < 0 ? phi : 1 - phi;
     const T density = quotient * left.tail.denominator() * T(1 / root_of_2pi), a = left.deviate.a;
-    return multiply_add<A>(with_sign_of(a, x), density, absolute(x) < T(0.5) ? center<A>(x, left.deviate.square) : outer) + nan_of(x);
+    const T normal = absolute(x) < T(0.5) ? center<A>(x, left.deviate.square) : outer;
+    return multiply_add<A>(with_sign_of(a, x), density, normal) + nan_of(x);
   }
   // x^2/2 is near_decay just beyond it.
   template <class A, class T = typename A::word>

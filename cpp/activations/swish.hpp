@@ -165,7 +165,8 @@ struct Swish {
       // e = m 2^n, v = 1 + e, g = m / v^2
       constexpr T offset = Format<T>::round_magic + Format<T>::exponent_bias;
       const Pair<T> m = {start.word[3], start.word[4]};
-      const T exponent = start.word[1] - offset, unit = Decay<A>(start).unit, e = m.hi * unit, v = 1 + e, v_lo = multiply_add<A>(m.lo, unit, e - (v - 1));
+      const T exponent = start.word[1] - offset, unit = Decay<A>(start).unit;
+      const T e = m.hi * unit, v = 1 + e, v_lo = multiply_add<A>(m.lo, unit, e - (v - 1));
       const T d = v * v, d_lo = multiply_add<A>(2 * v, v_lo, product_error(v, v, d)), reciprocal = 1 / d;
       const T g = m.hi * reciprocal, g_lo = (residual(-g, d, m.hi) + multiply_add<A>(-g, d_lo, m.lo)) * reciprocal;
       // Half of 2^n goes to either x; dy is brought away from the end of the format before, which the second x makes up for. At
