@@ -1,12 +1,12 @@
 // dish(x) = x/2 (x / s + 1), s = sqrt(1 + x^2). With a = |x| and w = 1 / (s^2 + a s), which is 1 - a / s:
 //   dish  = x w/2 for x < 0,  x - x w/2 for x > 0
-//   dish' = p for x < 0,  1 - p for x > 0,  p = -w/2 (1 - 3 w + w^2), whose roots are (3 -+ sqrt(5)) / 2: 0 at x = -0.786;
-//   near 0 p = 1/2 - r + r^3/2, r = 1 - w
+//   dish' = -w/2 (1 - 3 w + w^2) for x < -0.4, with roots (3 -+ sqrt(5)) / 2: 0 at x = -0.786;  1/2 + c - c^3/2 for others,
+//   c = x/s, which is 1 - w for x > 0
 // The limit -0.0 at minus infinity.
 //
 // Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on a million
-// points. Float32 forward 2.4513 at 0x1.faap-13, backward 3.5245 at x = -0x1.07047cp+1, dy = -5.6569e+35; precise 0.5000 and
-// 0.5000; float64 forward 2.35 at -0x1.ffcb0422ccee4p+3, backward 3.40 at x = -0x1.d78c63e37c154p-1, dy = -1.5354e+217.
+// points. Float32 forward 2.4513 at 0x1.faap-13, backward 3.9726 at x = -0x1.b90d08p-2, dy = 3.8227e+37; precise 0.5000 and
+// 0.5000; float64 forward 2.35 at -0x1.ffcb0422ccee4p+3, backward 3.92 at x = -0x1.c4aed5fc7464ap-2, dy = -5.1824e+104.
 #pragma once
 #include "../lanes/exp.hpp"
 
@@ -26,29 +26,33 @@ struct Dish {
     const T part = (is_far ? with_sign_of(T(0.25), x) : x / 2) / (is_far ? a : d);
     return x > 0 ? x - part : part;
   }
+  // d, and what roundings left out of it as far as that counts: near the root.
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    constexpr T root = 0.3819660112501051517954131656343619L, other_root = 2.6180339887498948482045868343656381L;
-    constexpr T roots_excess = (static_cast<long double>(root) + other_root) - 3;  // over those of 1 - 3 w + w^2; their product's is less
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
     const T a = absolute(x), square = multiply_add<A>(a, a, T(1)), s = square_root(square);
     const T d = multiply_add<A>(a, s, square);
+    if constexpr (A::wide) return {{d, 0}};
+    const T half_c = not_above(T(0.44) * a, T(0.46));  // about
+    const T square_low = product_error(a, a, square - 1), twice_s_s_low = square_low - product_error(s, s, square);
+    return {{d, multiply_add<A>(twice_s_s_low, half_c, residual(a, s, square - d) + square_low)}};
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
+    constexpr long double exact_root = 0.3819660112501051517954131656343619L;
+    constexpr T root = exact_root, root_rest = exact_root - root, half_other_root = 1.3090169943749474241022934171828191L;
+    const T a = absolute(x), d = start.word[0];
     const bool is_far = !A::near && a > far<T>;
-    const T w = 1 / (is_far ? a : d), factor = T(-0.5) * w * (w - other_root);
-    T p;
-    if constexpr (A::wide) {
-      p = (w - root) * factor;
-    } else {
-      // What roundings left out of w, in parts of w.
-      const T square_low = product_error(a, a, square - 1), twice_s_s_low = square_low - product_error(s, s, square);
-      const T d_low = multiply_add<A>(twice_s_s_low * T(0.5), 1 - w, residual(a, s, square - d) + square_low);
-      const T w_rest = is_far ? 0 : multiply_add<A>(-w, d_low, residual(-d, w, T(1)));
-      // The roots' excess and w's rest in one correction; near 0 another sum saves roundings.
-      const T by_w = multiply_add<A>(w, multiply_add<A>(w, T(-1.5), T(3)), T(-0.5));
-      p = exact_multiply_add<A>(w - root, factor, w * multiply_add<A>(roots_excess * T(-0.5), w, w_rest * by_w));
-      const T r = multiply_add<A>(-w, w_rest, 1 - w), near = multiply_add<A>(r, multiply_add<A>(r / 2, r, T(-1)), T(0.5));
-      p = r < T(0.25) ? near : p;
-    }
-    const T near = dy * (x > 0 ? 1 - p : p);
+    const T w = 1 / (is_far ? a : d);
+    T w_rest = 0;  // in parts of w
+    if constexpr (!A::wide) w_rest = is_far ? 0 : multiply_add<A>(-w, start.word[1], residual(-d, w, T(1)));
+    const T factor = w * multiply_add<A>(w, T(-0.5), half_other_root);
+    // w (w - root) (other_root - w) / 2, with what w and its distance from the root left out
+    const T distance = w - root, distance_rest = (w - (distance + root)) - root_rest;
+    const T by_w_rest = multiply_add<A>(distance, multiply_add<A>(w, T(-0.5), T(1)), w);
+    const T left = multiply_add<A>(distance, factor, factor * multiply_add<A>(by_w_rest, w_rest, distance_rest));
+    const T c = times_sign_of(multiply_add<A>(-w, w_rest, 1 - w), x);
+    const T right = multiply_add<A>(c, multiply_add<A>(c * c, T(-0.5), T(1)), T(0.5));  // saves roundings near 0 too
+    const T near = dy * (x < T(-0.3984375) ? left : right);
     if constexpr (A::near) return near;
     const T beyond = x > 0 ? dy : dy * w * T(-0.25) * w;
     return is_far ? beyond : near;

@@ -16,29 +16,38 @@ namespace {
 
 struct Gelu {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
     const Left<A> left(x);
-    const T y = multiply_add<A>(-Logistic<A>::unit, left.tail.a_d / left.denominator(), x < 0 ? T(-0.0) : x);
-    if constexpr (A::wide) return y;
-    return absolute(x) < T(0.5) ? x * left.center(x) : y;
+    return {{left.tail.a_d, left.denominator()}};
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    constexpr long double twice_density_at_0 = 2 / root_of_2pi;
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
+    const T y = multiply_add<A>(-Logistic<A>::unit, start.word[0] / start.word[1], x < 0 ? T(-0.0) : x);
+    if constexpr (A::wide) return y;
+    return absolute(x) < T(0.5) ? x * center<A>(x, x * x) : y;
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 3> backward_start(T, T x) {
     const Deviate<A> deviate(counted<A>(absolute(x), T(for_float32<A> ? 20 : 54)));
-    auto decay = Decay<A>::within(deviate.half, deviate.half_rest);
+    return Decay<A>::start(deviate.half, deviate.half_rest).with(slope_fraction<A>(deviate));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
+    constexpr long double twice_density_at_0 = 2 / root_of_2pi;
+    Decay<A> decay(start);
     // 2 phi(a) = (1 + p) 2^n
     decay.p = multiply_add<A>(decay.p, T(twice_density_at_0), T(twice_density_at_0 - 1));
-    const T y = decay.times_slope(dy, x, slope_fraction<A>(deviate) * T(0.5));
+    const T y = decay.times_slope(dy, x, start.word[2] * T(0.5));
     if constexpr (A::wide) return y;
-    return absolute(x) < T(0.25) ? dy * multiply_add<A>(x, central_slope<A>(deviate.square), T(0.5)) : y;
+    return absolute(x) < T(0.25) ? dy * multiply_add<A>(x, central_slope<A>(x * x), T(0.5)) : y;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T slope(T x) {
     const Left<A> left(x);
     const T quotient = Logistic<A>::unit / left.denominator(), phi = quotient * left.tail.d, outer = x < 0 ? phi : 1 - phi;
     const T density = quotient * left.tail.denominator() * T(1 / root_of_2pi), a = left.deviate.a;
-    return multiply_add<A>(with_sign_of(a, x), density, absolute(x) < T(0.5) ? left.center(x) : outer) + nan_of(x);
+    const T normal = absolute(x) < T(0.5) ? center<A>(x, left.deviate.square) : outer;
+    return multiply_add<A>(with_sign_of(a, x), density, normal) + nan_of(x);
   }
   // x^2/2 is near_decay just beyond it.
   template <class A, class T = typename A::word>
@@ -60,9 +69,12 @@ struct Gelu {
           tail(deviate),
           growth(deviate.half, Logistic<A>::shift, deviate.half_rest) {}
     NUMACT_LANE word denominator() const { return growth.power * tail.denominator_times(growth.p); }
-    // Phi(x) near 0
-    NUMACT_LANE word center(word x) const { return multiply_add<A>(x, central_fraction<A>(deviate.square), word(0.5)); }
   };
+  // Phi(x) near 0
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T center(T x, T square) {
+    return multiply_add<A>(x, central_fraction<A>(square), T(0.5));
+  }
   // (gelu'(x) - 1/2) / x, its series up to x^8 or x^16: for |x| < 1/4 the next term is 2^-34 or 2^-62 of gelu'.
   static constexpr long double series(int k) {
     long double term = (2 * k + 2) / ((2 * k + 1) * root_of_2pi);

@@ -40,10 +40,14 @@ struct GeluTanh {
   static constexpr typename A::word leftmost = Logistic<A>::is_float ? -11 : -21.7;
 
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
-    using L = Logistic<A>;
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
     const Cubic<A> t(not_below(x, leftmost<A>));
-    const T y = L::quotient(t.x, t.value, t.rest);
+    return Logistic<A>::start(t.value, t.rest);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
+    using L = Logistic<A>;
+    const T y = L::quotient(not_below(x, leftmost<A>), start);
     return x <= T(L::is_float ? 5 : 8) ? y : x;
   }
   template <class A, class T = typename A::word>
@@ -54,10 +58,14 @@ struct GeluTanh {
     return x <= T(L::is_float ? 6 : 8) ? y : 1 + nan_of(x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
+  NUMACT_LANE static Kept<A, 4> backward_start(T, T x) {
     const Cubic<A> t(counted<A>(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
     const T less = multiply_add<A>(2 * t.x, T(cubic) * t.square, t.rest);
-    return Decay<A>::within(t.value, t.rest).times_slope(dy, x, 1 - t.value, less);
+    return Decay<A>::start(t.value, t.rest).with(1 - t.value, less);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 4> start, T dy, T x) {
+    return Decay<A>(start).times_slope(dy, x, start.word[2], start.word[3]);
   }
   // t is near_decay just beyond it.
   template <class A, class T = typename A::word>

@@ -17,10 +17,14 @@ namespace {
 struct Mish {
   // Where results are as wide as the words, what the roundings on the left leave out is put back.
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
+    return Scaled<A>::start(near<A>(x), -Logistic<A>::shift);  // exp(x) / unit
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
     constexpr T unit = Logistic<A>::unit;
-    const T near = not_above(not_below(x, Logistic<A>::leftmost), Logistic<A>::rightmost);
-    const Scaled<A> exp(near, -Logistic<A>::shift);  // exp(x) / unit
+    const T near = Mish::near<A>(x);
+    const Scaled<A> exp(start);
     const T product = near * exp.power, x_e = multiply_add<A>(exp.p, product, product);
     const T e = multiply_add<A>(exp.p, exp.power, exp.power) * unit;
     const T n = multiply_add<A>(x_e, e, 2 * x_e), s = multiply_add<A>(e, e, 2 * e), d = 2 + s;
@@ -35,17 +39,21 @@ struct Mish {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T slope(T x) {
-    const T near = not_above(not_below(x, Logistic<A>::leftmost), Logistic<A>::rightmost);
+    const T near = Mish::near<A>(x);
     const Scaled<A> exp(near, -Logistic<A>::shift);
     const T e = multiply_add<A>(exp.p, exp.power, exp.power) * Logistic<A>::unit;
     const T n = multiply_add<A>(e, e, 2 * e), r = 1 / (2 + n);
     return r * multiply_add<A>(4 * near * e, (1 + e) * r, n) + nan_of(x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
+    return Decay<A>::start(at_most(absolute(x), Decay<A>::largest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
     // d is a quarter of the formula's, numerators a sixteenth: dy may be as large as the format allows.
     const T a = at_most(absolute(x), Decay<A>::largest), quarter = with_sign_of(a, x) / 4;
-    const auto decay = Decay<A>::within(a);
+    const Decay<A> decay(start);
     const T e = decay.value(), sum = exact_multiply_add<A>(e, e / 2, e / 2);
     const T slope = exact_multiply_add<A>(e, multiply_add<A>(e, T(0.0625), T(0.25)), quarter + T(0.375));
     const T part = x < 0 ? exact_multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25), d = one + part;
@@ -62,6 +70,12 @@ struct Mish {
     if constexpr (!A::wide) less = multiply_add<A>(2 * d, d_rest, residual(d, d, -square)) / square;
     const T quotient = (x < 0 ? decay.times_mantissa(dy, decay.mantissa_times(left, less)) : right) / square;
     return x < 0 ? quotient : dy * (1 - quotient);
+  }
+
+ private:
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T near(T x) {
+    return not_above(not_below(x, Logistic<A>::leftmost), Logistic<A>::rightmost);
   }
 };
 

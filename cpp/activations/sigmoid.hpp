@@ -12,14 +12,22 @@ namespace {
 
 struct Sigmoid {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
     using L = Logistic<A>;
-    const T y = L::quotient(1, not_below(not_above(x, L::rightmost), L::leftmost));
+    return L::start(not_below(not_above(x, L::rightmost), L::leftmost));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
+    const T y = Logistic<A>::quotient(1, start);
     return x == x ? y : x;
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    const Decay<A> decay(absolute(x));
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
+    return Decay<A>::start(counted<A>(absolute(x), Decay<A>::largest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T) {
+    const Decay<A> decay(start);
     const T e = decay.value();
     return decay.quotient(dy, multiply_add<A>(e, e + 2, T(1)));
   }

@@ -18,9 +18,13 @@ namespace {
 
 struct Softplus {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x, T beta) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x, T beta) {
+    return decay<A>(x, beta);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x, T beta) {
     const T quarter = at_most(T(0.25) / beta, Format<T>::largest);  // 1 / beta may overflow
-    Decay<A> log = log1p(decay<A>(x, beta));
+    Decay<A> log = log1p(Decay<A>(start));
     log.power.rest *= 4;
     if constexpr (A::wide) return value(x, log, quarter, T(0));
     const T excess = 4 * product_error(beta, quarter, T(0.25));
@@ -29,8 +33,12 @@ struct Softplus {
     return y == y ? y : x + beta + T(__builtin_inf());  // the product was infinite
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x, T beta) {
-    return gradient(dy, x, decay<A>(x, beta));
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x, T beta) {
+    return decay<A>(x, beta);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x, T) {
+    return gradient(dy, x, Decay<A>(start));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y, T beta) {
@@ -50,26 +58,40 @@ struct Softplus {
  private:
   // exp(-|beta x|)
   template <class A, class T = typename A::word>
-  NUMACT_LANE static Decay<A> decay(T x, T beta) {
-    const T a = absolute(x), t = beta * a;
-    if constexpr (A::wide) return Decay<A>(t);
+  NUMACT_LANE static Kept<A, 2> decay(T x, T beta) {
+    const T a = absolute(x), t = beta * a, counts = counted<A>(t, Decay<A>::largest);
+    if constexpr (A::wide) return Decay<A>::start(counts);
     const T rest = product_error(beta, a, t);
-    return Decay<A>(t, t <= Decay<A>::largest ? rest : 0);
+    return Decay<A>::start(counts, t <= Decay<A>::largest ? rest : 0);
   }
 };
 
 struct LogSigmoid {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
-    return -Softplus::value<A>(-x, log1p(Decay<A>(absolute(x))), T(1), T(0));
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
+    return decay<A>(x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    return Softplus::gradient<A>(dy, -x, Decay<A>(absolute(x)));
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
+    return -Softplus::value<A>(-x, log1p(Decay<A>(start)), T(1), T(0));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
+    return decay<A>(x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
+    return Softplus::gradient<A>(dy, -x, Decay<A>(start));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {
     return Softplus::backward_from_output<A>(dy, -y, T(1));
+  }
+
+ private:
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 2> decay(T x) {
+    return Decay<A>::start(counted<A>(absolute(x), Decay<A>::largest));
   }
 };
 

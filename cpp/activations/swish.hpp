@@ -21,9 +21,13 @@ namespace {
 
 struct Silu {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
+    return Logistic<A>::start(not_below(x, Logistic<A>::leftmost));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
     using L = Logistic<A>;
-    const T near = not_below(x, L::leftmost), y = L::quotient(near, near);
+    const T y = L::quotient(not_below(x, L::leftmost), start);
     return x <= L::rightmost ? y : x;
   }
   template <class A, class T = typename A::word>
@@ -33,9 +37,13 @@ struct Silu {
     return x <= L::rightmost ? y : 1 + nan_of(x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
+    return Decay<A>::start(counted<A>(absolute(x), Decay<A>::largest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
     const T a = counted<A>(absolute(x), Decay<A>::largest);
-    return Decay<A>::within(a).times_slope(dy, x, 1 - a, 0);
+    return Decay<A>(start).times_slope(dy, x, 1 - a, 0);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
@@ -48,10 +56,14 @@ struct QuickGelu {
   static constexpr long double factor = 1.702L;
 
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
+    const T near = not_below(x, T(Logistic<A>::leftmost / factor));
+    return Logistic<A>::start(Product<A>(T(factor), near), near * T(factor - T(factor)));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
     using L = Logistic<A>;
-    const T near = not_below(x, T(L::leftmost / factor));
-    const T y = L::quotient(near, Product<A>(T(factor), near), near * T(factor - T(factor)));
+    const T y = L::quotient(not_below(x, T(L::leftmost / factor)), start);
     return x <= L::rightmost ? y : x;
   }
   template <class A, class T = typename A::word>
@@ -62,14 +74,24 @@ struct QuickGelu {
     return x <= L::rightmost ? y : 1 + nan_of(x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    const Product<A> a(T(factor), counted<A>(absolute(x), T(Decay<A>::largest / factor)));
+  NUMACT_LANE static Kept<A, 3> backward_start(T, T x) {
+    const Product<A> a = magnitude<A>(x);
     const T rest = multiply_add<A>(a.x, T(factor - T(factor)), a.rest());
-    return Decay<A>::within(a.value, rest).times_slope(dy, x, 1 - a.value, rest);
+    return Decay<A>::start(a.value, rest).with(rest);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
+    return Decay<A>(start).times_slope(dy, x, 1 - magnitude<A>(x).value, start.word[2]);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
     return near_decay<A> / factor;
+  }
+
+ private:
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Product<A> magnitude(T x) {
+    return {T(factor), counted<A>(absolute(x), T(Decay<A>::largest / factor))};
   }
 };
 
@@ -95,46 +117,66 @@ struct Swish {
     return {size<A>(beta), at_most(absolute(x), limit)};
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x, T beta) {
+  NUMACT_LANE static Kept<A, 3> forward_start(T x, T beta) {
     using L = Logistic<A>;
-    const T b = size<A>(beta), u = times_sign_of(x, beta), right = bound<A>(L::rightmost, b);
-    const T near = at_least(at_most(u, right), -bound<A>(-L::leftmost_of_any, b));
+    const T b = size<A>(beta), u = times_sign_of(x, beta);
+    const T near = at_least(at_most(u, bound<A>(L::rightmost, b)), -bound<A>(-L::leftmost_of_any, b));
     const T infinite = b == 0 ? T(-__builtin_inf()) : T(-0.0);  // the numerator at minus infinity
-    const T y = L::quotient_of_any(u < -Format<T>::largest ? infinite : near, 1, Product<A>(b, near));
-    return times_sign_of(u > right ? u : y, beta);
+    return L::start_of_any(Product<A>(b, near)).with(u < -Format<T>::largest ? infinite : near);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x, T beta) {
-    return backward<A>(dy, x, beta, limit<A>(beta));
+  NUMACT_LANE static T forward(Kept<A, 3> start, T x, T beta) {
+    using L = Logistic<A>;
+    const T u = times_sign_of(x, beta), y = L::quotient_of_any(start.word[2], 1, {{start.word[0], start.word[1]}});
+    return times_sign_of(u > bound<A>(L::rightmost, size<A>(beta)) ? u : y, beta);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x, T beta, T limit) {
+  NUMACT_LANE static Kept<A, 3> backward_start(T, T x, T beta) {
+    const auto a = argument<A>(x, beta, limit<A>(beta));
+    return Decay<A>::start(a).with(a.x);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x, T beta) {
+    const Product<A> a(size<A>(beta), start.word[2]);
+    return Decay<A>(start).times_slope(dy, times_sign_of(x, beta), 1 - a.value, a.rest());
+  }
+  // For both gradients; exp(-|t|) / 2^n in two words where the arithmetic is.
+  template <class A>
+  using Both = Kept<A, A::paired ? 5 : 3>;
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Both<A> gradients_start(T x, T beta, T limit) {
     const auto a = argument<A>(x, beta, limit);
-    return Decay<A>::within(a).times_slope(dy, times_sign_of(x, beta), 1 - a.value, a.rest());
+    const Reduced<A> reduced(-a, Format<T>::exponent_bias);
+    if constexpr (A::paired) {
+      const Pair<T> m = reduced.exp(-a);
+      return {{reduced.expm1(), reduced.z, a.x, m.hi, m.lo}};
+    } else {
+      return {{reduced.expm1(), reduced.z, a.x}};
+    }
   }
   // In two words where the arithmetic is: what each rounding leaves out is carried along.
   template <class A, class T = typename A::word>
-  NUMACT_LANE static typename A::number parameter_term(T dy, T x, T beta, T limit) {
-    const auto a = argument<A>(x, beta, limit);
+  NUMACT_LANE static typename A::number parameter_term(Both<A> start, T dy) {
+    const T x = start.word[2];
     if constexpr (A::wide) {
-      const T e = Decay<A>::within(a).value();
-      return dy * a.x * a.x * (e * (1 / multiply_add<A>(e, e + 2, T(1))));
+      const T e = Decay<A>(start).value();
+      return dy * x * x * (e * (1 / multiply_add<A>(e, e + 2, T(1))));
     } else {
       // e = m 2^n, v = 1 + e, g = m / v^2
-      const Reduced<A> reduced(-a, Format<T>::exponent_bias);
-      const Pair<T> m = reduced.exp(-a);
-      const T unit = Decay<A>::within(a).unit, e = m.hi * unit, v = 1 + e, v_lo = multiply_add<A>(m.lo, unit, e - (v - 1));
+      constexpr T offset = Format<T>::round_magic + Format<T>::exponent_bias;
+      const Pair<T> m = {start.word[3], start.word[4]};
+      const T exponent = start.word[1] - offset, unit = Decay<A>(start).unit;
+      const T e = m.hi * unit, v = 1 + e, v_lo = multiply_add<A>(m.lo, unit, e - (v - 1));
       const T d = v * v, d_lo = multiply_add<A>(2 * v, v_lo, product_error(v, v, d)), reciprocal = 1 / d;
       const T g = m.hi * reciprocal, g_lo = (residual(-g, d, m.hi) + multiply_add<A>(-g, d_lo, m.lo)) * reciprocal;
       // Half of 2^n goes to either x; dy is brought away from the end of the format before, which the second x makes up for. At
       // 2^-2119 a may be less than |t|: the term counts as 0.
-      constexpr T magic = Format<T>::round_magic + Format<T>::exponent_bias;
-      const T z = multiply_add<A>(reduced.n, T(0.48), magic);
-      const T power = power_from_rounded<T>(z), other_power = power_from_rounded<T>((reduced.n - z) + (2 * magic + 90));
+      const T z = multiply_add<A>(exponent, T(0.48), offset);
+      const T power = power_from_rounded<T>(z), other_power = power_from_rounded<T>((exponent - z) + (2 * offset + 90));
       const bool small = absolute(dy) < 1;
       const T up = small ? T(0x1p300) : T(0x1p-90), down = small ? T(0x1p-390) : T(1);
-      const Pair<T> slope = times({g, g_lo}, dy * (reduced.n < -2118 ? 0 : up));
-      return times(times(slope, a.x * power), a.x * down * other_power);
+      const Pair<T> slope = times({g, g_lo}, dy * (exponent < -2118 ? 0 : up));
+      return times(times(slope, x * power), x * down * other_power);
     }
   }
 };

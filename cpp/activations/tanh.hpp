@@ -12,13 +12,21 @@ namespace {
 
 struct Tanh {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
-    const auto u = -expm1_negative<A>(-2 * absolute(x));
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
+    return Scaled<A>::start(not_below(-2 * absolute(x), T(-50)));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
+    const auto u = -Scaled<A>(start).expm1();
     return with_sign_of(u / (T(2) - u), x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    const Decay<A> decay(2 * absolute(x));
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
+    return Decay<A>::start(counted<A>(2 * absolute(x), Decay<A>::largest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
+    const Decay<A> decay(start);
     const T e = decay.value(), two = absolute(x) > T(0.5234375) ? 2 : 1;  // late it would raise the rounding of subnormals
     return decay.quotient(dy, multiply_add<A>(e, multiply_add<A>(e, T(0.25), T(0.5)), T(0.25)), two);
   }

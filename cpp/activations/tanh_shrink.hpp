@@ -16,9 +16,9 @@ namespace {
 
 struct TanhShrink {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
     constexpr bool is_float = A::wide || sizeof(T) == sizeof(float);
-    const T a = absolute(x), near = at_most(a, is_float ? T(8.5) : T(18.5)), t = near * near, square = t * t;
+    const T near = A::near ? x : at_most(absolute(x), forward_near_range<A>()), t = near * near, square = t * t;
     T n, d;
     if constexpr (is_float) {
       n = polynomial<A>(t, square, 0x1.9999908b073efp-3, 0x1.022da3d7eae72p-7, 0x1.ef1ab60183ae2p-15,
@@ -32,21 +32,31 @@ struct TanhShrink {
                         0x1.163fcaf9354bbp-23, 0x1.6f023d0a3a626p-32, 0x1.bdc63c3f7f16fp-42, 0x1.a60808c7df482p-53,
                         0x1.91073ed4d5ae2p-66);
     }
+    return {{exact_multiply_add<A>(exact_multiply_add<A>(near, near, T(3)), d, t * n), d}};
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
+    const T a = absolute(x), near = A::near ? x : at_most(a, forward_near_range<A>()), t = near * near, cube = near * t;
+    const T divisor = start.word[0], d = start.word[1], top = cube * d;
     T y;
     if constexpr (A::wide) {
-      y = near * t * d / (d * (t + 3) + t * n);
+      y = top / divisor;
     } else {
       // So many roundings in a row would be too many.
-      const T cube = near * t, low = multiply_add<A>(near, product_error(near, near, t), product_error(near, t, cube));
-      const T top = cube * d, top_low = multiply_add<A>(low, d, product_error(cube, d, top));
-      const T divisor = exact_multiply_add<A>(exact_multiply_add<A>(near, near, T(3)), d, t * n), reciprocal = 1 / divisor;
+      const T low = multiply_add<A>(near, product_error(near, near, t), product_error(t, near, cube));
+      const T top_low = multiply_add<A>(low, d, product_error(cube, d, top)), reciprocal = 1 / divisor;
       const T quotient = top * reciprocal;
       y = multiply_add<A>(reciprocal, top_low - product_error(divisor, quotient, top), quotient);
     }
-    return with_sign_of((a - near) + y, x);
+    return with_sign_of(A::near ? y : (a - near) + y, x);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
+  NUMACT_LANE static T forward_near_range() {
+    return A::wide || sizeof(T) == sizeof(float) ? 8.5 : 18.5;
+  }
+  // In double tanh(x), else exp(-2a) in Scaled.
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 3> backward_start(T, T x) {
     const T a = absolute(x);
     if constexpr (A::wide) {
       const T near = at_most(a, T(10.2)), t = near * near, square = t * t;
@@ -54,13 +64,23 @@ struct TanhShrink {
                                 0x1.55fc6b8a0e692p-15, 0x1.b927fc0783de1p-24, 0x1.1670224df124ap-35);
       const T d = polynomial<A>(t, square, 1, 0x1.e541351639d05p-2, 0x1.db0a42c52d0d1p-6, 0x1.00a7362c75196p-11,
                                 0x1.4adfa72667838p-19, 0x1.6b33841ddd1ccp-29);
-      const T tanh = near * n / d;
+      return {{near * n, d, 0}};
+    } else {
+      const Reduced<A> reduced(not_below(-2 * a, T(-50)), Format<T>::exponent_bias);
+      const T p = reduced.expm1();
+      return {{p, reduced.z, reduced.rest_of_expm1(p)}};
+    }
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T) {
+    if constexpr (A::wide) {
+      const T tanh = start.word[0] / start.word[1];
       return dy * tanh * tanh;
     } else {
       // u and tanh in two words each; 1/d is (1 + tanh) / 2.
-      const Scaled<A> e(not_below(-2 * a, T(-50)));
-      const T less = e.power - 1, u = absolute(multiply_add<A>(e.power, e.p, less)), d = 2 - u, tanh = u / d;
-      const T u_rest = -multiply_add<A>(e.power, e.p_rest, multiply_add<A>(e.power, e.p, less + u)), d_rest = (2 - d) - u;
+      const T p = start.word[0], power = power_from_rounded<T>(start.word[1]), p_rest = start.word[2];
+      const T less = power - 1, u = absolute(multiply_add<A>(power, p, less)), d = 2 - u, tanh = u / d;
+      const T u_rest = -multiply_add<A>(power, p_rest, multiply_add<A>(power, p, less + u)), d_rest = (2 - d) - u;
       const T rest = multiply_add<A>(1 + tanh, u_rest, -tanh * d_rest) - product_error(tanh, d, u);
       return dy * tanh * multiply_add<A>(1 + tanh, rest, tanh);
     }

@@ -18,8 +18,14 @@ struct MakeIndices<0, I...> {
   using type = Indices<I...>;
 };
 
-// A formula whose gradient is simpler where |x| is no larger than near_range(parameters...): in Near<A> it may count on that.
+// A formula may be simpler where |x| is no larger than near_range(parameters...), its gradient, or forward_near_range(...): in
+// Near<A> it may count on that.
 NUMACT_DETECTOR(has_near_range, near_range)
+NUMACT_DETECTOR(has_forward_near_range, forward_near_range)
+// And it may start in a loop of its own, which keeps some words of each element for the other: what bounds a loop is how many of
+// its operations wait for one another.
+NUMACT_DETECTOR(has_forward_start, forward_start)
+NUMACT_DETECTOR(has_backward_start, backward_start)
 
 template <class T>
 __attribute__((noinline)) bool within_loop(const T* x, T limit, ptrdiff_t n) {
@@ -31,7 +37,31 @@ __attribute__((noinline)) bool within_loop(const T* x, T limit, ptrdiff_t n) {
   return beyond >> (8 * sizeof(T) - 1) == 0;
 }
 
-constexpr int most_arrays = 4, most_outputs = 2;
+constexpr int most_arrays = 4, most_outputs = 2, most_kept = 5;
+constexpr ptrdiff_t block_length = 256;
+
+// The loops over a block of elements: the start of a formula, which may be missing, and what is left of it.
+struct BlockLoops {
+  void (*start)(const void* const* x, const void* const* p, void* kept, ptrdiff_t n);
+  void (*rest)(const void* const* x, const void* const* p, void* const* y, const void* kept, ptrdiff_t n);
+};
+// Block by block; `near` of those whose |x|, of the last array, is within the limit, if there is one.
+template <class T>
+__attribute__((noinline)) void block_by_block(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, int arrays,
+                                              int outputs, T limit, BlockLoops near, BlockLoops any) {
+  alignas(64) double kept[most_kept * block_length];
+  for (ptrdiff_t done = 0; done < n; done += block_length) {
+    const ptrdiff_t length = n - done < block_length ? n - done : block_length;
+    const void* source[most_arrays];
+    void* target[most_outputs];
+    for (int i = 0; i < arrays; ++i) source[i] = static_cast<const T*>(x[i]) + done;
+    for (int k = 0; k < outputs; ++k) target[k] = static_cast<T*>(y[k]) + done;
+    const bool is_near = near.rest != nullptr && within_loop(static_cast<const T*>(source[arrays - 1]), limit, length);
+    const BlockLoops& loops = is_near ? near : any;
+    if (loops.start != nullptr) loops.start(source, p, kept, length);
+    loops.rest(source, p, target, kept, length);
+  }
+}
 
 // y = f(arrays..., parameters...) in arithmetic A, for arrays of T and parameters of P. The backward of two arrays, gate and
 // value, has two outputs, and so have the forward of crelu and that with a slope, which share what both formulas compute.
@@ -46,7 +76,7 @@ struct Elementwise {
   template <class B, class... Words>
   NUMACT_LANE static void apply(T* const* y, ptrdiff_t i, Words... words) {
     if constexpr (direction == Direction::forward_with_slope) {
-      y[0][i] = T(F::template forward<B>(words...));
+      y[0][i] = T(F::template forward<B>(F::template forward_start<B>(words...), words...));
       y[1][i] = T(F::template slope<B>(words...));
     } else if constexpr (outputs == 2 && direction == Direction::forward) {
       y[0][i] = T(F::template forward_positive<B>(words...));
@@ -63,42 +93,98 @@ struct Elementwise {
     }
   }
 
-  template <class B, bool fixed, int... I, int... J>
-  __attribute__((noinline)) static void loop(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n,
-                                             Indices<I...>, Indices<J...>) {
+  template <bool fixed>
+  static void row(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n) {
+    if constexpr (fixed && has_range)
+      block_by_block<T>(x, p, y, n, arrays, outputs, range(p, Parameters{}), loops<Near<A>, starts>(), loops<A, false>());
+    else if constexpr (fixed && starts && sizeof(P) == sizeof(T))  // not of `precise`: its loops are large
+      block_by_block<T>(x, p, y, n, arrays, outputs, 0, {}, loops<A, true>());
+    else
+      loop<A, fixed, 0>(x, p, y, nullptr, n);
+  }
+
+ private:
+  static constexpr bool starts = direction == Direction::forward    ? has_forward_start<F>(0)
+                                 : direction == Direction::backward ? has_backward_start<F>(0)
+                                                                    : false;
+  static constexpr bool has_range = A::wide                            ? false
+                                    : direction == Direction::forward  ? has_forward_near_range<F>(0)
+                                    : direction == Direction::backward ? has_near_range<F>(0)
+                                                                       : false;
+  template <int... J>
+  NUMACT_LANE static T range([[maybe_unused]] const void* const* p, Indices<J...>) {
+    if constexpr (direction == Direction::forward)
+      return T(F::template forward_near_range<A>(word(*static_cast<const P*>(p[J]))...));
+    else
+      return T(F::template near_range<A>(word(*static_cast<const P*>(p[J]))...));
+  }
+  template <class B, class... Words>
+  NUMACT_LANE static auto start(Words... words) {
+    if constexpr (direction == Direction::forward)
+      return F::template forward_start<B>(words...);
+    else
+      return F::template backward_start<B>(words...);
+  }
+
+  // How many words the start keeps of each element.
+  template <class B, int... I, int... J>
+  static constexpr int kept_words(Indices<I...>, Indices<J...>) {
+    if constexpr (starts) return decltype(start<B>((void(I), word())..., (void(J), word())...))::count;
+    return 0;
+  }
+  template <class B, bool in_two>
+  static constexpr BlockLoops loops() {
+    constexpr int kept = in_two ? kept_words<B>(Arrays{}, Parameters{}) : 0;
+    static_assert(kept <= most_kept);
+    if constexpr (in_two) return {start_loop<B, kept>, loop<B, true, kept>};
+    return {nullptr, loop<B, true, 0>};
+  }
+
+  using Words = word[block_length];
+  template <class B, int kept>
+  __attribute__((noinline)) static void start_loop(const void* const* x, const void* const* p, void* words, ptrdiff_t n) {
+    start_of<B>(x, p, static_cast<Words*>(words), n, Arrays{}, Parameters{}, typename MakeIndices<kept>::type{});
+  }
+  template <class B, int... I, int... J, int... K>
+  NUMACT_LANE static void start_of(const void* const* x, const void* const* p, Words* kept, ptrdiff_t n, Indices<I...>,
+                                   Indices<J...>, Indices<K...>) {
+    const T* const source[] = {static_cast<const T*>(x[I])...};
+    [[maybe_unused]] const word value[] = {word(*static_cast<const P*>(p[J]))..., word(0)};
+    expect_whole_lines<T>(n);
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; ++i) {
+      const auto words = start<B>(word(source[I][i])..., value[J]...);
+      ((kept[K][i] = words.word[K]), ...);
+    }
+  }
+  template <class B, bool fixed, int kept>
+  __attribute__((noinline)) static void loop(const void* const* x, const void* const* p, void* const* y, const void* words,
+                                             ptrdiff_t n) {
+    rest_of<B, fixed>(x, p, y, static_cast<const Words*>(words), n, Arrays{}, Parameters{}, typename MakeIndices<kept>::type{});
+  }
+  template <class B, bool fixed, int... I, int... J, int... K>
+  NUMACT_LANE static void rest_of(const void* const* x, const void* const* p, void* const* y, [[maybe_unused]] const Words* kept,
+                                  ptrdiff_t n, Indices<I...>, Indices<J...>, Indices<K...>) {
     const T* const source[] = {static_cast<const T*>(x[I])...};
     [[maybe_unused]] const P* const stream[] = {static_cast<const P*>(p[J])..., nullptr};
     [[maybe_unused]] const word value[] = {word(*static_cast<const P*>(p[J]))..., word(0)};
     T* const target[] = {static_cast<T*>(y[0]), outputs == 2 ? static_cast<T*>(y[1]) : nullptr};
     expect_whole_lines<T>(n);
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i)
-      apply<B>(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
-  }
-  template <bool fixed>
-  static void row(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n) {
-    if constexpr (direction == Direction::backward && !A::wide && fixed && has_near_range<F>(0))
-      near_or_not(x, p, y, n, Parameters{});
-    else
-      loop<A, fixed>(x, p, y, n, Arrays{}, Parameters{});
-  }
-
- private:
-  // Block by block in Near<A> if all of it is.
-  template <int... J>
-  static void near_or_not(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n, Indices<J...>) {
-    constexpr ptrdiff_t block = 256;
-    const T limit = T(F::template near_range<A>(word(*static_cast<const P*>(p[J]))...));
-    for (ptrdiff_t done = 0; done < n; done += block) {
-      const ptrdiff_t length = n - done < block ? n - done : block;
-      const T *const dy = static_cast<const T*>(x[0]) + done, *const at = static_cast<const T*>(x[1]) + done;
-      const void* const sources[] = {dy, at};
-      void* const target[] = {static_cast<T*>(y[0]) + done};
-      if (within_loop(at, limit, length))
-        loop<Near<A>, true>(sources, p, target, length, Arrays{}, Parameters{});
+    for (ptrdiff_t i = 0; i < n; ++i) {
+      if constexpr (sizeof...(K) > 0)
+        apply<B>(target, i, Kept<B, int(sizeof...(K))>{{kept[K][i]...}}, word(source[I][i])...,
+                 (fixed ? value[J] : word(stream[J][i]))...);
       else
-        loop<A, true>(sources, p, target, length, Arrays{}, Parameters{});
+        apply_all<B>(target, i, word(source[I][i])..., (fixed ? value[J] : word(stream[J][i]))...);
     }
+  }
+  template <class B, class... Given>
+  NUMACT_LANE static void apply_all(T* const* y, ptrdiff_t i, Given... words) {
+    if constexpr (starts)
+      apply<B>(y, i, start<B>(words...), words...);
+    else
+      apply<B>(y, i, words...);
   }
 };
 

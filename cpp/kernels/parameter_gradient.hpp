@@ -4,12 +4,14 @@
 #pragma once
 #include "../activations/row_facts.hpp"
 #include "../levels/table.hpp"
+#include "elementwise.hpp"
 #include "tile.hpp"
 
 namespace numact {
 namespace {
 
-// Of an activation with a limit(parameter) its gradients would otherwise find that for each element anew.
+// An activation may have a limit(parameter), which its gradients would otherwise find for each element anew, and with it a start
+// of both gradients, as in kernels/elementwise.hpp.
 NUMACT_DETECTOR(has_limit, limit)
 
 // dx in arithmetic A, the terms in arithmetic B, whose word is double: float32 data loses nothing in its terms; of float64 data
@@ -18,40 +20,15 @@ template <class F, class A, class B, class T, class P>
 struct ParameterGradient {
   using word = typename A::word;
 
-  // A Pair may not be a variable of a simd loop: it would stay in memory, and the loop scalar.
-  NUMACT_LANE static void add_term(typename B::number each, double& sum, [[maybe_unused]] double& low) {
-    if constexpr (B::paired)
-      add(sum, low, each.hi, each.lo);
-    else
-      sum += each;
-  }
   // All with one value of the parameter, into one sum.
-  __attribute__((noinline)) static void together(const void* dy_data, const void* x_data, const void* parameter,
-                                                 void* dx_data, SumLanes& lanes, ptrdiff_t n) {
-    const T *const dy = static_cast<const T*>(dy_data), *const x = static_cast<const T*>(x_data);
-    T* const dx = static_cast<T*>(dx_data);
-    const P p = *static_cast<const P*>(parameter);
+  static void together(const void* dy, const void* x, const void* parameter, void* dx, SumLanes& lanes, ptrdiff_t n) {
     double limit = 0;
-    if constexpr (has_limit<F>(0)) limit = F::template limit<B>(double(p));
-    SumLanes sums = lanes;
-    for (ptrdiff_t i = 0; i < n; i += row_lanes) {
-#pragma omp simd
-      for (int j = 0; j < row_lanes; ++j)
-        element(dy[i + j], x[i + j], p, limit, dx[i + j], sums.sum[j], sums.low[j]);
-    }
-    lanes = sums;
+    if constexpr (has_limit<F>(0)) limit = F::template limit<B>(double(*static_cast<const P*>(parameter)));
+    blocks<true>(dy, x, dx, {parameter, &limit, lanes.sum, lanes.low}, n);
   }
   // Each with its own value and into its own sum.
-  __attribute__((noinline)) static void apart(const void* dy_data, const void* x_data, void* dx_data,
-                                              const ParameterColumns& columns, ptrdiff_t n) {
-    const T *const dy = static_cast<const T*>(dy_data), *const x = static_cast<const T*>(x_data);
-    const P* const p = static_cast<const P*>(columns.parameters);
-    const double* const limits = columns.limits;
-    double *const sums = columns.sums, *const lows = columns.lows;
-    T* const dx = static_cast<T*>(dx_data);
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i)
-      element(dy[i], x[i], p[i], has_limit<F>(0) ? limits[i] : 0, dx[i], sums[i], lows[i]);
+  static void apart(const void* dy, const void* x, void* dx, const ParameterColumns& columns, ptrdiff_t n) {
+    blocks<false>(dy, x, dx, columns, n);
   }
   // What the parameter alone says of x.
   __attribute__((noinline)) static void limits(const void* parameters, double* limits, ptrdiff_t n) {
@@ -61,14 +38,80 @@ struct ParameterGradient {
   }
 
  private:
-  NUMACT_LANE static void element(T dy, T x, P p, [[maybe_unused]] double limit, T& dx, double& sum, double& low) {
+  using Words = double[block_length];
+
+  template <bool one>
+  static void blocks(const void* dy_data, const void* x_data, void* dx_data, const ParameterColumns& columns, ptrdiff_t n) {
+    const T *const dy = static_cast<const T*>(dy_data), *const x = static_cast<const T*>(x_data);
+    T* const dx = static_cast<T*>(dx_data);
     if constexpr (has_limit<F>(0)) {
-      dx = T(F::template backward<A>(word(dy), word(x), word(p), word(limit)));
-      add_term(F::template parameter_term<B>(double(dy), double(x), double(p), limit), sum, low);
+      constexpr int count = decltype(F::template gradients_start<B>(0.0, 0.0, 0.0))::count;
+      const typename MakeIndices<count>::type words;
+      for (ptrdiff_t done = 0; done < n; done += block_length) {
+        const ptrdiff_t length = n - done < block_length ? n - done : block_length;
+        const ParameterColumns here = one ? columns : columns.from(done, sizeof(P));
+        alignas(64) Words kept[count];
+        start_loop<one>(x + done, here, kept, length, words);
+        loop<one>(dy + done, x + done, dx + done, here, kept, length, words);
+      }
+    } else {
+      loop<one>(dy, x, dx, columns, nullptr, n, Indices<>{});
+    }
+  }
+  template <bool one, int... K>
+  __attribute__((noinline)) static void start_loop(const T* x, const ParameterColumns& columns, Words* kept, ptrdiff_t n,
+                                                   Indices<K...>) {
+    const P* const p = static_cast<const P*>(columns.parameters);
+    const double* const limits = columns.limits;
+    const double parameter = double(*p), limit = *limits;
+    expect_whole_lines<float>(n);
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; ++i) {
+      const auto words =
+          F::template gradients_start<B>(double(x[i]), one ? parameter : double(p[i]), one ? limit : limits[i]);
+      ((kept[K][i] = words.word[K]), ...);
+    }
+  }
+  template <bool one, int... K>
+  __attribute__((noinline)) static void loop(const T* dy, const T* x, T* dx, const ParameterColumns& columns,
+                                             [[maybe_unused]] const Words* kept, ptrdiff_t n, Indices<K...>) {
+    const P* const p = static_cast<const P*>(columns.parameters);
+    if constexpr (one) {
+      const P parameter = *p;
+      SumLanes sums;
+      __builtin_memcpy(sums.sum, columns.sums, sizeof sums.sum);
+      __builtin_memcpy(sums.low, columns.lows, sizeof sums.low);
+      for (ptrdiff_t i = 0; i < n; i += row_lanes) {
+#pragma omp simd
+        for (int j = 0; j < row_lanes; ++j)
+          element(dy[i + j], x[i + j], parameter, dx[i + j], sums.sum[j], sums.low[j], kept[K][i + j]...);
+      }
+      __builtin_memcpy(columns.sums, sums.sum, sizeof sums.sum);
+      __builtin_memcpy(columns.lows, sums.low, sizeof sums.low);
+    } else {
+      double *const sums = columns.sums, *const lows = columns.lows;
+      expect_whole_lines<float>(n);
+#pragma omp simd
+      for (ptrdiff_t i = 0; i < n; ++i) element(dy[i], x[i], p[i], dx[i], sums[i], lows[i], kept[K][i]...);
+    }
+  }
+  // A Pair may not be a variable of a simd loop: it would stay in memory, and the loop scalar.
+  template <class... Start>
+  NUMACT_LANE static void element(T dy, T x, P p, T& dx, double& sum, double& low, Start... start) {
+    if constexpr (sizeof...(Start) > 0) {
+      const Kept<B, int(sizeof...(Start))> words{{start...}};
+      dx = T(F::template backward<A>(Kept<A, 3>{{words.word[0], words.word[1], words.word[2]}}, word(dy), word(x), word(p)));
+      add_term(F::template parameter_term<B>(words, double(dy)), sum, low);
     } else {
       dx = T(F::template backward<A>(word(dy), word(x), word(p)));
       add_term(F::template parameter_term<B>(double(dy), double(x), double(p)), sum, low);
     }
+  }
+  NUMACT_LANE static void add_term(typename B::number each, double& sum, [[maybe_unused]] double& low) {
+    if constexpr (B::paired)
+      add(sum, low, each.hi, each.lo);
+    else
+      sum += each;
   }
 };
 

@@ -231,6 +231,20 @@ struct Near : A {
   static constexpr bool near = true;
 };
 
+// What the first of two loops over some elements keeps of each for the second.
+template <class A, int n>
+struct Kept {
+  using T = typename A::word;
+  static constexpr int count = n;
+  T word[n];
+
+  template <class... More>
+  NUMACT_LANE Kept<A, 2 + sizeof...(More)> with(More... more) const {
+    static_assert(n == 2);
+    return {{word[0], word[1], more...}};
+  }
+};
+
 template <class A>
 NUMACT_LANE typename A::word multiply_add(typename A::word a, typename A::word b, typename A::word c) {
   if constexpr (A::fused) return madd(a, b, c);

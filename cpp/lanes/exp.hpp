@@ -235,15 +235,19 @@ struct Reduced {
 template <class A>
 struct Scaled {
   using word = typename A::word;
-  word p, p_rest, power;
+  word p, power;
 
   template <class Argument, class... Low>
-  NUMACT_LANE explicit Scaled(Argument a, word shift = 0, Low... a_lo)
-      : Scaled(Reduced<A>(a, Format<word>::exponent_bias + shift, a_lo...)) {}
-
- private:
-  NUMACT_LANE explicit Scaled(Reduced<A> x)
-      : p(x.expm1()), p_rest(x.rest_of_expm1(p)), power(power_from_rounded<word>(x.z)) {}
+  NUMACT_LANE explicit Scaled(Argument a, word shift = 0, Low... a_lo) : Scaled(start(a, shift, a_lo...)) {}
+  // The same in two steps.
+  template <class Argument, class... Low>
+  NUMACT_LANE static Kept<A, 2> start(Argument a, word shift = 0, Low... a_lo) {
+    const Reduced<A> x(a, Format<word>::exponent_bias + shift, a_lo...);
+    return {{x.expm1(), x.z}};
+  }
+  template <int n>
+  NUMACT_LANE explicit Scaled(Kept<A, n> kept) : p(kept.word[0]), power(power_from_rounded<word>(kept.word[1])) {}
+  NUMACT_LANE word expm1() const { return multiply_add<A>(power, p, power - 1); }
 };
 
 // exp(-a) = (1 + p) 2^n, a >= 0, for products whose other factors may be as large as the format allows: 2^n is kept in parts.
@@ -262,8 +266,17 @@ struct Decay {
   // For a that is at most `largest`.
   template <class Argument, class... Low>
   NUMACT_LANE static Decay within(Argument a, Low... a_lo) {
-    return Decay(Reduced<A>(-a, Format<word>::exponent_bias, -a_lo...));
+    return Decay(start(a, a_lo...));
   }
+  // The same in two steps.
+  template <class Argument, class... Low>
+  NUMACT_LANE static Kept<A, 2> start(Argument a, Low... a_lo) {
+    const Reduced<A> x(-a, Format<word>::exponent_bias, -a_lo...);
+    return {{x.expm1(), x.z}};
+  }
+  template <int n>
+  NUMACT_LANE explicit Decay(Kept<A, n> kept)
+      : Decay(kept, DeepPower<A>(kept.word[1] - (Format<word>::round_magic + Format<word>::exponent_bias))) {}
   // x times a power of two that exp(-a) makes up for, zeros and infinities with their sign.
   NUMACT_LANE word times_power(word x, word factor) const { return scaled(x) * (power.rest * factor) * (1 + p); }
   NUMACT_LANE word times(word x) const { return times_power(x, 1); }
@@ -315,10 +328,11 @@ struct Decay {
   }
 
  private:
-  NUMACT_LANE explicit Decay(Reduced<A> x) : Decay(x, DeepPower<A>(x.n)) {}
-  NUMACT_LANE Decay(Reduced<A> x, DeepPower<A> parts)
-      : p(x.expm1()),
-        unit(power_from_rounded<word>(one_part ? x.z : larger_positive(x.z, Format<word>::round_magic + 1))),
+  template <int n>
+  NUMACT_LANE Decay(Kept<A, n> kept, DeepPower<A> parts)
+      : p(kept.word[0]),
+        unit(power_from_rounded<word>(one_part ? kept.word[1]
+                                               : larger_positive(kept.word[1], Format<word>::round_magic + 1))),
         down(parts.down),
         power(one_part ? Power<A>(1, unit) : parts.power) {}
   // float holds its bounds with two roundings here.
@@ -333,8 +347,7 @@ struct Decay {
 // expm1(a), -1 from -50 on; NaN may get lost.
 template <class A>
 NUMACT_LANE typename A::word expm1_negative(typename A::word a) {
-  const Scaled<A> e(not_below(a, typename A::word(-50)));
-  return multiply_add<A>(e.power, e.p, e.power - 1);
+  return Scaled<A>(not_below(a, typename A::word(-50))).expm1();
 }
 
 // numerator / (1 + exp(-t)), t as Reduced takes it.
@@ -350,8 +363,11 @@ struct Logistic {
   // For t from `leftmost` to `rightmost` and such numerators. The denominator is scaled down, or exp would overflow where the
   // quotient is subnormal.
   template <class Argument, class... Low>
-  NUMACT_LANE static word quotient(word numerator, Argument t, Low... t_lo) {
-    const Scaled<A> e(-t, shift, -t_lo...);
+  NUMACT_LANE static Kept<A, 2> start(Argument t, Low... t_lo) {
+    return Scaled<A>::start(-t, shift, -t_lo...);
+  }
+  NUMACT_LANE static word quotient(word numerator, Kept<A, 2> start) {
+    const Scaled<A> e(start);
     const word scaled = numerator / (e.power + multiply_add<A>(e.p, e.power, unit));
     return A::wide ? scaled : scaled * unit;
   }
@@ -372,12 +388,16 @@ struct Logistic {
   // a b over it, for t from `leftmost_of_any` to `rightmost` and any a and b. The numerator is halved for a product that the
   // quotient brings back into range: no more than a subnormal result can spare. a is, unless it may be small.
   template <class Argument>
-  NUMACT_LANE static word quotient_of_any(word a, word b, Argument t, bool a_is_small = true) {
+  NUMACT_LANE static Kept<A, 2> start_of_any(Argument t) {
     const Reduced<A> growth(-t, 0);
-    const SharedPower<A> shared(growth.n, at_least(growth.n, word(0)), 1);
+    return {{growth.expm1(), growth.n}};
+  }
+  NUMACT_LANE static word quotient_of_any(word a, word b, Kept<A, 2> start, bool a_is_small = true) {
+    const word p = start.word[0], n = start.word[1];
+    const SharedPower<A> shared(n, at_least(n, word(0)), 1);
     const word power = shared.power, half = power / 2;
     const word top = a * (a_is_small ? power : half) * (b * (a_is_small ? half : power));
-    return top / (shared.rest + multiply_add<A>(growth.expm1(), shared.rest, power * half));
+    return top / (shared.rest + multiply_add<A>(p, shared.rest, power * half));
   }
 };
 

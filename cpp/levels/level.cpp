@@ -51,7 +51,7 @@ constexpr ElementwiseKernel elementwise(int record, Tier tier) {
     fixed = Loops::template row<true>;
     if constexpr (parameters > 0) streams = Loops::template row<false>;
   }
-  return {record, direction, tier, type_of<T>, type_of<P>, arrays, parameters, outputs, fixed, streams};
+  return {uint8_t(record), direction, tier, type_of<T>, type_of<P>, arrays, parameters, outputs, fixed, streams};
 }
 template <class F, class A, class B, class T, class P>
 constexpr ParameterGradientKernel parameter_gradient(int record, Tier tier) {

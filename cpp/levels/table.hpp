@@ -19,11 +19,11 @@ enum class Tier : uint8_t { standard, precise };
 using ElementwiseRow = void (*)(const void* const* arrays, const void* const* parameters, void* const* outputs, ptrdiff_t n);
 
 struct ElementwiseKernel {
-  int record;  // index in the catalogue
+  uint8_t record;  // index in the catalogue
   Direction direction;
   Tier tier;
   Type computed, parameter;
-  int arrays, parameters, outputs;
+  uint8_t arrays, parameters, outputs;
   ElementwiseRow fixed, streams;  // parameters are one value for all, or a stream each
 
   bool exists() const { return fixed != nullptr; }
