@@ -28,8 +28,8 @@ struct Dish {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    constexpr T root = 0.3819660112501051517954131656343619L, other_root = 2.6180339887498948482045868343656381L;
-    constexpr T roots_excess = (static_cast<long double>(root) + other_root) - 3;  // over those of 1 - 3 w + w^2; their product's is less
+    constexpr T root = 0.3819660112501051517954131656343619, other_root = 2.6180339887498948482045868343656381;
+    constexpr T roots_excess = (other_root - 3) + root;  // over those of 1 - 3 w + w^2; their product's is less
     const T a = absolute(x), square = multiply_add<A>(a, a, T(1)), s = square_root(square);
     const T d = multiply_add<A>(a, s, square);
     const bool is_far = !A::near && a > far<T>;
