@@ -15,14 +15,14 @@ from pathlib import Path
 # Packed arithmetic, comparison, shifting or blending on the widest registers of the level.
 _X86 = (
     r"\bv?(?:add|sub|mul|div|min|max|cmp\w*|andn?|or|xor|fn?m\w*|blend\w*)p[sd]\b.*%{0}"
-    r"|\bv?p(?:cmp\w*|slld|unpcklwd)\b.*%{0}"
+    r"|\bv?p(?:cmp\w*|slld|sub[dq]|unpcklwd)\b.*%{0}"
 )
 PACKED = {
     "x86-64": re.compile(_X86.format("xmm")),
     "x86-64-v3": re.compile(_X86.format("ymm")),
     "x86-64-v4": re.compile(_X86.format("zmm")),
     "arm64": re.compile(
-        r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\b(?:cmeq|shll2?)\b\s+v\d+\.(?:4s|2d)"
+        r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\b(?:cmeq|shll2?|sub)\b\s+v\d+\.(?:4s|2d)"
     ),
 }
 LOOP = re.compile(r"::(?:\w*loop<|take_larger|keep_where|plain\(|with_velocity|take_edits)")
