@@ -1,4 +1,4 @@
-"""Constants of cpp/lanes/normal.hpp, in the order in which they stand there, and the series in cpp/activations/gelu.hpp.
+"""Constants of cpp/lanes/normal.hpp, in the order in which they stand there, and a series of cpp/activations/gelu.hpp.
 
 Run ``python tools/fit_normal.py``. What has most weight where a is large is left out of the fit and exact: the tail is
 D / (sqrt(2 pi) a D + N), by N / D = 1 / tail - sqrt(2 pi) a; the slope (root - a) (1 + N / D).
