@@ -18,7 +18,9 @@ struct Gelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
     const Left<A> left(x);
-    const T y = multiply_add<A>(-Logistic<A>::unit, left.tail.a_d / left.denominator(), x < 0 ? T(-0.0) : x);
+    // max(x, 0), -0.0 for x < 0. Written as x < 0, clang would take 0 for -0.0.
+    const T right = left.deviate.a > x ? T(-0.0) : x;
+    const T y = multiply_add<A>(-Logistic<A>::unit, left.tail.a_d / left.denominator(), right);
     if constexpr (A::wide) return y;
     return absolute(x) < T(0.5) ? x * left.center(x) : y;
   }
