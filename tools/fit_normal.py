@@ -1,4 +1,4 @@
-"""Constants of cpp/lanes/normal.hpp, in the order in which they stand there.
+"""Constants of cpp/lanes/normal.hpp, in the order in which they stand there, and a series of cpp/activations/gelu.hpp.
 
 Run ``python tools/fit_normal.py``. What has most weight where a is large is left out of the fit and exact: the tail is
 D / (sqrt(2 pi) a D + N), by N / D = 1 / tail - sqrt(2 pi) a; the slope (root - a) (1 + N / D).
@@ -76,6 +76,8 @@ for degree in (3, 7):
     show(f"(Phi(x) - 1/2) / x of degree {degree} in x^2, relative to Phi", coefficients, error)
 print("// sqrt(2 pi), root:", mpmath.nstr(ROOT_OF_2PI, 34), mpmath.nstr(ROOT, 30))
 print("// sqrt(2 pi) in double is too large by", mpmath.nstr(ROUNDED_BY - 1, 10))
+series = [(2 * k + 2) / ((2 * k + 1) * ROOT_OF_2PI) / mpf(-2) ** k / mpmath.factorial(k) for k in range(10)]
+show("(gelu'(x) - 1/2) / x in x^2, next term for |x| < 1/4", series[:9], abs(series[9]) / 4**19)
 show_rational("tail", rest_of_tail, tail, (4, 5), (0, 24.5))
 show_rational("tail", rest_of_tail, tail, (3, 4), (0.5, 14), single=True)
 show_rational("tail", rest_of_tail, tail, (9, 10), (0.5, 66.3), factor=ROUNDED_BY)

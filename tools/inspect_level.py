@@ -2,11 +2,12 @@
 
 Run ``python tools/inspect_level.py OBJECT LEVEL`` on an object file of ``cpp/levels/level.cpp``. The vector loops are
 the functions marked noinline: each is read as machine code and must hold packed arithmetic of the level's full width
-and no call but of another of them. Needs binutils.
+and no call but of another of them. Needs binutils; OBJDUMP and NM name those of another processor.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -15,24 +16,26 @@ from pathlib import Path
 # Packed arithmetic, comparison, shifting or blending on the widest registers of the level.
 _X86 = (
     r"\bv?(?:add|sub|mul|div|min|max|cmp\w*|andn?|or|xor|fn?m\w*|blend\w*)p[sd]\b.*%{0}"
-    r"|\bv?p(?:cmp\w*|slld|unpcklwd)\b.*%{0}"
+    r"|\bv?p(?:cmp\w*|slld|sub[dq]|unpcklwd)\b.*%{0}"
 )
 PACKED = {
     "x86-64": re.compile(_X86.format("xmm")),
     "x86-64-v3": re.compile(_X86.format("ymm")),
     "x86-64-v4": re.compile(_X86.format("zmm")),
     "arm64": re.compile(
-        r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\b(?:cmeq|shll2?)\b\s+v\d+\.(?:4s|2d)"
+        r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\b(?:cmeq|shll2?|sub)\b\s+v\d+\.(?:4s|2d)"
     ),
 }
 LOOP = re.compile(r"::(?:\w*loop<|take_larger|keep_where|plain\(|with_velocity|take_edits)")
 
 
+def output_of(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 def functions(path: Path) -> dict[str, list[str]]:
     """Machine code of every function, by demangled name."""
-    text = subprocess.run(
-        ["objdump", "-d", "-C", "--no-show-raw-insn", str(path)], check=True, capture_output=True, text=True
-    ).stdout
+    text = output_of(os.environ.get("OBJDUMP", "objdump"), "-d", "-C", "--no-show-raw-insn", str(path))
     found: dict[str, list[str]] = {}
     current: list[str] = []
     for line in text.splitlines():
@@ -62,7 +65,7 @@ def scalar_loops(path: Path, level: str) -> tuple[list[str], int]:
 
 def shared_symbols(path: Path) -> list[str]:
     """Symbols the linker could take from another level (weak or unique), or that the object needs from outside."""
-    text = subprocess.run(["nm", "-C", str(path)], check=True, capture_output=True, text=True).stdout
+    text = output_of(os.environ.get("NM", "nm"), "-C", str(path))
     allowed = {"memcpy", "memset", "memmove", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
     found = []
     for line in text.splitlines():
@@ -75,4 +78,6 @@ def shared_symbols(path: Path) -> list[str]:
 if __name__ == "__main__":
     scalar, total = scalar_loops(Path(sys.argv[1]), sys.argv[2])
     print(f"{total} loops, {len(scalar)} not vectorised", *scalar, sep="\n  ")
-    print("symbols that could leak:", shared_symbols(Path(sys.argv[1])) or "none")
+    shared = shared_symbols(Path(sys.argv[1]))
+    print("symbols that could leak:", shared or "none")
+    sys.exit(1 if scalar or shared else 0)

@@ -25,7 +25,7 @@ NUMACT_LANE T clip(T x, T low, T high) {
 // The derivative of clip.
 template <class T>
 NUMACT_LANE T slope_between(T x, T low, T high) {
-  return unless_nan(low, high, ((x > low) & (x < high) ? T(1) : T(0)) + nan_of(x));
+  return unless_nan(low, high, (((x > low) & (x < high)) ? T(1) : T(0)) + nan_of(x));
 }
 
 struct Relu6 {

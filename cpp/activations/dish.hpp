@@ -38,8 +38,8 @@ struct Dish {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
-    constexpr long double exact_root = 0.3819660112501051517954131656343619L;
-    constexpr T root = exact_root, root_rest = exact_root - root, half_other_root = 1.3090169943749474241022934171828191L;
+    constexpr Pair<double> exact_root = {0.38196601125010515, -1.1899991944327682e-18};  // (3 - sqrt(5)) / 2
+    constexpr T root = T(exact_root.hi), root_rest = rest_of(exact_root, root), half_other_root = T(1.3090169943749475);
     const T a = absolute(x), d = start.word[0];
     const bool is_far = !A::near && a > far<T>;
     const T w = 1 / (is_far ? a : d);

@@ -49,23 +49,23 @@ struct Elu {
 };
 
 struct Selu {
-  static constexpr long double scale = 1.0507009873554804934193349852946L;
-  static constexpr long double scale_alpha = 1.7580993408473768599402175208123L;  // scale * 1.6732632423543772848170...
+  static constexpr double scale = 1.0507009873554804934193349852946;
+  static constexpr Pair<double> scale_alpha = {1.7580993408473768, 1.4153519380084477e-17};  // scale * 1.6732632423543772848170...
 
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x) {
-    const T left = T(scale_alpha) * expm1_negative<A>(-absolute(x));
+    const T left = T(scale_alpha.hi) * expm1_negative<A>(-absolute(x));
     return x < 0 ? left : T(scale) * x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x) {
-    const T left = T(scale_alpha) * Decay<A>(absolute(x)).times(dy);
+    const T left = T(scale_alpha.hi) * Decay<A>(absolute(x)).times(dy);
     return x > 0 ? T(scale) * dy : left;
   }
   // The rest of the constant counts where y cancels its leading word.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y) {
-    const T left = (y + T(scale_alpha)) + T(scale_alpha - T(scale_alpha));
+    const T left = (y + T(scale_alpha.hi)) + rest_of(scale_alpha, T(scale_alpha.hi));
     return dy * (y > 0 ? T(scale) : left);
   }
 };

@@ -22,7 +22,9 @@ struct Gelu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
-    const T y = multiply_add<A>(-Logistic<A>::unit, start.word[0] / start.word[1], x < 0 ? T(-0.0) : x);
+    // max(x, 0), -0.0 for x < 0. Written as x < 0, clang would take 0 for -0.0.
+    const T right = absolute(x) > x ? T(-0.0) : x;
+    const T y = multiply_add<A>(-Logistic<A>::unit, start.word[0] / start.word[1], right);
     if constexpr (A::wide) return y;
     return absolute(x) < T(0.5) ? x * center<A>(x, x * x) : y;
   }
@@ -33,10 +35,10 @@ struct Gelu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
-    constexpr long double twice_density_at_0 = 2 / root_of_2pi;
+    constexpr Pair<double> twice_density_at_0 = {0.7978845608028654, -4.98465440455546e-17};  // 2 / sqrt(2 pi)
     Decay<A> decay(start);
     // 2 phi(a) = (1 + p) 2^n
-    decay.p = multiply_add<A>(decay.p, T(twice_density_at_0), T(twice_density_at_0 - 1));
+    decay.p = multiply_add<A>(decay.p, T(twice_density_at_0.hi), rest_of(twice_density_at_0, T(1)));
     const T y = decay.times_slope(dy, x, start.word[2] * T(0.5));
     if constexpr (A::wide) return y;
     return absolute(x) < T(0.25) ? dy * multiply_add<A>(x, central_slope<A>(x * x), T(0.5)) : y;
@@ -45,7 +47,7 @@ struct Gelu {
   NUMACT_LANE static T slope(T x) {
     const Left<A> left(x);
     const T quotient = Logistic<A>::unit / left.denominator(), phi = quotient * left.tail.d, outer = x < 0 ? phi : 1 - phi;
-    const T density = quotient * left.tail.denominator() * T(1 / root_of_2pi), a = left.deviate.a;
+    const T density = quotient * left.tail.denominator() * T(0x1.9884533d43651p-2), a = left.deviate.a;
     const T normal = absolute(x) < T(0.5) ? center<A>(x, left.deviate.square) : outer;
     return multiply_add<A>(with_sign_of(a, x), density, normal) + nan_of(x);
   }
@@ -76,18 +78,15 @@ struct Gelu {
     return multiply_add<A>(x, central_fraction<A>(square), T(0.5));
   }
   // (gelu'(x) - 1/2) / x, its series up to x^8 or x^16: for |x| < 1/4 the next term is 2^-34 or 2^-62 of gelu'.
-  static constexpr long double series(int k) {
-    long double term = (2 * k + 2) / ((2 * k + 1) * root_of_2pi);
-    for (int i = 1; i <= k; ++i) term /= -2 * i;
-    return term;
-  }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T central_slope(T square) {
     if constexpr (for_float32<A>) {
-      return horner<A>(square, T(series(0)), T(series(1)), T(series(2)), T(series(3)), T(series(4)));
+      return horner<A>(square, T(0x1.9884533d43651p-1), T(-0x1.1058377e2cee0p-2), T(0x1.ea3863e31dac7p-5),
+                       T(-0x1.37403f6ba1100p-7), T(0x1.2e9ae8534e5ddp-10));
     } else {
-      return polynomial<A>(square, square * square, T(series(0)), T(series(1)), T(series(2)), T(series(3)), T(series(4)),
-                           T(series(5)), T(series(6)), T(series(7)), T(series(8)));
+      return polynomial<A>(square, square * square, 0x1.9884533d43651p-1, -0x1.1058377e2cee0p-2, 0x1.ea3863e31dac7p-5,
+                           -0x1.37403f6ba1100p-7, 0x1.2e9ae8534e5ddp-10, -0x1.db5d78220d426p-14, 0x1.38d8dd48bc252p-17,
+                           -0x1.62226a4aabe03p-21, 0x1.5f87cf283d6f7p-25);
     }
   }
 };

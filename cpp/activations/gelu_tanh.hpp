@@ -13,8 +13,8 @@ namespace numact {
 namespace {
 
 struct GeluTanh {
-  static constexpr long double linear = 1.5957691216057307117597842397375275L;  // 2 sqrt(2/pi)
-  static constexpr long double cubic = 0.0713548162726002487763387522798635L;   // 0.044715 * 2 sqrt(2/pi)
+  static constexpr Pair<double> linear = {1.5957691216057308, -9.96930880911092e-17};  // 2 sqrt(2/pi)
+  static constexpr Pair<double> cubic = {0.07135481627260025, -6.175149918155315e-19};  // 0.044715 * 2 sqrt(2/pi)
 
   // t in two words, or the exponential would amplify its rounding. x t'(x) - t is twice the cubic term.
   template <class A>
@@ -22,15 +22,15 @@ struct GeluTanh {
     using word = typename A::word;
     static constexpr word grid = Format<word>::round_magic * word(Logistic<A>::is_float ? 0x1p-20 : 0x1p-46);
     // of so few bits that factor - leading is exact
-    static constexpr word leading = A::wide ? word(linear) : (word(linear) + grid) - grid;
+    static constexpr word leading = A::wide ? word(linear.hi) : (word(linear.hi) + grid) - grid;
     word x, square, value, rest;
 
     NUMACT_LANE explicit Cubic(word near) : x(near), square(x * x), rest(0) {
-      const word c = cubic, factor = multiply_add<A>(c, square, leading);
+      const word c = word(cubic.hi), factor = multiply_add<A>(c, square, leading);
       value = x * factor;
       if constexpr (!A::wide) {
         const word low = multiply_add<A>(c, product_error(x, x, square),
-                                         multiply_add<A>(word(cubic - c), square, word(linear - leading)));
+                                         multiply_add<A>(rest_of(cubic, c), square, rest_of(linear, leading)));
         rest = multiply_add<A>(x, residual(c, square, leading - factor) + low, residual(x, factor, -value));
       }
     }
@@ -54,13 +54,13 @@ struct GeluTanh {
   NUMACT_LANE static T slope(T x) {
     using L = Logistic<A>;
     const Cubic<A> t(not_below(x, leftmost<A>));
-    const T y = L::slope(t.value + multiply_add<A>(2 * t.x, T(cubic) * t.square, t.rest), t.value, t.rest);
+    const T y = L::slope(t.value + multiply_add<A>(2 * t.x, T(cubic.hi) * t.square, t.rest), t.value, t.rest);
     return x <= T(L::is_float ? 6 : 8) ? y : 1 + nan_of(x);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 4> backward_start(T, T x) {
     const Cubic<A> t(counted<A>(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
-    const T less = multiply_add<A>(2 * t.x, T(cubic) * t.square, t.rest);
+    const T less = multiply_add<A>(2 * t.x, T(cubic.hi) * t.square, t.rest);
     return Decay<A>::start(t.value, t.rest).with(1 - t.value, less);
   }
   template <class A, class T = typename A::word>

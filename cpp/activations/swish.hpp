@@ -53,30 +53,30 @@ struct Silu {
 
 // t = 1.702 x, the factor in two words.
 struct QuickGelu {
-  static constexpr long double factor = 1.702L;
+  static constexpr Pair<double> factor = {1.702, 4.263256414560601e-17};
 
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> forward_start(T x) {
-    const T near = not_below(x, T(Logistic<A>::leftmost / factor));
-    return Logistic<A>::start(Product<A>(T(factor), near), near * T(factor - T(factor)));
+    const T near = not_below(x, T(Logistic<A>::leftmost / factor.hi));
+    return Logistic<A>::start(Product<A>(T(factor.hi), near), near * rest_of(factor, T(factor.hi)));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
     using L = Logistic<A>;
-    const T y = L::quotient(not_below(x, T(L::leftmost / factor)), start);
+    const T y = L::quotient(not_below(x, T(L::leftmost / factor.hi)), start);
     return x <= L::rightmost ? y : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T slope(T x) {
     using L = Logistic<A>;
-    const Product<A> t(T(factor), not_below(x, T(L::leftmost / factor)));
-    const T y = L::slope(t.value, t, t.x * T(factor - T(factor)));
+    const Product<A> t(T(factor.hi), not_below(x, T(L::leftmost / factor.hi)));
+    const T y = L::slope(t.value, t, t.x * rest_of(factor, T(factor.hi)));
     return x <= L::rightmost ? y : 1 + nan_of(x);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 3> backward_start(T, T x) {
     const Product<A> a = magnitude<A>(x);
-    const T rest = multiply_add<A>(a.x, T(factor - T(factor)), a.rest());
+    const T rest = multiply_add<A>(a.x, rest_of(factor, T(factor.hi)), a.rest());
     return Decay<A>::start(a.value, rest).with(rest);
   }
   template <class A, class T = typename A::word>
@@ -85,13 +85,13 @@ struct QuickGelu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
-    return near_decay<A> / factor;
+    return near_decay<A> / factor.hi;
   }
 
  private:
   template <class A, class T = typename A::word>
   NUMACT_LANE static Product<A> magnitude(T x) {
-    return {T(factor), counted<A>(absolute(x), T(Decay<A>::largest / factor))};
+    return {T(factor.hi), counted<A>(absolute(x), T(Decay<A>::largest / factor.hi))};
   }
 };
 

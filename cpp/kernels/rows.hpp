@@ -273,7 +273,7 @@ struct RowLoops {
       if (there < count)
         return add_terms<k, first, count - 1>(at, x, step, dy, dy_step, factor, sums, lows, rows, there);
     }
-    const auto term = [&](int i, ptrdiff_t r) {
+    const auto term = [&](int i, ptrdiff_t r) __attribute__((always_inline)) {
       const X value = x[i * step + r];
       const T slope = dy[i * dy_step + r];
       if constexpr (float_products)

@@ -129,6 +129,12 @@ struct Pair {
   T hi, lo;
 };
 
+// What a word leaves of a constant. Constants of more than one word are Pairs: long double is double, 80 bits or 113 by platform.
+template <class T>
+constexpr T rest_of(Pair<double> constant, T word) {
+  return T((constant.hi - word) + constant.lo);
+}
+
 template <class T>
 NUMACT_LANE Pair<T> fast_two_sum(T a, T b) {  // |a| >= |b| or a == 0
   const T sum = a + b;

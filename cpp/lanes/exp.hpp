@@ -49,7 +49,7 @@ struct ExpConstants : ExpConstants<Portable> {};  // of Wide
 
 // Up to here a is near: exp(-a) is a normal number, and so are products of it with more than 1/64.
 template <class A>
-constexpr long double near_decay = sizeof(typename A::word) == sizeof(float) ? 80 : 700;
+constexpr double near_decay = sizeof(typename A::word) == sizeof(float) ? 80 : 700;
 // a as far as it may be, where `limit` is no less than that
 template <class A>
 NUMACT_LANE typename A::word counted(typename A::word a, typename A::word limit) {

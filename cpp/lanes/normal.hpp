@@ -16,7 +16,7 @@ template <class A>
 constexpr bool for_float32 = A::wide || sizeof(typename A::word) == sizeof(float);
 
 // A double takes it too large by 7.3e-17 of it; the exponent makes up for that, and N has the same factor.
-constexpr long double root_of_2pi = 2.506628274631000502415765284811045253L;
+constexpr double root_of_2pi = 2.506628274631000502415765284811045253;
 template <class A>
 constexpr typename A::word root_of_2pi_excess = for_float32<A> ? 0 : 7.312045494e-17;
 
@@ -89,8 +89,8 @@ struct TailFraction {
 template <class A>
 NUMACT_LANE typename A::word slope_fraction(Deviate<A> x) {
   using T = typename A::word;
-  constexpr long double exact_root = 0.751791524693564457457904946784L;
-  constexpr T root = exact_root, root_rest = exact_root - root;
+  constexpr Pair<double> exact_root = {0.7517915246935645, -1.4956759177005408e-17};
+  constexpr T root = T(exact_root.hi), root_rest = rest_of(exact_root, root);
   T n, d;
   if constexpr (for_float32<A>) {
     n = polynomial<A>(x.a, x.square, T(0x1.558e909891189p-1), T(0x1.44af89624e649p-1), T(0x1.15cc9aec5af09p-2),

@@ -17,6 +17,7 @@ Array = NDArray[Any]
 # Klambauer et al. 2017, with digits enough for any long double.
 _SELU_ALPHA = "1.6732632423543772848170429916717"
 _SELU_SCALE = "1.0507009873554804934193349852946"
+_SELU_SCALE_ALPHA = 1.7580993408473768, 1.4153519380084477e-17  # their product in two words
 
 _SQRT_HALF_PI = "1.2533141373155002512078826424055226265"
 # gelu_tanh's factors 2 sqrt(2/pi) and 0.044715 times that, each as a leading part of 24 bits and the rest.
@@ -355,8 +356,9 @@ def selu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
 def selu_backward_from_output(dy: ArrayLike, y: ArrayLike) -> Array:
     """dy (scale for y > 0, else y + scale alpha); loses its digits where y is close to -scale alpha."""
     dy, y = _floats(dy, y)
-    alpha, scale = _selu_constants(y.dtype)
-    slope: Array = np.where(y > 0, scale, y + scale * alpha)
+    _, scale = _selu_constants(y.dtype)
+    scale_alpha, rest = map(y.dtype.type, _SELU_SCALE_ALPHA)
+    slope: Array = np.where(y > 0, scale, (y + scale_alpha) + rest)
     return dy * slope
 
 
