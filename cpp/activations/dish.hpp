@@ -5,8 +5,8 @@
 // The limit -0.0 at minus infinity.
 //
 // Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on a million
-// points. Float32 forward 2.4513 at 0x1.faap-13, backward 3.9726 at x = -0x1.b90d08p-2, dy = 3.8227e+37; precise 0.5000 and
-// 0.5000; float64 forward 2.35 at -0x1.ffcb0422ccee4p+3, backward 3.92 at x = -0x1.c4aed5fc7464ap-2, dy = -5.1824e+104.
+// points. Float32 forward 2.4513 at 0x1.faap-13, backward 3.3918 at x = -0x1.971716p-2, dy = 6.2855e+34; precise 0.5000 and
+// 0.5000; float64 forward 2.35 at -0x1.ffcb0422ccee4p+3, backward 3.24 at x = -0x1.7afb30970511p-2, dy = -5.5e+112.
 #pragma once
 #include "../lanes/exp.hpp"
 
@@ -45,11 +45,13 @@ struct Dish {
     const T w = 1 / (is_far ? a : d);
     T w_rest = 0;  // in parts of w
     if constexpr (!A::wide) w_rest = is_far ? 0 : multiply_add<A>(-w, start.word[1], residual(-d, w, T(1)));
-    const T factor = w * multiply_add<A>(w, T(-0.5), half_other_root);
+    const T to_other_root = multiply_add<A>(w, T(-0.5), half_other_root), factor = w * to_other_root;
     // w (w - root) (other_root - w) / 2, with what w and its distance from the root left out
     const T distance = w - root, distance_rest = (w - (distance + root)) - root_rest;
     const T by_w_rest = multiply_add<A>(distance, multiply_add<A>(w, T(-0.5), T(1)), w);
-    const T left = multiply_add<A>(distance, factor, factor * multiply_add<A>(by_w_rest, w_rest, distance_rest));
+    T rest = factor * multiply_add<A>(by_w_rest, w_rest, distance_rest);
+    if constexpr (A::fused) rest = multiply_add<A>(distance, product_error(w, to_other_root, factor), rest);
+    const T left = exact_multiply_add<A>(distance, factor, rest);
     const T c = times_sign_of(multiply_add<A>(-w, w_rest, 1 - w), x);
     const T right = multiply_add<A>(c, multiply_add<A>(c * c, T(-0.5), T(1)), T(0.5));  // saves roundings near 0 too
     const T near = dy * (x < T(-0.3984375) ? left : right);
