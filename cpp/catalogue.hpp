@@ -57,7 +57,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
     {{"beta", 1.0, Domain::positive, Domain::positive}})                                                               \
   X(Squareplus, "squareplus", Single, Single, Double, Double, 0.4, 1,                                                  \
     {{"b", 4.0, Domain::nonnegative, Domain::nonnegative}})                                                            \
-  X(Gelu, "gelu", FusedSingle, Single, Double, Double, 1.0, 0, {})                                                     \
+  X(Gelu, "gelu", FusedSingle, FusedSingle, Double, Double, 1.0, 0, {})                                                     \
   X(GeluTanh, "gelu_tanh", FusedSingle, FusedSingle, Double, Double, 0.8, 0, {})                                              \
   X(QuickGelu, "quick_gelu", Single, FusedSingle, Double, Double, 0.5, 0, {})                                                 \
   X(Silu, "silu", Single, FusedSingle, Double, Double, 0.4, 0, {})                                                     \

@@ -313,7 +313,14 @@ struct Decay {
   // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
   NUMACT_LANE word times_slope(word dy, word x, word y) const {
     const word mantissa = mantissa_times(y), right = multiply_add<A>(-mantissa, unit, word(1));
-    const word near = dy * (x < 0 ? mantissa * unit : right);
+    word near = x < 0 ? mantissa * unit : right;
+    if constexpr (A::fused && sizeof(word) == sizeof(float)) {
+      // The mantissa's rounding would be one too many.
+      const word rest = multiply_add<A>(p, y, y - mantissa) * unit;
+      near = multiply_add<A>(dy, near, finite<A>(dy) * (x < 0 ? rest : -rest));
+    } else {
+      near *= dy;
+    }
     if constexpr (A::wide || A::near) return near;
     return x < 0 && !is_near() ? times_mantissa(dy, mantissa) : near;
   }
