@@ -310,13 +310,16 @@ struct Decay {
   NUMACT_LANE word plus(word x) const { return multiply_add<A>(p, unit, x + unit); }
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
-  // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
-  NUMACT_LANE word times_slope(word dy, word x, word y) const {
+  // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y, and what that left out
+  struct Rest {
+    word value;
+  };
+  NUMACT_LANE word times_slope(word dy, word x, word y, [[maybe_unused]] Rest y_rest = {}) const {
     const word mantissa = mantissa_times(y), right = multiply_add<A>(-mantissa, unit, word(1));
     word near = x < 0 ? mantissa * unit : right;
     if constexpr (A::fused && sizeof(word) == sizeof(float)) {
-      // The mantissa's rounding would be one too many.
-      const word rest = multiply_add<A>(p, y, y - mantissa) * unit;
+      // The mantissa's rounding, and the quotient's, would be too many.
+      const word rest = multiply_add<A>(p, y, (y - mantissa) + y_rest.value) * unit;
       near = multiply_add<A>(dy, near, finite<A>(dy) * (x < 0 ? rest : -rest));
     } else {
       near *= dy;
@@ -331,7 +334,9 @@ struct Decay {
     // What the square's rounding left out is put back in part, by no more than 1 / (1 + e)^2: beyond that the errors were larger.
     const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product;
     const word put_back = (product - (square - 1)) * multiply_add<A>(e, word(-0.9), word(0.8));
-    return Decay(p - put_back, *this).times_slope(dy, x, top / square);
+    // And what the quotient's left out, times about 1 / square.
+    const word reciprocal = multiply_add<A>(e, multiply_add<A>(e, word(0.55), word(-1.3)), word(1)), quotient = top / square;
+    return Decay(p - put_back, *this).times_slope(dy, x, quotient, Rest{residual(-quotient, square, top) * reciprocal});
   }
 
  private:
