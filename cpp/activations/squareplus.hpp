@@ -49,7 +49,7 @@ struct Squareplus {
     using P = SquareplusParts<A>;
     const P p(x, b);
     // Far from 0 q is b / (4 x^2), which may underflow where dy q does not, and 1 - q is 1.
-    // Near 0, where |x| < 0.38 s, q is (1 - |x| / s) / 2: fewer roundings count.
+    // Near 0, where |x| < 0.38 s, q is (1 - |x| / s) / 2: fewer roundings count. With || the loop would be scalar.
     const bool near_0 = (x == 0) | (3 * p.a * p.a < p.half);
     const T top = p.is_far ? p.half / (2 * P::small) : near_0 ? p.a : p.half;
     const T part = top / (p.is_far ? p.a : near_0 ? p.s : p.product), q = near_0 ? multiply_add<A>(part, T(-0.5), T(0.5)) : part;

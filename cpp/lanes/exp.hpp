@@ -310,15 +310,16 @@ struct Decay {
   NUMACT_LANE word plus(word x) const { return multiply_add<A>(p, unit, x + unit); }
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
-  // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y, and what that left out
+  // What a word left out.
   struct Rest {
     word value;
   };
+  // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
   NUMACT_LANE word times_slope(word dy, word x, word y, [[maybe_unused]] Rest y_rest = {}) const {
     const word mantissa = mantissa_times(y), right = multiply_add<A>(-mantissa, unit, word(1));
     word near = x < 0 ? mantissa * unit : right;
     if constexpr (A::fused && sizeof(word) == sizeof(float)) {
-      // The mantissa's rounding, and the quotient's, would be too many.
+      // The roundings of the mantissa and of y would be too many where the product is just below a power of two.
       const word rest = multiply_add<A>(p, y, (y - mantissa) + y_rest.value) * unit;
       near = multiply_add<A>(dy, near, finite<A>(dy) * (x < 0 ? rest : -rest));
     } else {
@@ -347,7 +348,7 @@ struct Decay {
                                                : larger_positive(kept.word[1], Format<word>::round_magic + 1))),
         down(parts.down),
         power(one_part ? Power<A>(1, unit) : parts.power) {}
-  // float holds its bounds with two roundings here.
+  // Two roundings in float, where times_slope puts back one.
   NUMACT_LANE static word sum_of_product(word a, word b, word c) {
     return sizeof(word) == sizeof(double) ? exact_multiply_add<A>(a, b, c) : multiply_add<A>(a, b, c);
   }
