@@ -74,6 +74,22 @@ def test_backward(name, built, dtype, rng):
     assert problem is None, problem
 
 
+@long_oracle
+@pytest.mark.parametrize("name", NAMES)
+def test_backward_of_two_large_factors(name, built, dtype, rng):
+    """Gates whose exponential is far below the format count where dy and value are near its end."""
+    info, count = np.finfo(dtype), 10_000
+    lowest = -24.0 if name == "geglu" else -286.0
+    gate = (rng.uniform(lowest, 0, count) * (1 if dtype == np.float32 else 2.8 if name == "geglu" else 7.7)).astype(dtype)
+    dy, value = (rng.uniform(0.05, 1, count).astype(dtype) * info.max for _ in range(2))
+    exact = getattr(reference, f"{name}_backward")(dy.astype(LONG), gate.astype(LONG), value.astype(LONG))[0]
+    got = built.ufuncs[f"{name}_backward"](dy, gate, value)[0]
+    limit = na.activations[name].max_ulp[np.dtype(dtype).name, built.tier, "backward"]
+    far = gate < -1.5  # beside the root
+    problem = worst(f"{name}_backward, dgate", gate[far], got[far], exact[far], limit, value[far], dy[far])
+    assert problem is None, problem
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_composition(name, built, dtype, rng):
     """The activation of the gate times the value; either gradient is that of the product."""

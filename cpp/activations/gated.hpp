@@ -30,7 +30,7 @@ struct Glu {
   NUMACT_LANE static T backward_gate(Kept<A, 2> start, T dy, T, T value) {
     const Decay<A> decay(start);
     const T e = decay.value();
-    return scaled_product<A>(dy, value, decay.mantissa() / multiply_add<A>(e, e + 2, T(1)), decay.power);
+    return scaled_product<A>(dy, value, decay.mantissa() / multiply_add<A>(e, e + 2, T(1)), decay.power, decay.down);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_value(Kept<A, 2> start, T dy, T gate, T) {
@@ -60,8 +60,8 @@ struct Swiglu {
     const Decay<A> decay(start);
     const T e = decay.value(), sum = 1 + limited<A>(gate);
     const T slope = gate < 0 ? decay.mantissa() * (sum + e) : multiply_add<A>(e, sum, T(1));
-    return scaled_product<A>(dy, value, slope / multiply_add<A>(e, e + 2, T(1)),
-                             select<A>(gate < 0, decay.power, unit_power<A>()));
+    return scaled_product<A>(dy, value, slope / exact_multiply_add<A>(e, e + 2, T(1)),
+                             select<A>(gate < 0, decay.power, unit_power<A>()), gate < 0 ? decay.down : T(1));
   }
   // gate and dy meet first where that cannot overflow, else last, where it cannot underflow.
   template <class A, class T = typename A::word>
@@ -98,23 +98,26 @@ struct Geglu {
     return absolute(gate) < T(0.5) ? gate * value * multiply_add<A>(gate, central_fraction<A>(gate * gate), T(0.5)) : y;
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static Kept<A, 5> backward_start(T, T gate, T) {
+  NUMACT_LANE static Kept<A, 4> backward_start(T, T gate, T) {
     const Deviate<A> deviate = of<A>(gate);
     const TailFraction<A> tail(deviate);
     const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
     const T p = growth.expm1(), root = T(root_of_2pi);
-    return {{tail.a_d, tail.denominator_times(p), growth.n, slope_fraction<A>(deviate), multiply_add<A>(p, root, root)}};
+    const Pair<T> top = slope_fraction<A>(deviate);
+    const T reciprocal = multiply_add<A>(p, T(-0.4), T(0.4));  // about that of the divisor
+    const T left = multiply_add<A>(top.lo, reciprocal, top.hi / multiply_add<A>(p, root, root));
+    return {{tail.a_d, tail.denominator_times(p), growth.n, left}};
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_value(Kept<A, 5> start, T dy, T gate, T) {
+  NUMACT_LANE static T backward_value(Kept<A, 4> start, T dy, T gate, T) {
     return forward<A>({{start.word[0], start.word[1], start.word[2]}}, gate, dy);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward_gate(Kept<A, 5> start, T dy, T gate, T value) {
+  NUMACT_LANE static T backward_gate(Kept<A, 4> start, T dy, T gate, T value) {
     const DeepPower<A> decay(-start.word[2]);
-    const T left = start.word[3] / start.word[4] * decay.down;
+    const T left = start.word[3];
     return scaled_product<A>(dy, value, gate < 0 ? left : 1 - times(left, decay.power),
-                             select<A>(gate < 0, decay.power, unit_power<A>()));
+                             select<A>(gate < 0, decay.power, unit_power<A>()), gate < 0 ? decay.down : T(1));
   }
 
  private:

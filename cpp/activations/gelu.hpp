@@ -29,17 +29,18 @@ struct Gelu {
     return absolute(x) < T(0.5) ? x * center<A>(x, x * x) : y;
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static Kept<A, 3> backward_start(T, T x) {
+  NUMACT_LANE static Kept<A, 4> backward_start(T, T x) {
     const Deviate<A> deviate(counted<A>(absolute(x), T(for_float32<A> ? 20 : 54)));
-    return Decay<A>::start(deviate.half, deviate.half_rest).with(slope_fraction<A>(deviate));
+    const Pair<T> fraction = slope_fraction<A>(deviate);
+    return Decay<A>::start(deviate.half, deviate.half_rest).with(fraction.hi, fraction.lo);
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
+  NUMACT_LANE static T backward(Kept<A, 4> start, T dy, T x) {
     constexpr Pair<double> twice_density_at_0 = {0.7978845608028654, -4.98465440455546e-17};  // 2 / sqrt(2 pi)
     Decay<A> decay(start);
     // 2 phi(a) = (1 + p) 2^n
     decay.p = multiply_add<A>(decay.p, T(twice_density_at_0.hi), rest_of(twice_density_at_0, T(1)));
-    const T y = decay.times_slope(dy, x, start.word[2] * T(0.5));
+    const T y = decay.times_slope(dy, x, {start.word[2] * T(0.5), start.word[3] * T(0.5)});
     if constexpr (A::wide) return y;
     return absolute(x) < T(0.25) ? dy * multiply_add<A>(x, central_slope<A>(x * x), T(0.5)) : y;
   }

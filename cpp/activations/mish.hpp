@@ -57,19 +57,30 @@ struct Mish {
     const T e = decay.value(), sum = exact_multiply_add<A>(e, e / 2, e / 2);
     const T slope = exact_multiply_add<A>(e, multiply_add<A>(e, T(0.0625), T(0.25)), quarter + T(0.375));
     const T part = x < 0 ? exact_multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25), d = one + part;
-    T constant = quarter + T(0.25), d_rest = 0;  // and what is left over of e and d
-    if constexpr (!A::wide) {
+    const T constant = quarter + T(0.25), factor = d / 2 - quarter * (1 + e), e_square = e * e, right = e_square * factor;
+    if constexpr (A::wide) {
+      const T left = decay.mantissa_times(exact_multiply_add<A>(e, slope, constant));
+      const T quotient = (x < 0 ? decay.times_mantissa(dy, left) : right) / (d * d);
+      return x < 0 ? quotient : dy * (1 - quotient);
+    } else {
+      // What roundings left out is put back: of e in the numerators, of d and its square in 1 / d^2, which is (1 + more)
+      // times the word.
       const T e_rest = decay.rest_of_value(e);
       const T by_e = multiply_add<A>(e, multiply_add<A>(e, T(0.1875), T(0.5)), quarter + T(0.375));
-      constant = multiply_add<A>(e_rest, by_e, constant);
-      d_rest = multiply_add<A>(e_rest, (1 + e) / 2, part - (d - one));
+      const T constant_and_rest = multiply_add<A>(e_rest, by_e, constant);
+      const T left = exact_multiply_add<A>(e, slope, constant_and_rest), left_rest = residual(e, slope, constant_and_rest - left);
+      const T d_rest = multiply_add<A>(e_rest, (1 + e) / 2, part - (d - one));
+      const T square = multiply_add<A>(d, d, 2 * d * d_rest), reciprocal = 1 / square;
+      const T square_rest = multiply_add<A>(2 * d, d_rest, residual(d, d, -square));
+      const T more = multiply_add<A>(-square_rest, reciprocal, residual(-reciprocal, square, T(1)));
+      const T e_square_rest = multiply_add<A>(2 * e, e_rest, product_error(e, e, e_square));
+      const T right_rest = multiply_add<A>(e_square_rest, factor, product_error(e_square, factor, right));
+      const T top = x < 0 ? left : right, top_rest = x < 0 ? left_rest : right_rest, quotient = top * reciprocal;
+      const T rest = multiply_add<A>(quotient, more, product_error(top, reciprocal, quotient));
+      const T quotient_rest = multiply_add<A>(top_rest, reciprocal, rest);
+      const T mantissa = quotient + multiply_add<A>(decay.p, quotient, quotient_rest);
+      return x < 0 ? decay.times_mantissa(dy, mantissa) : dy * (1 - (quotient + quotient_rest));
     }
-    const T left = exact_multiply_add<A>(e, slope, constant), right = e * e * (d / 2 - quarter * (1 + e));
-    const T square = multiply_add<A>(d, d, 2 * d * d_rest);
-    T less = 0;  // for what its rounding left out
-    if constexpr (!A::wide) less = multiply_add<A>(2 * d, d_rest, residual(d, d, -square)) / square;
-    const T quotient = (x < 0 ? decay.times_mantissa(dy, decay.mantissa_times(left, less)) : right) / square;
-    return x < 0 ? quotient : dy * (1 - quotient);
   }
 
  private:

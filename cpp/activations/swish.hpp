@@ -138,7 +138,9 @@ struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x, T beta) {
     const Product<A> a(size<A>(beta), start.word[2]);
-    return Decay<A>(start).times_slope(dy, times_sign_of(x, beta), 1 - a.value, a.rest());
+    const Decay<A> decay(start);
+    const T excess = a.rest() - decay.rest_of_value(decay.value());
+    return decay.times_slope(dy, times_sign_of(x, beta), 1 - a.value, 0, excess);
   }
   // For both gradients; exp(-|t|) / 2^n in two words where the arithmetic is.
   template <class A>

@@ -121,7 +121,7 @@ struct DeepPower {
   Power<A> power = unit_power<A>();
 
   NUMACT_LANE explicit DeepPower(typename A::word n) {
-    if constexpr (A::deep) {
+    if constexpr (A::deep && !A::near) {
       using C = ExpConstants<A>;
       const bool beyond = n < C::deepest;
       down = beyond ? C::below : 1;
@@ -148,10 +148,10 @@ struct SharedPower {
 
 // a * b * fraction * 2^n with neither overflow nor underflow in between: 2^n goes where it cannot hurt. It is shared between
 // a large a and b, and all to the larger where the smaller is below 1. The largest lend the smaller one 2^16, or a fraction
-// above 1 would overflow.
+// above 1 would overflow. down: as in DeepPower; it comes last, where it brings nothing below the format before the result.
 template <class A>
 NUMACT_LANE typename A::word scaled_product(typename A::word a, typename A::word b, typename A::word fraction,
-                                          Power<A> power) {
+                                          Power<A> power, [[maybe_unused]] typename A::word down) {
   if constexpr (A::wide) {
     return (a * b) * (fraction * power.rest);
   } else {
@@ -160,7 +160,8 @@ NUMACT_LANE typename A::word scaled_product(typename A::word a, typename A::word
     const auto large = (ordered ? a : b) * power.part, small = ordered ? b : a;
     const bool share = absolute(small) > 1, lend = absolute(large) > Format<T>::largest * T(0x1p-16);
     const T shared = (lend ? large * T(0x1p-16) : large) * (power.rest * fraction);
-    return (lend ? small * T(0x1p16) : small) * (share ? power.part : T(1)) * (share ? shared : power.part * shared);
+    const T product = (lend ? small * T(0x1p16) : small) * (share ? power.part : T(1)) * (share ? shared : power.part * shared);
+    return A::deep && !A::near ? product * down : product;
   }
 }
 
@@ -294,7 +295,7 @@ struct Decay {
     return scaled(x) * mantissa_times(half, less) * (2 * power.rest);
   }
   // y exp(-a) without the power; less: what is taken off 1 + p
-  NUMACT_LANE word mantissa_times(word y, word less = 0) const { return sum_of_product(p - less, y, y); }
+  NUMACT_LANE word mantissa_times(word y, word less = 0) const { return exact_multiply_add<A>(p - less, y, y); }
   // x mantissa 2^n, for a product of the last two that is at most 1
   NUMACT_LANE word times_mantissa(word x, word mantissa) const { return scaled(x) * (mantissa * power.rest); }
   // x exp(-a) with one rounding for a finite x.
@@ -302,7 +303,7 @@ struct Decay {
     const word y = scaled(x) * power.rest;
     return multiply_add<A>(p - less, y, y);
   }
-  NUMACT_LANE word mantissa() const { return A::deep ? down * (1 + p) : 1 + p; }
+  NUMACT_LANE word mantissa() const { return 1 + p; }
   NUMACT_LANE word value() const { return multiply_add<A>(p, unit, unit); }
   // What its rounding left out of e = value().
   NUMACT_LANE word rest_of_value(word e) const { return multiply_add<A>(p, unit, unit - e); }
@@ -310,34 +311,25 @@ struct Decay {
   NUMACT_LANE word plus(word x) const { return multiply_add<A>(p, unit, x + unit); }
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
-  // What a word left out.
-  struct Rest {
-    word value;
-  };
   // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
-  NUMACT_LANE word times_slope(word dy, word x, word y, [[maybe_unused]] Rest y_rest = {}) const {
-    const word mantissa = mantissa_times(y), right = multiply_add<A>(-mantissa, unit, word(1));
-    word near = x < 0 ? mantissa * unit : right;
-    if constexpr (A::fused && sizeof(word) == sizeof(float)) {
-      // The roundings of the mantissa and of y would be too many where the product is just below a power of two.
-      const word rest = multiply_add<A>(p, y, (y - mantissa) + y_rest.value) * unit;
-      near = multiply_add<A>(dy, near, finite<A>(dy) * (x < 0 ? rest : -rest));
-    } else {
-      near *= dy;
-    }
+  NUMACT_LANE word times_slope(word dy, word x, Pair<word> y) const {
+    const word mantissa = y.hi + multiply_add<A>(p, y.hi, y.lo), right = multiply_add<A>(-mantissa, unit, word(1));
+    const word near = dy * (x < 0 ? mantissa * unit : right);
     if constexpr (A::wide || A::near) return near;
     return x < 0 && !is_near() ? times_mantissa(dy, mantissa) : near;
   }
-  // or from f'(-a) exp(a) = (y + e - less) / (1 + e)^2, e = exp(-a)
-  NUMACT_LANE word times_slope(word dy, word x, word y, word less) const {
-    const word e = value(), top = y + (e - less);
-    if constexpr (A::wide) return times_slope(dy, x, top * (1 / multiply_add<A>(e, e + 2, word(1))));
-    // What the square's rounding left out is put back in part, by no more than 1 / (1 + e)^2: beyond that the errors were larger.
-    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product;
-    const word put_back = (product - (square - 1)) * multiply_add<A>(e, word(-0.9), word(0.8));
-    // And what the quotient's left out, times about 1 / square.
-    const word reciprocal = multiply_add<A>(e, multiply_add<A>(e, word(0.55), word(-1.3)), word(1)), quotient = top / square;
-    return Decay(p - put_back, *this).times_slope(dy, x, quotient, Rest{residual(-quotient, square, top) * reciprocal});
+  // or from f'(-a) exp(a) = (y + e - less) / (1 + e)^2, e = exp(-a). Most roundings are put back: they count the most where
+  // the product is just below a power of two. excess: what the words y and e have too much
+  NUMACT_LANE word times_slope(word dy, word x, word y, word less, [[maybe_unused]] word excess = 0) const {
+    const word e = value(), by_e = e - less, top = y + by_e;
+    if constexpr (A::wide) return times_slope(dy, x, {top * (1 / multiply_add<A>(e, e + 2, word(1))), 0});
+    const word top_rest = ((y - top) + by_e) - excess;
+    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product, square_rest = product - (square - 1);
+    const word reciprocal = 1 / square;
+    const word reciprocal_rest = multiply_add<A>(-reciprocal, square_rest, residual(-reciprocal, square, word(1)));
+    const word quotient = top * reciprocal, rest = product_error(top, reciprocal, quotient);
+    return times_slope(
+        dy, x, {quotient, multiply_add<A>(top_rest, reciprocal, multiply_add<A>(quotient, reciprocal_rest, rest))});
   }
 
  private:
@@ -348,10 +340,6 @@ struct Decay {
                                                : larger_positive(kept.word[1], Format<word>::round_magic + 1))),
         down(parts.down),
         power(one_part ? Power<A>(1, unit) : parts.power) {}
-  // Two roundings in float, where times_slope puts back one.
-  NUMACT_LANE static word sum_of_product(word a, word b, word c) {
-    return sizeof(word) == sizeof(double) ? exact_multiply_add<A>(a, b, c) : multiply_add<A>(a, b, c);
-  }
   NUMACT_LANE word scaled(word x) const { return one_part ? x : x * power.part * power.part; }
   // As near_decay, here by 2^n: always, where the arithmetic is near.
   NUMACT_LANE bool is_near() const { return unit > (sizeof(word) == sizeof(float) ? word(0x1p-119) : word(0x1p-1015)); }

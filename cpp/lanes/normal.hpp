@@ -85,9 +85,9 @@ struct TailFraction {
   }
 };
 
-// gelu'(-a) / phi(a), relatively exact also near the root.
+// gelu'(-a) / phi(a), relatively exact also near the root, with what the last rounding left out.
 template <class A>
-NUMACT_LANE typename A::word slope_fraction(Deviate<A> x) {
+NUMACT_LANE Pair<typename A::word> slope_fraction(Deviate<A> x) {
   using T = typename A::word;
   constexpr Pair<double> exact_root = {0.7517915246935645, -1.4956759177005408e-17};
   constexpr T root = T(exact_root.hi), root_rest = rest_of(exact_root, root);
@@ -106,7 +106,8 @@ NUMACT_LANE typename A::word slope_fraction(Deviate<A> x) {
                       0x1.041628ab9a6a9p-10, 0x1.2d8823d2b4b3dp-14, 0x1.53cdddd34b58bp-19);
   }
   const T distance = (root - x.a) + root_rest;
-  return exact_multiply_add<A>(distance, n / multiply_add<A>(x.a, d, T(1)), distance);
+  const T ratio = n / multiply_add<A>(x.a, d, T(1)), y = multiply_add<A>(distance, ratio, distance);
+  return {y, A::wide ? 0 : multiply_add<A>(distance, ratio, distance - y)};
 }
 
 }  // namespace

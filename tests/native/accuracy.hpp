@@ -77,6 +77,20 @@ T any_finite(typename Format<T>::word random) {
   return bits<T>((random & mask) == mask ? random ^ (mask & -mask) : random);
 }
 
+// The sign and exponent of `any`, and a mantissa whose product with that of the slope is just below a power of two,
+// where the rounding of a product costs the most ulp.
+template <class T>
+T hard_dy(T any, double slope) {
+  using word = typename Format<T>::word;
+  constexpr word mantissa = (word(1) << Format<T>::mantissa_bits) - 1;
+  constexpr uint64_t one = uint64_t(1023) << 52, fraction = (uint64_t(1) << 52) - 1;
+  const word random = bits<word>(any);
+  const double share = bits<double>(one | (uint64_t(random & mantissa) << (52 - Format<T>::mantissa_bits))) - 1;
+  const double below = share * bits<double>(one - ((2 + uint64_t(random & 7)) << 52));
+  const double of_slope = bits<double>(one | (bits<uint64_t>(slope) & fraction));
+  return bits<T>((random & ~mantissa) | (bits<word>(T((2 - below) / of_slope)) & mantissa));
+}
+
 struct Options {
   uint64_t stride = 1;
   std::string only;
@@ -325,7 +339,7 @@ bool report(const Options& options, const Reference<T>& reference, const std::ve
 }
 
 // One function, direction and choice of parameters. fill(b, inputs) gives the inputs of block b; backward goes over
-// them with dy = 1, and over every so many blocks with their dy.
+// them with dy = 1, and over every so many blocks with the hard dy of their exponents.
 template <class T>
 class Check {
   using R = Real<T>;
@@ -342,12 +356,13 @@ class Check {
   }
 
   template <class Fill>
-  void run(int64_t blocks, int64_t any_dy_every, Fill fill) {
+  void run(int64_t blocks, int64_t hard_dy_every, Fill fill) {
 #pragma omp parallel
     {
       const numact::FpScope scope;
       Inputs<T> in;
       const std::vector<T> ones(block, T(1));
+      std::vector<T> dy(block);
       std::vector<Work> work(groups.size() + 1);
       std::vector<R> exact[2] = {std::vector<R>(block), std::vector<R>(block)};
 #pragma omp for schedule(dynamic)
@@ -360,11 +375,12 @@ class Check {
           if (members.empty()) continue;
           const Root root = exact_values(in, cast, exact);
           compare_groups(in, ones.data(), members, root, exact, b, work);
-          if (!backward_ || b % any_dy_every != 0) continue;
+          if (!backward_ || b % hard_dy_every != 0) continue;
+          for (size_t i = 0; i < block; ++i) dy[i] = hard_dy(in.dy[i], double(exact[i % size_t(results_)][i]));
           for (int r = 0; r < results_; ++r)
 #pragma omp simd
-            for (size_t i = 0; i < block; ++i) exact[r][i] *= R(in.dy[i]);
-          compare_groups(in, in.dy.data(), members, root, exact, b, work);
+            for (size_t i = 0; i < block; ++i) exact[r][i] *= R(dy[i]);
+          compare_groups(in, dy.data(), members, root, exact, b, work);
         }
       }
 #pragma omp critical
@@ -433,7 +449,7 @@ class Check {
 // Every reference that is in the catalogue; fails for a name of the catalogue that has none. blocks_of(reference,
 // first) gives how many blocks, `first` for the default parameters; fill(reference, parameters, b, inputs) fills one.
 template <class T, class BlocksOf, class Fill>
-bool check_all(const Options& options, int64_t any_dy_every, BlocksOf blocks_of, Fill fill) {
+bool check_all(const Options& options, int64_t hard_dy_every, BlocksOf blocks_of, Fill fill) {
   bool good = true;
   for (const numact::Record& record : numact::elementwise_records) {
     bool known = false;
@@ -447,7 +463,7 @@ bool check_all(const Options& options, int64_t any_dy_every, BlocksOf blocks_of,
       for (const Direction direction : {Direction::forward, Direction::backward}) {
         if (!(direction == Direction::forward ? options.forward : options.backward)) continue;
         Check<T> check(reference, parameters, direction);
-        check.run(blocks_of(reference, &parameters == &reference.parameters[0]), any_dy_every,
+        check.run(blocks_of(reference, &parameters == &reference.parameters[0]), hard_dy_every,
                   [&](int64_t b, Inputs<T>& in) { fill(reference, parameters, b, in); });
         for (const Group& group : check.groups) good = report(options, reference, parameters, direction, group) && good;
       }

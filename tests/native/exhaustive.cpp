@@ -4,9 +4,9 @@
 //
 // Every N-th bit pattern (1, the default: all 2^32; for other parameters than the defaults, and for gated functions,
 // every 61 N-th), and both ends of every binade. Backward with dy = 1, and on an eighth of the inputs with a dy of any
-// exponent drawn from the bits of x, as are the values of gated functions. Prints per function, parameters, direction, tier and group of levels the
-// largest error in ulp and where it is. Exit status 1 when a bound is broken or levels differ that promise the same
-// bits.
+// exponent that makes rounding cost the most; that exponent, and the values of gated functions, are drawn from the bits
+// of x. Prints per function, parameters, direction, tier and group of levels the largest error in ulp and where it is.
+// Exit status 1 when a bound is broken or levels differ that promise the same bits.
 #include "accuracy.hpp"
 
 using namespace accuracy;
