@@ -31,16 +31,17 @@ struct Gelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 4> backward_start(T, T x) {
     const Deviate<A> deviate(counted<A>(absolute(x), T(for_float32<A> ? 20 : 54)));
+    // times phi(0), 1 / sqrt(2 pi)
+    constexpr Pair<double> density = {0.3989422804014327, -2.49232720227773e-17};
+    constexpr T factor = T(density.hi), factor_rest = rest_of(density, factor);
     const Pair<T> fraction = slope_fraction<A>(deviate);
-    return Decay<A>::start(deviate.half, deviate.half_rest).with(fraction.hi, fraction.lo);
+    const T y = fraction.hi * factor, rest = A::wide ? 0 : product_error(fraction.hi, factor, y);
+    const T all = A::wide ? 0 : multiply_add<A>(fraction.lo, factor, multiply_add<A>(fraction.hi, factor_rest, rest));
+    return Decay<A>::start(deviate.half, deviate.half_rest).with(y, all);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 4> start, T dy, T x) {
-    constexpr Pair<double> twice_density_at_0 = {0.7978845608028654, -4.98465440455546e-17};  // 2 / sqrt(2 pi)
-    Decay<A> decay(start);
-    // 2 phi(a) = (1 + p) 2^n
-    decay.p = multiply_add<A>(decay.p, T(twice_density_at_0.hi), rest_of(twice_density_at_0, T(1)));
-    const T y = decay.times_slope(dy, x, {start.word[2] * T(0.5), start.word[3] * T(0.5)});
+    const T y = Decay<A>(start).times_slope(dy, x, {start.word[2], start.word[3]});
     if constexpr (A::wide) return y;
     return absolute(x) < T(0.25) ? dy * multiply_add<A>(x, central_slope<A>(x * x), T(0.5)) : y;
   }

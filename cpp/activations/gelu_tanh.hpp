@@ -60,8 +60,11 @@ struct GeluTanh {
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 4> backward_start(T, T x) {
     const Cubic<A> t(counted<A>(absolute(x), T(Logistic<A>::is_float ? 13.6 : 27.1)));
-    const T less = multiply_add<A>(2 * t.x, T(cubic.hi) * t.square, t.rest);
-    return Decay<A>::start(t.value, t.rest).with(1 - t.value, less);
+    // x t'(x), which is t + 2 (t - linear x)
+    const T above = exact_multiply_add<A>(T(-linear.hi), t.x, t.value), product = multiply_add<A>(T(2), above, t.value);
+    const T left_out = multiply_add<A>(T(-2) * rest_of(linear, T(linear.hi)), t.x, 3 * t.rest);
+    const T rest = multiply_add<A>(T(2), above, t.value - product) + left_out;
+    return Decay<A>::start(t.value, t.rest).with(product, rest);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 4> start, T dy, T x) {

@@ -43,7 +43,7 @@ struct Silu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
     const T a = counted<A>(absolute(x), Decay<A>::largest);
-    return Decay<A>(start).times_slope(dy, x, 1 - a, 0);
+    return Decay<A>(start).times_slope(dy, x, a, 0);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
@@ -81,7 +81,7 @@ struct QuickGelu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
-    return Decay<A>(start).times_slope(dy, x, 1 - magnitude<A>(x).value, start.word[2]);
+    return Decay<A>(start).times_slope(dy, x, magnitude<A>(x).value, start.word[2]);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
@@ -138,9 +138,7 @@ struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x, T beta) {
     const Product<A> a(size<A>(beta), start.word[2]);
-    const Decay<A> decay(start);
-    const T excess = a.rest() - decay.rest_of_value(decay.value());
-    return decay.times_slope(dy, times_sign_of(x, beta), 1 - a.value, 0, excess);
+    return Decay<A>(start).times_slope(dy, times_sign_of(x, beta), a.value, a.rest());
   }
   // For both gradients; exp(-|t|) / 2^n in two words where the arithmetic is.
   template <class A>

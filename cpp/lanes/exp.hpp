@@ -318,18 +318,19 @@ struct Decay {
     if constexpr (A::wide || A::near) return near;
     return x < 0 && !is_near() ? times_mantissa(dy, mantissa) : near;
   }
-  // or from f'(-a) exp(a) = (y + e - less) / (1 + e)^2, e = exp(-a). Most roundings are put back: they count the most where
-  // the product is just below a power of two. excess: what the words y and e have too much
-  NUMACT_LANE word times_slope(word dy, word x, word y, word less, [[maybe_unused]] word excess = 0) const {
-    const word e = value(), by_e = e - less, top = y + by_e;
-    if constexpr (A::wide) return times_slope(dy, x, {top * (1 / multiply_add<A>(e, e + 2, word(1))), 0});
-    const word top_rest = ((y - top) + by_e) - excess;
-    const word product = multiply_add<A>(e, e, 2 * e), square = 1 + product, square_rest = product - (square - 1);
+  // or from f'(-a) exp(a) = (1 + e - y) / (1 + e)^2, e = exp(-a). Most roundings are put back: they count the most where the
+  // product is just below a power of two. y_rest: what y left out
+  NUMACT_LANE word times_slope(word dy, word x, word y, word y_rest) const {
+    const word e = value(), d = 1 + e, top = d - y;
+    if constexpr (A::wide) return times_slope(dy, x, {(top - y_rest) * (1 / (d * d)), 0});
+    const word d_rest = e - (d - 1), top_rest = d_rest - y_rest;
+    const word square = d * d, square_rest = multiply_add<A>(2 * d, d_rest, product_error(d, d, square));
     const word reciprocal = 1 / square;
     const word reciprocal_rest = multiply_add<A>(-reciprocal, square_rest, residual(-reciprocal, square, word(1)));
-    const word quotient = top * reciprocal, rest = product_error(top, reciprocal, quotient);
-    return times_slope(
-        dy, x, {quotient, multiply_add<A>(top_rest, reciprocal, multiply_add<A>(quotient, reciprocal_rest, rest))});
+    const word quotient = top * reciprocal;
+    const word product_rest = multiply_add<A>(quotient, reciprocal_rest, product_error(top, reciprocal, quotient));
+    const word rest = multiply_add<A>(top_rest, reciprocal, product_rest);
+    return times_slope(dy, x, {quotient, multiply_add<A>(p, rest, rest)});
   }
 
  private:
