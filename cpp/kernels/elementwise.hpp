@@ -19,7 +19,7 @@ struct MakeIndices<0, I...> {
 };
 
 // A formula may be simpler where |x| is no larger than near_range(parameters...), its gradient, or forward_near_range(...): in
-// Near<A> it may count on that.
+// Near<A> it may count on that. Without FMA, on old processors, the code for it is saved.
 NUMACT_DETECTOR(has_near_range, near_range)
 NUMACT_DETECTOR(has_forward_near_range, forward_near_range)
 // And it may start in a loop of its own, which keeps some words of each element for the other: what bounds a loop is how many of
@@ -107,7 +107,7 @@ struct Elementwise {
   static constexpr bool starts = direction == Direction::forward    ? has_forward_start<F>(0)
                                  : direction == Direction::backward ? has_backward_start<F>(0)
                                                                     : false;
-  static constexpr bool has_range = A::wide                            ? false
+  static constexpr bool has_range = A::wide || !has_fma               ? false
                                     : direction == Direction::forward  ? has_forward_near_range<F>(0)
                                     : direction == Direction::backward ? has_near_range<F>(0)
                                                                        : false;
