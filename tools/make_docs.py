@@ -237,11 +237,12 @@ Written by `tools/make_docs.py` from the catalogue. Errors in units in the last 
 every function to its bound, at every ISA level. Found on: all 65,536 inputs for float16 and bfloat16; for float32, by
 `tests/native/exhaustive`, all 2^32 inputs at default parameters where the bound is finer than the promised 2.5 and 4,
 every 61st where it is the promise itself, for other parameters and of gated functions (gates with a value of any size);
-a million inputs of all exponents for float64, by `tests/native/float64`; rows of softmax and its kin, maxout, crelu and
+eight million inputs of all exponents for float64, by `tests/native/float64`; rows of softmax and its kin, maxout, crelu and
 rrelu on samples by `benchmarks/accuracy.py`, which compares with other libraries too
 ([accuracy_beside_others.md](accuracy_beside_others.md)).
 
-Gradients are for `dy = 1` and, for float32 on an eighth of the inputs, for `dy` of all exponents. Where f' changes
+Gradients are for `dy = 1` and, on an eighth of the inputs, for a `dy` of any exponent whose product with f' is just
+below a power of two, where rounding costs the most (float64: on all inputs). Where f' changes
 sign (gelu, gelu_tanh, quick_gelu, silu, swish, hard_swish, mish, dish and their gated forms), within 1/8 of the root
 the error is at most 2^-22 |dy| (`precise` 2^-24, float64 2^-51, halves half an ulp of dy) and not listed here. Below
 the normal numbers a unit is the smallest subnormal. Gradients that are sums, of softmax and its kin and of learned

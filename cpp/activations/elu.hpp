@@ -2,14 +2,14 @@
 // celu(x, alpha) = x for x > 0, alpha (exp(x / alpha) - 1) elsewhere, alpha > 0; derivative at 0: 1.
 // selu(x) = scale * elu(x, alpha) with the constants of Klambauer et al. 2017; derivative at 0: scale * alpha.
 //
-// Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on a million
-// points. elu: float32 forward 1.8585 at -0x1.84506ap-2 (alpha = 1e+30), backward 2.5285 at x = -0x1.2d8394p+0, dy =
-// 2.2845e-38 (alpha = -3); precise 0.5040 and 0.5014; float64 forward 1.92 at -0x1.67fb4fbda1384p-2 (alpha = 0.7), backward
-// 1.98 at x = -0x1.00030534cf39fp+0, dy = 1.591e-80 (alpha = 0.7). selu: float32 forward 1.9231 at -0x1.39a4ecp-3, backward
-// 3.2019 at x = -0x1.251c24p+6, dy = -7.9069e-07; precise 0.5040 and 0.5014; float64 forward 1.72 at -0x1.4e0fae086d148p-2,
-// backward 2.87 at x = -0x1.3482be05c013ep+5, dy = -1.0155e-291. celu: float32 forward 2.2748 at -0x1.32b34p+98 (alpha =
-// 1e+30), backward 1.8071 at x = -0x1.760ap+2, dy = -4.698e-15; precise 0.5038 and 0.5014; float64 forward 2.21 at
-// -0x1.1d9b80eab7686p+98 (alpha = 1e+30), backward 1.69 at x = -0x1.00000000b705dp+0, dy = -2.522e-242 (alpha = 3).
+// Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on eight
+// million points. elu: float32 forward 1.8585 at -0x1.84506ap-2 (alpha = 1e+30), backward 2.6016 at x = -0x1.70feap-2, dy =
+// 3.363e-38; precise 0.5040 and 0.5014; float64 forward 2.05 at -0x1.6544f705e292p-2 (alpha = 1e+30), backward 2.50 at x =
+// -0x1.18d9eab2c2718p-37, dy = 6.3103e-308 (alpha = 0.7). selu: float32 forward 1.9231 at -0x1.39a4ecp-3, backward 3.2230 at
+// x = -0x1.28483p+2, dy = -1.3193e-36; precise 0.5040 and 0.5015; float64 forward 1.88 at -0x1.48e8a0709d099p-2, backward
+// 3.07 at x = -0x1.6f1b11d4a4f08p+3, dy = -2.4185e-303. celu: float32 forward 2.2748 at -0x1.32b34p+98 (alpha = 1e+30),
+// backward 1.8574 at x = -0x1.2ec6bp+0, dy = 1.2898e-06 (alpha = 0.7); precise 0.5038 and 0.5014; float64 forward 2.21 at
+// -0x1.1d9b80eab7686p+98 (alpha = 1e+30), backward 1.87 at x = -0x1.d7444f88215cbp+4, dy = -4.4577e+29.
 #pragma once
 #include "../lanes/exp.hpp"
 #include "relu.hpp"

@@ -83,7 +83,7 @@ struct Geglu {
     const Deviate<A> deviate = of<A>(gate);
     const TailFraction<A> tail(deviate);
     const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
-    return {{tail.a_d, tail.denominator_times(growth.expm1()), growth.n}};
+    return {{tail.a_d, tail.denominator_times(growth.exact_expm1()), growth.n}};
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 3> start, T gate, T value) {
@@ -102,7 +102,7 @@ struct Geglu {
     const Deviate<A> deviate = of<A>(gate);
     const TailFraction<A> tail(deviate);
     const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
-    const T p = growth.expm1(), root = T(root_of_2pi);
+    const T p = growth.exact_expm1(), root = T(root_of_2pi);
     const Pair<T> top = slope_fraction<A>(deviate);
     const T reciprocal = multiply_add<A>(p, T(-0.4), T(0.4));  // about that of the divisor
     const T left = multiply_add<A>(top.lo, reciprocal, top.hi / multiply_add<A>(p, root, root));

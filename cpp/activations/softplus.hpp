@@ -4,12 +4,12 @@
 // log_sigmoid(x) = -softplus(-x), log_sigmoid'(x) = sigmoid(-x).
 // There is no threshold from which on it is x. The limit 0 at minus infinity.
 //
-// Largest errors found, in ulp, of all levels; float32 on all inputs (of softplus every 305th), float64 on a million
-// points. softplus: float32 forward 0.5290 at 0x1.9c3d78p-24 (beta = 0.7), backward 3.1423 at x = -0x1.8d212ap+1, dy =
-// 1.8191e+33; precise 0.5290 and 0.5011; float64 forward 2.27 at 0x1.9578b2fd9993ap-10 (beta = 0.7), backward 2.80 at x =
-// -0x1.b9c7de562fd1p+1, dy = -6.6336e+167 (beta = 0.7). log_sigmoid: float32 forward 2.3296 at -0x1.3e2e92p-2, backward
+// Largest errors found, in ulp, of all levels; float32 on all inputs (of softplus every 305th), float64 on eight million
+// points. softplus: float32 forward 0.5290 at 0x1.9c3d78p-24 (beta = 0.7), backward 3.4665 at x = -0x1.e871p+1, dy =
+// -2.0394e+14; precise 0.5290 and 0.5013; float64 forward 2.40 at -0x1.e74f0b51bf0d6p+97 (beta = 1e-30), backward 3.34 at x
+// = -0x1.8927c40f82f8bp-3, dy = 3.7718e+89 (beta = 20). log_sigmoid: float32 forward 2.3296 at -0x1.3e2e92p-2, backward
 // 3.4730 at x = 0x1.a50d4ap+2, dy = 5.5473e-31; precise 0.5287 and 0.5014; float64 forward 2.18 at -0x1.2f88dd99a4fc7p-2,
-// backward 2.89 at x = 0x1.7fffffffefe6bp+1, dy = 7.623e+48.
+// backward 3.41 at x = 0x1.80011b9fc4d34p+2, dy = -2.5134e-58.
 #pragma once
 #include "../lanes/log1p.hpp"
 
@@ -24,12 +24,12 @@ struct Softplus {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 2> start, T x, T beta) {
     const T quarter = at_most(T(0.25) / beta, Format<T>::largest);  // 1 / beta may overflow
-    Decay<A> log = log1p(Decay<A>(start));
+    const Decay<A> decay(start);
+    const T excess = A::wide ? 0 : 4 * product_error(beta, quarter, T(0.25));
+    Decay<A> log = log1p(decay, A::wide ? T(0) : multiply_add<A>(excess, decay.p, excess));
     log.power.rest *= 4;
-    if constexpr (A::wide) return value(x, log, quarter, T(0));
-    const T excess = 4 * product_error(beta, quarter, T(0.25));
-    const T y = value(x, log, quarter, madd(excess, log.p, excess));
-    if constexpr (A::fused) return y;
+    const T y = value(x, log, quarter);
+    if constexpr (A::wide || A::fused) return y;
     return y == y ? y : x + beta + T(__builtin_inf());  // the product was infinite
   }
   template <class A, class T = typename A::word>
@@ -45,10 +45,10 @@ struct Softplus {
     const Scaled<A> e(at_least(-beta * y, T(-50)));
     return dy * multiply_add<A>(-e.power, e.p, 1 - e.power);
   }
-  // max(x, 0) + log (1 - less) factor
+  // max(x, 0) + log factor
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T value(T x, const Decay<A>& log, T factor, T less) {
-    return (x < 0 ? 0 : x) + log.times_finite(factor, less);
+  NUMACT_LANE static T value(T x, const Decay<A>& log, T factor) {
+    return (x < 0 ? 0 : x) + log.times_finite(factor);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T gradient(T dy, T x, const Decay<A>& e) {
@@ -73,7 +73,7 @@ struct LogSigmoid {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
-    return -Softplus::value<A>(-x, log1p(Decay<A>(start)), T(1), T(0));
+    return -Softplus::value<A>(-x, log1p(Decay<A>(start)), T(1));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {

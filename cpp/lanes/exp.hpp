@@ -206,6 +206,7 @@ struct Reduced {
   }
   // expm1(r), and what its rounding left out of it.
   NUMACT_LANE word expm1() const { return multiply_add<A>(square, exp_q<A>(r, square), r); }
+  NUMACT_LANE word exact_expm1() const { return exact_multiply_add<A>(square, exp_q<A>(r, square), r); }  // also without FMA
   NUMACT_LANE word rest_of_expm1(word p) const { return multiply_add<A>(square, exp_q<A>(r, square), r - p); }
   // exp(a) / 2^n in two words, with what r leaves out of a, of which this is the reduction.
   NUMACT_LANE Pair<word> exp(Product<A> a) const {
@@ -299,9 +300,9 @@ struct Decay {
   // x mantissa 2^n, for a product of the last two that is at most 1
   NUMACT_LANE word times_mantissa(word x, word mantissa) const { return scaled(x) * (mantissa * power.rest); }
   // x exp(-a) with one rounding for a finite x.
-  NUMACT_LANE word times_finite(word x, word less = 0) const {
+  NUMACT_LANE word times_finite(word x) const {
     const word y = scaled(x) * power.rest;
-    return multiply_add<A>(p - less, y, y);
+    return multiply_add<A>(p, y, y);
   }
   NUMACT_LANE word mantissa() const { return 1 + p; }
   NUMACT_LANE word value() const { return multiply_add<A>(p, unit, unit); }

@@ -42,9 +42,9 @@ NUMACT_LANE typename A::number log1p_divisor(typename A::number f) {
 }
 
 // log1p(exp(-a)) from e = exp(-a) = (1 + p) 2^n: with 1 + g = e / log1p(e), g = e (1/2 - e n(e) / d(e)), it is
-// (1 + p) / (1 + g) 2^n, and 1 + p becomes 1 + (p - g) / (1 + g).
+// (1 + p) / (1 + g) 2^n, and 1 + p becomes 1 + (p - g) / (1 + g). less: what is taken off 1 + p of the result
 template <class A>
-NUMACT_LANE Decay<A> log1p(const Decay<A>& decay) {
+NUMACT_LANE Decay<A> log1p(const Decay<A>& decay, typename A::word less = 0) {
   using T = typename A::word;
   const T e = decay.value(), square = e * e;
   T n, d;
@@ -58,7 +58,7 @@ NUMACT_LANE Decay<A> log1p(const Decay<A>& decay) {
                       0x1.0a96e79cfe390p-3, 0x1.926cb5fdbe942p-8);
   }
   const T g = e * multiply_add<A>(-e, n / d, T(0.5));
-  return {(decay.p - g) / (1 + g), decay};
+  return {((decay.p - less) - g) / (1 + g), decay};
 }
 
 // 1 + a = 2^k (1 + f): k ln 2 + log1p(f), a sum without cancellation. k from the exponent of 1 + a.

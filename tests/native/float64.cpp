@@ -1,8 +1,8 @@
-// A million float64 per activation and direction against exact values in quadruple precision.
+// Eight million float64 per activation and direction against exact values in quadruple precision.
 //
 // usage: float64 [--stride N] [--csv FILE] [--only NAME] [--direction forward|backward]
 //
-// A million points (divided by N) per function, shared among its parameters: bit patterns of all exponents, an everyday
+// Eight million points (divided by N) per function, shared among its parameters: bit patterns of all exponents, an everyday
 // range, neighbourhoods of kinks and roots, and where exponentials underflow; dy = 1 and dy of all exponents. Output
 // and exit status are those of exhaustive. First the double references of exhaustive are held against quadruple
 // precision.
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
   const bool bounds_hold = check_all<double>(
       options, 1,
       [&](const Reference<double>& reference, bool) {
-        return int64_t(1000000 / (options.stride * reference.parameters.size() * block)) + 1;
+        return int64_t(8000000 / (options.stride * reference.parameters.size() * block)) + 1;
       },
       [](const Reference<double>& reference, const std::vector<double>& parameters, int64_t b, Inputs<double>& in) {
         Random random{uint64_t(b) << 32};
