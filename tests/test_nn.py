@@ -366,6 +366,9 @@ def test_same_layer_twice_is_refused():
         with pytest.raises(ValueError, match="is given twice"):
             sequential.replace(index, other)
     assert outer.forward(np.ones((2, 3))).shape == (2, 3)
+    with pytest.raises(TypeError, match="rng must be a"):
+        outer.replace(1, nn.Activate("tanh"), rng=0)
+    assert repr(outer[1]) == "Activate('relu')"
     inner.replace(0, outer[1])  # of what is around it, a Sequential knows nothing
     for training in (False, True):
         with pytest.raises(ValueError, match=r"the same object Activate\('relu'\) is given twice"):

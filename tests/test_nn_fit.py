@@ -876,3 +876,40 @@ def test_scaling_refuses(make):
         fitted.inverse(X.astype(complex))
     with pytest.raises(ValueError, match="epsilon must be above 0, got 0"):
         nn.Whiten(epsilon=0)
+
+
+def test_best_epoch_counts_no_validation_loss_that_is_nan(rng):
+    history = nn.History()
+    for loss, validation in ((3.0, 5.0), (2.0, math.nan), (1.0, 6.0)):
+        history.append(1, loss=loss, validation_loss=validation)
+    assert history.best_epoch == 1
+    history.validation_loss[:] = [math.nan] * 3
+    assert history.best_epoch == 3
+
+
+def test_interrupt_at_the_end_returns_the_history(rng):
+    class Interrupt(nn.Callback):
+        def on_train_end(self, run):
+            raise KeyboardInterrupt
+
+    x = rng.normal(size=(8, 2)).astype(np.float32)
+    model = nn.Sequential(nn.Dense(2, 1), rng=rng)
+    history = nn.fit(model, x, x[:, :1], loss="mean_squared_error", epochs=2, callbacks=[Interrupt()], rng=rng)
+    assert (len(history), history.stopped) == (2, "interrupt")
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_standardize_of_extreme_scale(size):
+    x = np.array([[size, 1.0], [-size, 2.0]])
+    scaling = nn.Standardize().fit(x)
+    np.testing.assert_allclose(scaling.scale, [size, 0.5])
+    np.testing.assert_array_equal(scaling.transform(x), [[1, -1], [-1, 1]])
+    np.testing.assert_allclose(nn.Standardize(per_feature=False).fit(x * [1, size]).scale, size * math.sqrt(0.625))
+
+
+def test_data_too_large_to_scale():
+    x = np.array([[1e200, 1.0], [-1e200, 2.0]])
+    with pytest.raises(ValueError, match="the squares of x are too large for float64"):
+        nn.Whiten().fit(x)
+    with pytest.raises(ValueError, match=r"the values of x are too large for float64: up to 1\.7e\+308"):
+        nn.Standardize().fit(np.array([[1.7e308], [1.6e308], [1.7e308]]))

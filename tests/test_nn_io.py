@@ -263,6 +263,11 @@ def with_optimizer(arrays, **values):
     with_record(arrays, optimizer=json.loads(arrays["record"].tobytes())["optimizer"] | values)
 
 
+def with_history(arrays, **values):
+    names = ("loss", "metric", "validation_loss", "validation_metric", "lr", "seconds", "samples_per_second")
+    with_record(arrays, history={name: [1.0] for name in names} | values)
+
+
 def put(name, value):
     def change(arrays):
         arrays[name] = value
@@ -294,6 +299,10 @@ def put(name, value):
         (lambda arrays: with_record(arrays, history=7), r"is no file that nn\.save wrote"),
         (lambda arrays: with_record(arrays, history={"loss": 7}), r"is no file that nn\.save wrote"),
         (lambda arrays: with_record(arrays, history={"loss": [7]}), "the lists of its history differ in length"),
+        (lambda arrays: with_history(arrays, loss=["a"]), "its history holds what no training records"),
+        (lambda arrays: with_history(arrays, lr=[["a"]]), "its history holds what no training records"),
+        (lambda arrays: with_history(arrays, steps=-4), "its history holds what no training records"),
+        (lambda arrays: with_history(arrays, stopped=7), "its history holds what no training records"),
         (lambda arrays: with_optimizer(arrays, lr="x"), "optimizer does not fit: lr must be a real number"),
         (put("record", np.frombuffer(b'{"format": "numact.nn 1", "tensors": 7}', np.uint8)), "no file that nn.save"),
         (put("record", np.frombuffer(100_000 * b"[", np.uint8)), r"is no file that nn\.save wrote"),

@@ -424,3 +424,27 @@ def test_docstrings_name_every_parameter():
         for name in cls().get_params():
             assert f"\n{name} : " in docstring, name
         assert "{" not in docstring.replace('{"negative_slope": 0.1}', "")
+
+
+def test_partial_fit_decays_by_the_rows_of_its_own_steps(rng):
+    x = rng.normal(size=(50, 3))
+    model = MLPRegressor(4, alpha=1.0, random_state=0)
+    decay = lambda: model._optimizer.state_dict()["weight_decay"][0]  # noqa: E731
+    model.partial_fit(x[:1], x[:1, 0])
+    assert decay() == 1
+    velocity = model._optimizer.state_dict()["velocities"][0]
+    model.partial_fit(x, x[:, 0])
+    assert decay() == 1 / 50
+    assert np.any(velocity)
+    model.set_params(alpha=0.0).partial_fit(x, x[:, 0])
+    assert decay() == 0
+
+
+def test_early_stopping_leaves_out_rows_without_weight(rng):
+    x, weight = rng.normal(size=(30, 3)), (np.arange(30) % 3 == 0) * 1.0
+    for seed in range(10):
+        model = MLPRegressor(4, max_iter=2, early_stopping=True, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(x, x[:, 0], weight)
+        assert len(model.validation_scores_) == 2

@@ -237,8 +237,8 @@ Written by `tools/make_docs.py` from the catalogue. Errors in units in the last 
 every function to its bound, at every ISA level. Found on: all 65,536 inputs for float16 and bfloat16; for float32, by
 `tests/native/exhaustive`, all 2^32 inputs at default parameters where the bound is finer than the promised 2.5 and 4,
 every 61st where it is the promise itself, for other parameters and of gated functions (gates with a value of any size);
-eight million inputs of all exponents for float64, by `tests/native/float64`; rows of softmax and its kin, maxout, crelu and
-rrelu on samples by `benchmarks/accuracy.py`, which compares with other libraries too
+eight million inputs of all exponents for float64, by `tests/native/float64`; rows of softmax and its kin, maxout, crelu
+and rrelu on samples by `benchmarks/accuracy.py`, which compares with other libraries too
 ([accuracy_beside_others.md](accuracy_beside_others.md)).
 
 Gradients are for `dy = 1` and, on an eighth of the inputs, for a `dy` of any exponent whose product with f' is just

@@ -108,7 +108,7 @@ def activation_stats(
     >>> import numact as na
     >>> y = na.tanh(np.array([[-9.0, 0.0], [0.5, 0.0], [9.0, 0.0]]))
     >>> na.activation_stats(y, activation="tanh")
-    ActivationStats(mean=0.07702, std=0.605, min=-1, max=1, zero=0.5, saturated=0.3333, nonfinite=0)
+    ActivationStats(mean=0.07702, std=0.6025, min=-1, max=1, zero=0.5, saturated=0.3333, nonfinite=0)
     >>> na.activation_stats(y, axis=0).zero
     array([0., 1.])
     """

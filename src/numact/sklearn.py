@@ -5,7 +5,8 @@ They share parameters and attributes with ``sklearn.neural_network.MLPClassifier
 They pass ``sklearn.utils.estimator_checks.check_estimator`` but for ``check_sample_weight_equivalence_on_dense_data``,
 as a row given twice makes other batches than one of weight 2. With ``dtype="float32"``, which predictions have as well,
 two more checks cannot hold: ``check_regressor_multioutput`` wants float64, and ``check_classifiers_train`` that no
-logarithm tells more than that of the rounded probability, which may be 1 or 0.
+logarithm tells more than that of the rounded probability, which may be 1 or 0. With ``early_stopping=True`` those
+checks cannot hold that call `partial_fit`, which refuses it, or leave no row for validation.
 
 >>> from sklearn.datasets import load_digits
 >>> from sklearn.model_selection import train_test_split
@@ -250,7 +251,8 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         y : array_like
             Classes of shape (rows,), of any type; for a regressor numbers of shape (rows,) or (rows, targets).
         sample_weight : array_like, shape (rows,), optional
-            Weights of the rows in the loss.
+            Weights of the rows in the loss, relative to the others of a batch: with ``batch_size=1`` they count for
+            nothing.
 
         Returns
         -------
@@ -277,6 +279,9 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = 0
         validation = None
         if self.early_stopping:
+            if np.shape(sample_weight) == (len(x),):  # rows that do not count are no validation data
+                counts = np.asarray(sample_weight) != 0
+                x, y, sample_weight = x[counts], y[counts], np.asarray(sample_weight)[counts]
             arrays = (x, y) if sample_weight is None else (x, y, sample_weight)
             stratify = None if loss == "mean_squared_error" else y.ravel()
             (x, y, *rest), validation = nn.split(
@@ -330,10 +335,12 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         y, loss, outputs = self._encoded(y)
         if first:
             self._start(x, outputs)
-        if not isinstance(self._optimizer, na.SGD):
-            state, self._optimizer = self._optimizer, self._new_optimizer(len(x))
-            if state is not None:
-                self._optimizer.load_state_dict(state)
+        earlier, self._optimizer = self._optimizer, self._new_optimizer(len(x))
+        if earlier is not None:
+            # All but the decay, which is by the rows of a step now.
+            state = earlier.state_dict() if isinstance(earlier, na.SGD) else earlier
+            decay = self._optimizer.state_dict()["weight_decay"]
+            self._optimizer.load_state_dict({**state, "weight_decay": decay})
         self._train(self._optimizer, x, y, sample_weight, loss, epochs=1)
         return self
 

@@ -72,8 +72,9 @@ class History:
 
     @property
     def _watched(self) -> list[float]:
-        """The validation losses, without validation the training losses."""
-        return [t if math.isnan(v) else v for t, v in zip(self.loss, self.validation_loss, strict=True)]
+        """The validation losses, without validation the training losses; NaN as infinity."""
+        validated = not all(map(math.isnan, self.validation_loss))
+        return [math.inf if math.isnan(v) else v for v in (self.validation_loss if validated else self.loss)]
 
     @property
     def best_epoch(self) -> int | None:

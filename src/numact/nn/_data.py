@@ -196,8 +196,11 @@ class _Scaling:
             raise TypeError(f"x must be real numbers, got dtype {x.dtype}")
         check_finite("x", x)
         rest = x.astype(np.float64)
-        mean = rest.mean(axis=0)
-        rest -= mean
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = rest.mean(axis=0)
+            rest -= mean
+        if not np.all(np.isfinite(rest)):
+            raise ValueError(f"the values of x are too large for float64: up to {np.abs(x).max()}")
         # The sum of many rows is rounded often; the second mean takes what that left.
         more = rest.mean(axis=0)
         rest -= more
@@ -213,6 +216,13 @@ class _Scaling:
         if x.dtype.kind not in "biuf":
             raise TypeError(f"x must be real numbers, got dtype {x.dtype}")
         return x, x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+
+
+def _root_mean_square(x: Array) -> Any:
+    """Along the first axis, without squares beyond the format."""
+    largest = np.abs(x).max(axis=0)
+    unit = np.where(largest > 0, largest, 1)
+    return unit * np.sqrt(np.mean((x / unit) ** 2, axis=0))
 
 
 class Standardize(_Scaling):
@@ -260,11 +270,11 @@ class Standardize(_Scaling):
     def fit(self, x: ArrayLike) -> Standardize:
         """Take mean and scale of ``x``, of shape (rows, features); returns the object itself."""
         self._mean, rest = self._centred(x)
-        variance = np.mean(rest * rest, axis=0)
+        scale = _root_mean_square(rest)
         if not self._per_feature:
-            variance[:] = variance.mean()
-        variance[variance == 0] = 1
-        self.scale = np.sqrt(variance)
+            scale[:] = _root_mean_square(scale)
+        scale[scale == 0] = 1
+        self.scale = scale
         return self
 
     def transform(self, x: ArrayLike) -> Array:
@@ -326,7 +336,12 @@ class Whiten(_Scaling):
     def fit(self, x: ArrayLike) -> Whiten:
         """Take mean and principal axes of ``x``, of shape (rows, features); returns the object itself."""
         self._mean, rest = self._centred(x)
-        variances, axes = np.linalg.eigh(rest.T @ rest / len(rest))
+        with np.errstate(over="ignore", invalid="ignore"):
+            covariance = rest.T @ rest / len(rest)
+        if not np.all(np.isfinite(covariance)):
+            far = np.abs(rest).max()
+            raise ValueError(f"the squares of x are too large for float64: x is up to {far} from its mean")
+        variances, axes = np.linalg.eigh(covariance)
         variances, axes = np.maximum(variances[::-1], 0), axes[:, ::-1]
         largest = np.abs(axes).argmax(axis=0)
         self.components = axes * np.sign(axes[largest, np.arange(len(axes))])

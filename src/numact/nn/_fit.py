@@ -415,6 +415,9 @@ def fit(
         history.stopped = "interrupt"
         best.restore()
     finally:
-        for call in overriding(callbacks, "on_train_end"):
-            call(run)
+        try:
+            for call in overriding(callbacks, "on_train_end"):
+                call(run)
+        except KeyboardInterrupt:
+            history.stopped = "interrupt"
     return history

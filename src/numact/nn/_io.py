@@ -118,6 +118,18 @@ def _generators(model: Layer, rng: np.random.Generator | None) -> dict[str, np.r
     return {**model.generators, **({} if rng is None else {"rng": rng})}
 
 
+def _history(path: str | os.PathLike[str], course: dict[str, Any]) -> History:
+    history = History(**course)
+    lists = [value for name, value in history.as_dict().items() if name != "epoch"]
+    if len(set(map(len, lists))) > 1:
+        raise ValueError(f"{path} is damaged: the lists of its history differ in length")
+    numbers = [each for values in lists for value in values for each in (value if type(value) is list else [value])]
+    names = isinstance(history.metric_name, str | None) and isinstance(history.stopped, str)
+    if not (all(type(each) in (int, float) for each in [*numbers, history.steps]) and history.steps >= 0 and names):
+        raise ValueError(f"{path} is damaged: its history holds what no training records")
+    return history
+
+
 def _sharing(generators: dict[str, np.random.Generator]) -> dict[str, str]:
     """The first name of each generator, by all its names."""
     first: dict[int, str] = {}
@@ -200,9 +212,7 @@ def load(
         state = None if state is None else dict(state)
         random_states: dict[str, Any] = {**record["generators"], **({} if rng is None else {"rng": record["rng"]})}
         sharing = dict(record["sharing"])
-        history = None if course is None else History(**course)
-        if history is not None and len(set(map(len, history.as_dict().values()))) > 1:
-            raise ValueError(f"{path} is damaged: the lists of its history differ in length")
+        history = None if course is None else _history(path, course)
     except (KeyError, TypeError, RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError(f"{path} is no file that nn.save wrote") from None
     if different := tensors ^ arrays.keys():

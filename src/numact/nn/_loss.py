@@ -16,8 +16,8 @@ from numact.nn._layer import Array
 # What the native loss computes in; float16 goes through float32.
 _DTYPES = (np.float32, np.float64)
 
-# Elements taken at a time where intermediate results need memory: about what the second-level cache holds.
-_BLOCK = 1 << 15
+# Elements taken at a time where intermediate results need memory: the second-level cache holds them.
+_BLOCK = 1 << 14
 
 
 def softmax_cross_entropy(
@@ -188,11 +188,13 @@ def mean_squared_error(
     losses = np.empty(len(prediction))
     with np.errstate(all="ignore"):
         np.subtract(prediction, targets, out=gradient, casting="same_kind")
+        # In float64, where the square of a float32 does not overflow.
+        wide = np.empty((min(_rows_at_once(gradient), len(gradient)), columns))
         for block, (difference,) in _blocks(columns, gradient):
-            # In float64, where the square of a float32 does not overflow.
-            wide = difference.astype(np.float64)
-            np.multiply(wide, wide, out=wide)
-            np.add.reduce(wide, 1, out=losses[block])
+            part = wide[: len(difference)]
+            np.copyto(part, difference)
+            np.multiply(part, part, out=part)
+            np.add.reduce(part, 1, out=losses[block])
         gradient *= 2
         _scale(gradient, share, columns)
         return _mean(losses, share, columns), gradient

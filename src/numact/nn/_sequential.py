@@ -154,11 +154,12 @@ class Sequential(OwnMemoryLayer):
         if not -len(layers) <= index < len(layers):
             raise IndexError(f"there is no layer {index} in a Sequential of {len(layers)}")
         layers[index] = layer
+        source = generator(rng)
         self._ensure_initialised()
         self._set_layers(tuple(layers))
         self._arranged = ()
         self._forget()
-        layer.initialise(self._activation_at(index % len(layers) + 1, None), generator(rng))
+        layer.initialise(self._activation_at(index % len(layers) + 1, None), source)
 
     @property
     def all_parameters(self) -> list[Parameter]:
