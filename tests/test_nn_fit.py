@@ -913,3 +913,7 @@ def test_data_too_large_to_scale():
         nn.Whiten().fit(x)
     with pytest.raises(ValueError, match=r"the values of x are too large for float64: up to 1\.7e\+308"):
         nn.Standardize().fit(np.array([[1.7e308], [1.6e308], [1.7e308]]))
+
+
+def test_cosine_after_a_warm_up_that_is_all(rng):
+    assert nn.CosineSchedule(warmup=5, final=0.25)(5, 5) == 0.25

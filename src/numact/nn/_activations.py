@@ -54,6 +54,12 @@ class Activate(OwnMemoryLayer):
     **parameters : float or ndarray
         Those of the function, such as ``negative_slope=0.1``; an array broadcasts to the input.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such activation, it has a layer of its own, or a parameter is missing, unknown or outside its
+        domain.
+
     Examples
     --------
     >>> from numact import nn
@@ -165,6 +171,11 @@ class Gated(OwnMemoryLayer):
     name : {"glu", "reglu", "geglu", "swiglu"}
         The function of gate and value. A `Dense` in front gives the columns of the gate, then those of the value.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such gated function.
+
     Examples
     --------
     >>> from numact import nn
@@ -214,6 +225,11 @@ class RReLU(DrawingLayer):
         Slopes are uniform in [lower, upper).
     rng : numpy.random.Generator, optional
         Source of the slopes, by default that of the Sequential.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the slopes are outside their domain, or ``rng`` is no Generator.
 
     Examples
     --------
@@ -309,6 +325,11 @@ class PReLU(_LearnedActivation):
     dtype : dtype, optional
         Floating-point type of the slopes.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the initial values do not fit the shape, or the dtype is not floating-point.
+
     Attributes
     ----------
     weight : Parameter
@@ -341,6 +362,11 @@ class Swish(_LearnedActivation):
         A scalar or an array of that shape.
     dtype : dtype, optional
         Floating-point type of beta.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the initial values do not fit the shape, or the dtype is not floating-point.
 
     Attributes
     ----------

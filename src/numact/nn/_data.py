@@ -236,6 +236,12 @@ class Standardize(_Scaling):
         False divides all features by one number, the standard deviation of the whole centred array: for features of
         one unit, such as pixels, of which some hardly vary.
 
+    Raises
+    ------
+    TypeError, ValueError
+        From the methods: if the data are no matrix of finite real numbers, have other features than those fitted, or
+        are too large for float64.
+
     Attributes
     ----------
     mean : ndarray of float64, shape (features,)
@@ -301,6 +307,12 @@ class Whiten(_Scaling):
     ----------
     epsilon : float, optional
         This part of the largest eigenvalue is added to all of them: directions that hardly vary are not blown up.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``epsilon`` is not above 0. From the methods: if the data are no matrix of finite real numbers, have other
+        features than those fitted, or have squares too large for float64.
 
     Attributes
     ----------

@@ -32,6 +32,12 @@ class Dense(OwnMemoryLayer):
     rng : numpy.random.Generator, optional
         Source of the initial weights, by default that of the Sequential.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not positive, the initialiser is unknown, weights or biases have another shape, the dtype is not
+        floating-point or ``rng`` no Generator.
+
     Attributes
     ----------
     weight : Parameter
@@ -156,6 +162,11 @@ class Maxout(Dense):
         Linear pieces per unit, at most 256.
     initial_weight, initial_bias, bias, dtype, rng : optional
         As in `Dense`, for pieces * units columns: those of the first piece, then those of the second, and so on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `Dense`, and if ``pieces`` is not from 1 to 256.
 
     Attributes
     ----------

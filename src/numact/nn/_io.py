@@ -58,6 +58,13 @@ def save(
         The generator of the batches.
     history : History, optional
 
+    Raises
+    ------
+    TypeError
+        If an object is of another kind.
+    OSError
+        If the file cannot be written; an old one stays as it was.
+
     See Also
     --------
     load : reads it.

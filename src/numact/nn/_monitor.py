@@ -109,6 +109,11 @@ class Monitor(Callback):
     warn : bool, optional
         False fills `findings` only.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``every`` is not positive, or a limit is negative.
+
     Attributes
     ----------
     layers : dict of str to LayerHealth

@@ -41,6 +41,12 @@ class BatchNorm(OwnMemoryLayer):
     dtype : dtype, optional
         Floating-point type of parameters and output. Means and variances are summed in float64.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``features`` is not positive, ``momentum`` not in [0, 1], ``eps`` not above 0, or the dtype not
+        floating-point.
+
     Attributes
     ----------
     weight, bias : Parameter
@@ -170,6 +176,11 @@ class Dropout(DrawingLayer):
         From 0, which drops nothing, to below 1.
     rng : numpy.random.Generator, optional
         Source of the choice, by default that of the Sequential.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``rate`` is not in [0, 1), or ``rng`` no Generator.
 
     References
     ----------

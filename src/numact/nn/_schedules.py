@@ -42,6 +42,11 @@ class ConstantSchedule(_Warm):
     warmup : float, optional
         Epochs in which the learning rate first rises linearly from 0.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is outside its domain.
+
     Examples
     --------
     >>> from numact import nn
@@ -66,6 +71,11 @@ class StepSchedule(_Warm):
         Epochs from one step to the next.
     factor : float, optional
         What the learning rate is multiplied by at a step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is outside its domain.
 
     Examples
     --------
@@ -101,6 +111,11 @@ class CosineSchedule(_Warm):
     final : float, optional
         The part of the learning rate that is left at the end.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is outside its domain.
+
     References
     ----------
     I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017; without restarts.
@@ -121,7 +136,8 @@ class CosineSchedule(_Warm):
             raise ValueError(f"final must be a number of at least 0, got {self.final}")
 
     def _after(self, epoch: float, epochs: float) -> float:
-        return self.final + (1 - self.final) * (1 + math.cos(math.pi * min(1.0, epoch / epochs))) / 2
+        part = epoch / epochs if epoch < epochs else 1.0
+        return self.final + (1 - self.final) * (1 + math.cos(math.pi * part)) / 2
 
 
 _SCHEDULES: dict[str, type[_Warm]] = {

@@ -25,6 +25,11 @@ class Sequential(OwnMemoryLayer):
     rng : numpy.random.Generator, optional
         Source of the initial weights, and of what dropout drops, for the layers that have no generator of their own.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no layer, one is none, or the same one is given twice.
+
     Attributes
     ----------
     layers : tuple of Layer
