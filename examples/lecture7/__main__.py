@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import textwrap
@@ -93,13 +94,27 @@ def fill_page(page: Path, results: dict[str, Any]) -> None:
     page.write_text(text)
 
 
+def at_least_one(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def above_zero(text: str) -> float:
+    if not 0 < (value := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
+    return value
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.lecture7", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME", help="experiments, by default all")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where figures and results.json go")
-    parser.add_argument("--seeds", type=int, default=5, help="repetitions, by default 5")
-    parser.add_argument("--effort", type=float, default=1.0, help="less than 1 for a quick look")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="experiments at once, by default one per CPU")
+    parser.add_argument("--seeds", type=at_least_one, default=5, help="repetitions, by default 5")
+    parser.add_argument("--effort", type=above_zero, default=1.0, help="less than 1 for a quick look")
+    parser.add_argument(
+        "--jobs", type=at_least_one, default=os.cpu_count(), help="experiments at once, by default one per CPU"
+    )
     parser.add_argument("--page", type=Path, metavar="FILE", help="also put the results of DIR into this page")
     parser.add_argument("--only-page", action="store_true", help="run nothing")
     options = parser.parse_args(arguments)
