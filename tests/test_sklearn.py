@@ -429,7 +429,10 @@ def test_docstrings_name_every_parameter():
 def test_partial_fit_decays_by_the_rows_of_its_own_steps(rng):
     x = rng.normal(size=(50, 3))
     model = MLPRegressor(4, alpha=1.0, random_state=0)
-    decay = lambda: model._optimizer.state_dict()["weight_decay"][0]  # noqa: E731
+
+    def decay():
+        return model._optimizer.state_dict()["weight_decay"][0]
+
     model.partial_fit(x[:1], x[:1, 0])
     assert decay() == 1
     velocity = model._optimizer.state_dict()["velocities"][0]

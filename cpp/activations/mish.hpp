@@ -53,10 +53,10 @@ struct Mish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
     // d is a quarter of the formula's, numerators a sixteenth: dy may be as large as the format allows.
-    const T a = at_most(absolute(x), Decay<A>::largest), quarter = with_sign_of(a, x) / 4;
+    const T a = at_most(absolute(x), Decay<A>::largest), quarter = with_sign_of(a, x) / 4, linear = quarter + T(0.375);
     const Decay<A> decay(start);
     const T e = decay.value(), sum = exact_multiply_add<A>(e, e / 2, e / 2);
-    const T by_e_square = multiply_add<A>(e, T(0.0625), T(0.25)), slope = exact_multiply_add<A>(e, by_e_square, quarter + T(0.375));
+    const T by_e_square = multiply_add<A>(e, T(0.0625), T(0.25)), slope = exact_multiply_add<A>(e, by_e_square, linear);
     const T part = x < 0 ? exact_multiply_add<A>(e, e / 4, e / 2) : sum, one = x < 0 ? T(0.5) : T(0.25), d = one + part;
     const T constant = quarter + T(0.25), factor = d / 2 - quarter * (1 + e), e_square = e * e, right = e_square * factor;
     if constexpr (A::wide) {
@@ -67,11 +67,11 @@ struct Mish {
       // What roundings left out is put back: of e in the numerators, of d and its square in 1 / d^2, which is (1 + more)
       // times the word.
       const T e_rest = decay.rest_of_value(e);
-      const T by_e = multiply_add<A>(e, multiply_add<A>(e, T(0.1875), T(0.5)), quarter + T(0.375));
+      const T by_e = multiply_add<A>(e, multiply_add<A>(e, T(0.1875), T(0.5)), linear);
       const T constant_and_rest = multiply_add<A>(e_rest, by_e, constant);
       const T left = exact_multiply_add<A>(e, slope, constant_and_rest);
       const T by_e_square_rest = multiply_add<A>(e, T(0.0625), T(0.25) - by_e_square);
-      const T slope_rest = multiply_add<A>(e, by_e_square_rest, residual(e, by_e_square, (quarter + T(0.375)) - slope));
+      const T slope_rest = multiply_add<A>(e, by_e_square_rest, residual(e, by_e_square, linear - slope));
       const T left_rest = multiply_add<A>(e, slope_rest, residual(e, slope, -left) + constant_and_rest);
       const T d_rest = multiply_add<A>(e_rest, (1 + e) / 2, part - (d - one));
       const T square = multiply_add<A>(d, d, 2 * d * d_rest), reciprocal = 1 / square;

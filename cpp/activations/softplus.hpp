@@ -25,8 +25,12 @@ struct Softplus {
   NUMACT_LANE static T forward(Kept<A, 2> start, T x, T beta) {
     const T quarter = at_most(T(0.25) / beta, Format<T>::largest);  // 1 / beta may overflow
     const Decay<A> decay(start);
-    const T excess = A::wide ? 0 : 4 * product_error(beta, quarter, T(0.25));
-    Decay<A> log = log1p(decay, A::wide ? T(0) : multiply_add<A>(excess, decay.p, excess));
+    T less = 0;
+    if constexpr (!A::wide) {
+      const T excess = 4 * product_error(beta, quarter, T(0.25));
+      less = multiply_add<A>(excess, decay.p, excess);
+    }
+    Decay<A> log = log1p(decay, less);
     log.power.rest *= 4;
     const T y = value(x, log, quarter);
     if constexpr (A::wide || A::fused) return y;

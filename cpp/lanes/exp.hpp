@@ -121,7 +121,7 @@ struct DeepPower {
   Power<A> power = unit_power<A>();
 
   NUMACT_LANE explicit DeepPower(typename A::word n) {
-    if constexpr (A::deep && !A::near) {
+    if constexpr (A::deep) {
       using C = ExpConstants<A>;
       const bool beyond = n < C::deepest;
       down = beyond ? C::below : 1;
@@ -161,7 +161,7 @@ NUMACT_LANE typename A::word scaled_product(typename A::word a, typename A::word
     const bool share = absolute(small) > 1, lend = absolute(large) > Format<T>::largest * T(0x1p-16);
     const T shared = (lend ? large * T(0x1p-16) : large) * (power.rest * fraction);
     const T product = (lend ? small * T(0x1p16) : small) * (share ? power.part : T(1)) * (share ? shared : power.part * shared);
-    return A::deep && !A::near ? product * down : product;
+    return product * down;
   }
 }
 

@@ -178,7 +178,8 @@ enum StatsField {
   stats_field_count
 };
 // Elements as rows of columns, each of which has statistics of its own: rows [begin, end) of the columns of some groups. The rows
-// lie along axes, the innermost first. `together` rows go into one step and have values of their own, one after the other; those of the next field are `pitch` further.
+// lie along axes, the innermost first. `together` rows go into one step and have values of their own, one after the other; those
+// of the next field are `pitch` further.
 constexpr int most_stats_groups = 16;
 struct StatsPart {
   const char* x;

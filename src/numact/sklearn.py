@@ -280,8 +280,9 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         validation = None
         if self.early_stopping:
             if np.shape(sample_weight) == (len(x),):  # rows that do not count are no validation data
-                counts = np.asarray(sample_weight) != 0
-                x, y, sample_weight = x[counts], y[counts], np.asarray(sample_weight)[counts]
+                sample_weight = np.asarray(sample_weight)
+                counts = sample_weight != 0
+                x, y, sample_weight = x[counts], y[counts], sample_weight[counts]
             arrays = (x, y) if sample_weight is None else (x, y, sample_weight)
             stratify = None if loss == "mean_squared_error" else y.ravel()
             (x, y, *rest), validation = nn.split(
