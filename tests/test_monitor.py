@@ -97,10 +97,10 @@ def test_the_lists_belong_to_the_steps(data, rng):
 
     model, monitor = nn.mlp([6, 16, 2], rng=rng), nn.Monitor(every=5, warn=False)
     model.freeze(-1)
-    nn.fit(model, *data, epochs=2, callbacks=[monitor, Interrupt()], rng=rng)
+    history = nn.fit(model, *data, epochs=2, callbacks=[monitor, Interrupt()], rng=rng)
     model.unfreeze()
-    train(model, data, monitor, epochs=1)
-    assert monitor.steps == [1, 6, 1, 6]
+    train(model, data, monitor, epochs=2, history=history)
+    assert monitor.steps == [1, 6, 11, 16]
     for name, record in monitor.layers.items():
         assert len(record.mean) == len(record.dead) == 4
         assert len(record.gradient_norm) == (0 if name == "1" else 4)
@@ -108,11 +108,19 @@ def test_the_lists_belong_to_the_steps(data, rng):
     assert np.isfinite(monitor.layers["2"].gradient_norm).all()
 
 
-def test_another_model_has_its_own_titles(data, rng):
-    monitor = nn.Monitor()
-    for units in (5, 7):
-        train(nn.Sequential(nn.Dense(6, units), nn.Activate("tanh"), nn.Dense(units, 2), rng=rng), data, monitor)
-        assert monitor.layers["0"].title == f"0 Dense(6, {units})"
+def test_another_training_has_its_own_records(data, rng):
+    monitor = nn.Monitor(warn=False)
+    dead = nn.Sequential(nn.Dense(6, 4, initial_bias=-100.0), nn.Activate("relu"), nn.Dense(4, 2), rng=rng)
+    train(dead, data, monitor, epochs=1)
+    steps, findings = monitor.steps, monitor.findings
+    assert findings
+    train(nn.Sequential(nn.Dense(6, 7), nn.Activate("tanh"), rng=rng), data, monitor, epochs=1)
+    assert monitor.steps == steps
+    assert monitor.findings == []
+    assert [(name, each.title) for name, each in monitor.layers.items()] == [
+        ("0", "0 Dense(6, 7)"),
+        ("1", "1 Activate('tanh')"),
+    ]
 
 
 def test_dead_units(data, rng):

@@ -654,8 +654,11 @@ def test_progress_bar(monkeypatch, capsys):
     assert "3.0/3 [" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "tqdm", None)
     nn.fit(network(), X, LABELS, epochs=1)
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
     with pytest.raises(ImportError, match=r"pip install 'numact\[progress\]'"):
-        nn.fit(network(), X, LABELS, epochs=1, progress=True)
+        nn.fit(network(), X, LABELS, epochs=1, validation=0.5, progress=True, rng=rng)
+    assert rng.bit_generator.state == before
 
 
 def test_history_is_a_dict_of_lists():

@@ -155,7 +155,7 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
   const double nothing = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> scales(static_cast<std::size_t>(units), 1.0);  // 0 once all is known
   const auto finish = [&](double scale, Stage stage) {
-    const double rows = double(job.rows_taken);
+    const double rows = double(job.rows_taken), unscale = 1 / scale;
     for (ptrdiff_t unit = 0; unit < units; ++unit) {
       double &wanted = scales[static_cast<std::size_t>(unit)], &pivot = job.pivots[static_cast<std::size_t>(unit)];
       if (wanted != scale) continue;
@@ -165,7 +165,7 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
       const double least = found(stats_smallest), most = found(stats_largest);
       const double offset = found(stats_sum) / finite, about = std::max(squares - found(stats_sum) * offset, 0.0);
       const bool some = finite > 0, equal = least == most;
-      const double center = equal ? least : (scale * pivot + offset) * (1 / scale);
+      const double center = equal ? least : (scale * pivot + offset) * unscale;
       if (stage == all && scale == 1 && *type == Type::float64 && least < most) {
         wanted = !std::isfinite(squares) ? smaller : squares < tiny ? larger : scale;
         if (wanted != scale) continue;
@@ -178,7 +178,7 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
       wanted = 0;
       const auto set = [&](Row row, double value) { values[row * units + unit] = value; };
       set(mean, some ? center : nothing);
-      set(deviation, !some ? nothing : equal ? 0 : std::sqrt(about / finite) * (1 / scale));
+      set(deviation, !some ? nothing : equal ? 0 : std::sqrt(about / finite) * unscale);
       set(smallest, some ? least : nothing);
       set(largest, some ? most : nothing);
       set(zero, found(stats_zero) / rows);

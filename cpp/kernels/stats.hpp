@@ -30,8 +30,11 @@ struct StatsLanes {
 
   // Lane j has column j % width; those from `used` on none. Whether a pivot is not 0.
   __attribute__((noinline)) bool start(const double* pivots, ptrdiff_t used, ptrdiff_t width) {
-    *this = {};
-    for (int j = 0; j < row_lanes; ++j) smallest[j] = T(__builtin_inf()), largest[j] = -T(__builtin_inf());
+    for (int j = 0; j < row_lanes; ++j) {
+      sum[j] = squares[j] = all[j] = all_squares[j] = 0;
+      pivot[j] = 0, smallest[j] = T(__builtin_inf()), largest[j] = -T(__builtin_inf());
+      zero[j] = saturated[j] = nonfinite[j] = 0;
+    }
     bool shifted = false;
     for (ptrdiff_t j = 0, column = 0; j < used; ++j, column = column + 1 < width ? column + 1 : 0)
       pivot[j] = T(pivots[column]), shifted |= pivot[j] != 0;

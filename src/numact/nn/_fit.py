@@ -126,18 +126,23 @@ def _same_rate_after(optimizer: na.SGD) -> Iterator[None]:
         optimizer.lr = lr
 
 
+def _tqdm(progress: bool | None) -> Any:
+    """The class of progress bars, or None for no bar."""
+    if not (progress or (progress is None and sys.stderr is not None and sys.stderr.isatty())):
+        return None
+    try:
+        return importlib.import_module("tqdm").tqdm
+    except ImportError:
+        if progress:
+            raise ImportError(
+                "progress=True needs tqdm; install with: python -m pip install 'numact[progress]'"
+            ) from None
+        return None
+
+
 @contextmanager
-def _bar(progress: bool | None, epochs: int, done: int) -> Iterator[Any]:
+def _bar(tqdm: Any, epochs: int, done: int) -> Iterator[Any]:
     """A bar over the epochs, or None."""
-    tqdm: Any = None
-    if progress or (progress is None and sys.stderr is not None and sys.stderr.isatty()):
-        try:
-            tqdm = importlib.import_module("tqdm").tqdm
-        except ImportError:
-            if progress:
-                raise ImportError(
-                    "progress=True needs tqdm; install with: python -m pip install 'numact[progress]'"
-                ) from None
     if tqdm is None:
         yield None
         return
@@ -328,6 +333,8 @@ def fit(
     TypeError, ValueError
         If data have the wrong shape, are not finite or empty, labels are out of range, names are unknown or options do
         not fit. Nothing has been changed then.
+    ImportError
+        If ``progress=True`` and tqdm is not there.
     DivergedError
         If the loss of a step, or with ``skip_nonfinite`` one of its gradients, is not finite. The step is not made.
 
@@ -361,6 +368,7 @@ def fit(
             raise TypeError(f"callbacks must be instances of classes derived from nn.Callback, got {each!r}")
     if history is not None:
         instance("history", history, History, "an nn.History, that of the training to continue")
+    tqdm = _tqdm(progress)
     optimizer = _optimizer(model, optimizer, options)
 
     samples = Samples(objective, model, x, y, sample_weight)
@@ -385,7 +393,7 @@ def fit(
     waiting, best = _Patience(patience, min_delta, history._watched), _Best(model)
     order = {"batch_size": batch_size, "shuffle": shuffle, "rng": rng}
     try:
-        with _bar(progress, epochs, len(history)) as bar, np.errstate(all="ignore"):
+        with _bar(tqdm, epochs, len(history)) as bar, np.errstate(all="ignore"):
             for call in overriding(callbacks, "on_train_begin"):
                 call(run)
             while run.epoch < epochs and not run.stopping:

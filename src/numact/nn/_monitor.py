@@ -90,7 +90,8 @@ class Monitor(Callback):
 
     It warns by `HealthWarning`, once per layer and kind, and keeps every warning in `findings`: of units that are dead
     in a whole epoch (0 for a rectifier, saturated for another activation), of layers that are saturated in more than
-    half of their outputs, of gradients that vanish or explode, and of the first layer that is not finite.
+    half of their outputs, of gradients that vanish or explode, and of the first layer that is not finite. It holds what
+    it found in the latest training, of which one that `fit` continues by its history is a part.
 
     Parameters
     ----------
@@ -156,6 +157,9 @@ class Monitor(Callback):
                 raise ValueError(f"{name} must be at least 0, got {value!r}")
         self.dead, self.saturated, self.vanishing, self.exploding = dead, saturated, vanishing, exploding
         self.warn = warn
+        self._start()
+
+    def _start(self) -> None:
         self.layers: dict[str, LayerHealth] = {}
         self.steps: list[int] = []
         self.findings: list[Finding] = []
@@ -173,6 +177,8 @@ class Monitor(Callback):
             warnings.warn(message, HealthWarning, stacklevel=3)
 
     def on_train_begin(self, run: Run) -> None:
+        if run.step == 0:
+            self._start()
         self._epoch_start = len(self.steps)
         for record in self.layers.values():
             record._cut(len(self.steps))
