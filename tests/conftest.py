@@ -1,8 +1,13 @@
 """Fixtures of all tests."""
 
+import signal
+
 import numpy as np
 import pytest
 import support
+
+# Tests send Ctrl-C, also to processes that they start, which would inherit that it is ignored from a shell's `&`.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
