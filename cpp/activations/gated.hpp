@@ -12,7 +12,15 @@
 namespace numact {
 namespace {
 
-struct Glu {
+// Both take their gradients from exp(-|gate|).
+struct FromDecay {
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T gate, T) {
+    return Decay<A>::start(counted<A>(absolute(gate), Decay<A>::largest));
+  }
+};
+
+struct Glu : FromDecay {
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> forward_start(T gate, T) {
     using L = Logistic<A>;
@@ -21,10 +29,6 @@ struct Glu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 2> start, T, T value) {
     return Logistic<A>::quotient_of_any(1, value, start);
-  }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static Kept<A, 2> backward_start(T, T gate, T) {
-    return Decay<A>::start(counted<A>(absolute(gate), Decay<A>::largest));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(Kept<A, 2> start, T dy, T, T value) {
@@ -40,7 +44,7 @@ struct Glu {
   }
 };
 
-struct Swiglu {
+struct Swiglu : FromDecay {
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> forward_start(T gate, T) {
     using L = Logistic<A>;
@@ -50,10 +54,6 @@ struct Swiglu {
   NUMACT_LANE static T forward(Kept<A, 2> start, T gate, T value) {
     const T near = at_least(gate, Logistic<A>::leftmost_of_any);
     return Logistic<A>::quotient_of_any(near, value, start, absolute(near) <= 1);
-  }
-  template <class A, class T = typename A::word>
-  NUMACT_LANE static Kept<A, 2> backward_start(T, T gate, T) {
-    return Decay<A>::start(counted<A>(absolute(gate), Decay<A>::largest));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(Kept<A, 2> start, T dy, T gate, T value) {

@@ -43,7 +43,7 @@ struct Silu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
     const T a = counted<A>(absolute(x), Decay<A>::largest);
-    return Decay<A>(start).times_slope(dy, x, a, 0);
+    return Decay<A>(start).times_slope(dy, x, a);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
