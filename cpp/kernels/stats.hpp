@@ -74,22 +74,25 @@ struct StatsSteps {
   double scale;
 };
 
+// Whether there are ends, at which elements are saturated.
+enum class StatsEnds { none, some };
 // So many lanes are taken at once as there are registers for.
-template <class T>
-constexpr int strip_lanes = (same<T, double> ? 1 : 2) * doubles;
+template <StatsEnds ends, class T>
+constexpr int strip_lanes = (ends == StatsEnds::some && same<T, double> ? 1 : 2) * doubles;
 
 // What elements may need: nothing; a pivot that is not 0; a scale too, as squares of float64 data can leave the range, and a test
 // whether they are finite. Without that test false and nothing done if one is not.
 enum class StatsNeed { nothing, pivot, any };
 
 // The sums may not depend on the level: there is madd only of squares of float32, which are exact in double.
-template <StatsNeed need, class T>
+template <StatsNeed need, StatsEnds ends, class T>
 NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>* groups) {
-  const int group = strip * strip_lanes<T> / row_lanes, first = strip * strip_lanes<T> % row_lanes;
+  constexpr int strip_length = strip_lanes<ends, T>;
+  const int group = strip * strip_length / row_lanes, first = strip * strip_length % row_lanes;
   StatsLanes<T>& lanes = groups[group];
   using V = Vector<T>;
   using Counts = Vector<typename StatsLanes<T>::Count>;
-  constexpr int width = vector_bytes / int(sizeof(T)), vectors = strip_lanes<T> / width, sums = strip_lanes<T> / doubles;
+  constexpr int width = vector_bytes / int(sizeof(T)), vectors = strip_length / width, sums = strip_length / doubles;
   using Patterns = Vector<typename Format<T>::bits>;
   constexpr bool any = need == StatsNeed::any;
   const Plus plus;
@@ -122,7 +125,7 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
       V value = load_vector<V>(x + k * width);
       const Patterns pattern = Patterns(value);
       zero[k] -= Counts(pattern + pattern == 0);  // comparisons of integers have more units
-      saturated[k] -= Counts((value <= steps.low) | (value >= steps.high));
+      if constexpr (ends == StatsEnds::some) saturated[k] -= Counts((value <= steps.low) | (value >= steps.high));
       if constexpr (any) {
         const auto finite = value - value == 0;
         nonfinite[k] -= Counts(~finite);
@@ -174,9 +177,9 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
   return true;
 }
 // Strips [begin, end) of the groups; the first that was not done.
-template <StatsNeed need, class T>
+template <StatsNeed need, StatsEnds ends, class T>
 __attribute__((noinline)) int strips_loop(const StatsSteps<T>& steps, StatsLanes<T>* lanes, int begin, int end) {
-  while (begin < end && add_strip<need>(steps, begin, lanes)) ++begin;
+  while (begin < end && add_strip<need, ends>(steps, begin, lanes)) ++begin;
   return begin;
 }
 
@@ -230,18 +233,24 @@ struct StatsWalker {
 
   // `next`, `stride`: where what follows is stored, and how far apart in bytes.
   void add(const T* x, ptrdiff_t count, const char* next, ptrdiff_t stride) {
+    const bool none = part.low != part.low && part.high != part.high;
+    none ? add<StatsEnds::none>(x, count, next, stride) : add<StatsEnds::some>(x, count, next, stride);
+  }
+  template <StatsEnds ends>
+  void add(const T* x, ptrdiff_t count, const char* next, ptrdiff_t stride) {
     const T low = T(part.low), high = T(part.high);
-    constexpr ptrdiff_t bytes = strip_lanes<T> * item;
+    constexpr int strip_length = strip_lanes<ends, T>;
+    constexpr ptrdiff_t bytes = strip_length * item;
     const bool in_order = stride == pitch * item;
     const StatsSteps<T> steps{x, pitch, count, next, in_order ? count * bytes : bytes, in_order ? bytes : stride,
                               offsets, low, high, part.scale};
     for (int k = 0; k < groups && done % fold_length == 0; ++k) lanes[k].fold();
-    const int strips = groups * (row_lanes / strip_lanes<T>);
+    const int strips = groups * (row_lanes / strip_length);
     for (int at = 0; at < strips; ++at) {
       if (part.scale == 1)
-        at = shifted ? strips_loop<StatsNeed::pivot>(steps, lanes, at, strips)
-                     : strips_loop<StatsNeed::nothing>(steps, lanes, at, strips);
-      if (at < strips) strips_loop<StatsNeed::any>(steps, lanes, at, at + 1);
+        at = shifted ? strips_loop<StatsNeed::pivot, ends>(steps, lanes, at, strips)
+                     : strips_loop<StatsNeed::nothing, ends>(steps, lanes, at, strips);
+      if (at < strips) strips_loop<StatsNeed::any, ends>(steps, lanes, at, at + 1);
     }
     done += steps.count;
   }
