@@ -58,10 +58,9 @@ struct Swiglu : FromDecay {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(Kept<A, 2> start, T dy, T gate, T value) {
     const Decay<A> decay(start);
-    const T e = decay.value(), sum = 1 + limited<A>(gate);
-    const T slope = gate < 0 ? decay.mantissa() * (sum + e) : multiply_add<A>(e, sum, T(1));
-    return scaled_product<A>(dy, value, slope / exact_multiply_add<A>(e, e + 2, T(1)),
-                             select<A>(gate < 0, decay.power, unit_power<A>()), gate < 0 ? decay.down : T(1));
+    const T left = decay.mantissa_times(decay.slope(counted<A>(absolute(gate), Decay<A>::largest)));
+    return scaled_product<A>(dy, value, decay.slope_part(gate, left), select<A>(gate < 0, decay.power, unit_power<A>()),
+                             gate < 0 ? decay.down : T(1));
   }
   // gate and dy meet first where that cannot overflow, else last, where it cannot underflow.
   template <class A, class T = typename A::word>
@@ -76,37 +75,32 @@ struct Swiglu : FromDecay {
 
 // The gradient of the value is the forward of dy in its place.
 struct Geglu {
-  // As in Gelu::forward. a D stays below 2^(4n/5 + k), so that no product overflows, and for this k none loses more of a
-  // subnormal result than 2.1 ulp. Past the largest n the result is 0.
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 3> forward_start(T gate, T) {
     const Deviate<A> deviate = of<A>(gate);
-    const TailFraction<A> tail(deviate);
-    const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
-    return {{tail.a_d, tail.denominator_times(growth.exact_expm1()), growth.n}};
+    return Decay<A>::start(deviate.half, deviate.half_rest).with(tail<A>(deviate));
   }
+  // -gate Phi(gate) exp(gate^2/2) and 1 + p meet in two words of one sign, so that an infinite value times them is no NaN.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 3> start, T gate, T value) {
-    constexpr T k = for_float32<A> ? 3 : 5, down = T(1) / (1 << int(k));
-    const T n = not_above(start.word[2], T(for_float32<A> ? 286 : 2112));
-    const SharedPower<A> shared(n, n, k);
-    const T top = (gate < 0 ? value : T(1)) * shared.power * (start.word[0] * (shared.power * down));
-    const T part = top / (start.word[1] * shared.rest);
-    const T y = gate < 0 ? -part : (gate - part) * value;
-    if constexpr (A::wide) return y;
+    constexpr T less = for_float32<A> ? 1 - 0x1p-21 : 1 - 0x1p-50;
+    const Decay<A> decay(start);
+    const T tail = start.word[2], right = multiply_add<A>(tail, decay.value(), gate) * value;
+    if constexpr (A::wide) return gate < 0 ? tail * decay.value() * value : right;
+    const T m = multiply_add<A>(decay.p, tail, tail * less), m_rest = residual(decay.p, tail, tail - m);
+    const T product = value * m, product_rest = A::fused ? 0 : product_error(value, m, product);
+    const T top = A::fused ? multiply_add<A>(value, m, value * m_rest) : product + (product_rest + value * m_rest);
+    const T left = times(top, decay.power);
     // Near 0 gate and value meet first.
-    return absolute(gate) < T(0.5) ? gate * value * multiply_add<A>(gate, central_fraction<A>(gate * gate), T(0.5)) : y;
+    const T near = gate * value * multiply_add<A>(gate, central_fraction<A>(gate * gate), T(0.5));
+    return absolute(gate) < T(0.5) ? near : gate < 0 ? left : right;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 4> backward_start(T, T gate, T) {
     const Deviate<A> deviate = of<A>(gate);
-    const TailFraction<A> tail(deviate);
-    const Reduced<A> growth(deviate.half, 0, deviate.half_rest);
-    const T p = growth.exact_expm1(), root = T(root_of_2pi);
-    const Pair<T> top = slope_fraction<A>(deviate);
-    const T reciprocal = multiply_add<A>(p, T(-0.4), T(0.4));  // about that of the divisor
-    const T left = multiply_add<A>(top.lo, reciprocal, top.hi / multiply_add<A>(p, root, root));
-    return {{tail.a_d, tail.denominator_times(p), growth.n, left}};
+    const Kept<A, 2> decay = Decay<A>::start(deviate.half, deviate.half_rest);
+    const Pair<T> slope = slope_over_decay<A>(deviate, -root_of_2pi_excess<A>);
+    return decay.with(tail<A>(deviate), Decay<A>(decay).mantissa_times(slope));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_value(Kept<A, 4> start, T dy, T gate, T) {
@@ -114,16 +108,22 @@ struct Geglu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(Kept<A, 4> start, T dy, T gate, T value) {
-    const DeepPower<A> decay(-start.word[2]);
-    const T left = start.word[3];
-    return scaled_product<A>(dy, value, gate < 0 ? left : 1 - times(left, decay.power),
+    const Decay<A> decay(start);
+    return scaled_product<A>(dy, value, decay.slope_part(gate, start.word[3]),
                              select<A>(gate < 0, decay.power, unit_power<A>()), gate < 0 ? decay.down : T(1));
   }
 
  private:
   template <class A, class T = typename A::word>
   NUMACT_LANE static Deviate<A> of(T gate) {
-    return Deviate<A>(at_most(absolute(gate), T(for_float32<A> ? 24.5 : 66.3)), -root_of_2pi_excess<A>);
+    constexpr T largest = for_float32<A> ? (A::deep || A::wide ? 24.5 : 20) : A::deep ? 66.3 : 54;
+    return Deviate<A>(at_most(absolute(gate), largest), -root_of_2pi_excess<A>);
+  }
+  // -a Phi(-a) exp(a^2/2)
+  template <class A>
+  NUMACT_LANE static typename A::word tail(Deviate<A> x) {
+    const TailFraction<A> fraction(x);
+    return fraction.a_d / -fraction.denominator();
   }
 };
 

@@ -32,13 +32,8 @@ struct Gelu {
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 4> backward_start(T, T x) {
     const Deviate<A> deviate(counted<A>(absolute(x), T(for_float32<A> ? 20 : 54)));
-    // times phi(0), 1 / sqrt(2 pi)
-    constexpr Pair<double> density = {0.3989422804014327, -2.49232720227773e-17};
-    constexpr T factor = T(density.hi), factor_rest = rest_of(density, factor);
-    const Pair<T> fraction = slope_fraction<A>(deviate);
-    const T y = fraction.hi * factor, rest = A::wide ? 0 : product_error(fraction.hi, factor, y);
-    const T all = A::wide ? 0 : multiply_add<A>(fraction.lo, factor, multiply_add<A>(fraction.hi, factor_rest, rest));
-    return Decay<A>::start(deviate.half, deviate.half_rest).with(y, all);
+    const Pair<T> y = slope_over_decay<A>(deviate);
+    return Decay<A>::start(deviate.half, deviate.half_rest).with(y.hi, y.lo);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 4> start, T dy, T x) {

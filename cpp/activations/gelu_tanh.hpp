@@ -69,7 +69,8 @@ struct GeluTanh {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 4> start, T dy, T x) {
-    return Decay<A>(start).times_slope(dy, x, start.word[2], start.word[3]);
+    const Decay<A> decay(start);
+    return decay.times_slope(dy, x, decay.slope(start.word[2], start.word[3]));
   }
   // t is near_decay just beyond it.
   template <class A, class T = typename A::word>

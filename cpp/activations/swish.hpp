@@ -42,8 +42,8 @@ struct Silu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
-    const T a = counted<A>(absolute(x), Decay<A>::largest);
-    return Decay<A>(start).times_slope(dy, x, a);
+    const Decay<A> decay(start);
+    return decay.times_slope(dy, x, decay.slope(counted<A>(absolute(x), Decay<A>::largest)));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
@@ -81,7 +81,8 @@ struct QuickGelu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x) {
-    return Decay<A>(start).times_slope(dy, x, magnitude<A>(x).value, start.word[2]);
+    const Decay<A> decay(start);
+    return decay.times_slope(dy, x, decay.slope(magnitude<A>(x).value, start.word[2]));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T near_range() {
@@ -138,7 +139,8 @@ struct Swish {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 3> start, T dy, T x, T beta) {
     const Product<A> a(size<A>(beta), start.word[2]);
-    return Decay<A>(start).times_slope(dy, times_sign_of(x, beta), a.value, a.rest());
+    const Decay<A> decay(start);
+    return decay.times_slope(dy, times_sign_of(x, beta), decay.slope(a.value, a.rest()));
   }
   // For both gradients; exp(-|t|) / 2^n in two words where the arithmetic is.
   template <class A>

@@ -158,7 +158,8 @@ NUMACT_LANE double product_error(double a, double b, double product) {
 }
 NUMACT_LANE float product_error(float a, float b, float product) {
   if constexpr (has_fma) return madd(a, b, -product);
-  return float(double(a) * b - product);
+  const float error = float(double(a) * b - product);
+  return error == error ? error : 0;
 }
 
 // a * b + c, where c is about -a * b, without the rounding of the product.

@@ -297,6 +297,7 @@ struct Decay {
   }
   // y exp(-a) without the power; less: what is taken off 1 + p
   NUMACT_LANE word mantissa_times(word y, word less = 0) const { return exact_multiply_add<A>(p - less, y, y); }
+  NUMACT_LANE word mantissa_times(Pair<word> y) const { return y.hi + multiply_add<A>(p, y.hi, y.lo); }
   // x mantissa 2^n, for a product of the last two that is at most 1
   NUMACT_LANE word times_mantissa(word x, word mantissa) const { return scaled(x) * (mantissa * power.rest); }
   // x exp(-a) with one rounding for a finite x.
@@ -312,26 +313,26 @@ struct Decay {
   NUMACT_LANE word plus(word x) const { return multiply_add<A>(p, unit, x + unit); }
   // What the rounding of d = 1 + exp(-a) left out.
   NUMACT_LANE word rest_of_sum([[maybe_unused]] word d) const { return A::wide ? 0 : value() - (d - 1); }
-  // dy f'(x) for an f' whose values at x and -x add up to 1, from f'(-a) exp(a) = y
-  NUMACT_LANE word times_slope(word dy, word x, Pair<word> y) const {
-    const word mantissa = y.hi + multiply_add<A>(p, y.hi, y.lo), right = multiply_add<A>(-mantissa, unit, word(1));
-    const word near = dy * (x < 0 ? mantissa * unit : right);
-    if constexpr (A::wide || A::near) return near;
-    return x < 0 && !is_near() ? times_mantissa(dy, mantissa) : near;
-  }
-  // or from f'(-a) exp(a) = (1 + e - y) / (1 + e)^2, e = exp(-a). Most roundings are put back: they count the most where the
-  // product is just below a power of two. Of an exact y that of e counts too; else y_rest is what y left out.
-  NUMACT_LANE word times_slope(word dy, word x, word y) const {
+  // (1 + e - y) / (1 + e)^2, e = exp(-a), in two words: most roundings are put back, as they count the most where a product with it
+  // is just below a power of two. Of an exact y that of e counts too; else y_rest is what y left out.
+  NUMACT_LANE Pair<word> slope(word y) const {
     const word e = value();
-    if constexpr (A::wide) return times_slope(dy, x, {(1 + e - y) * (1 / ((1 + e) * (1 + e))), 0});
+    if constexpr (A::wide) return {(1 + e - y) * (1 / ((1 + e) * (1 + e))), 0};
     const word less = 1 - y, top = less + e;
-    return times_slope_of_top(dy, x, {top, rest_of_value(top - less)});
+    return over_square({top, rest_of_value(top - less)});
   }
-  NUMACT_LANE word times_slope(word dy, word x, word y, word y_rest) const {
-    if constexpr (A::wide) return times_slope(dy, x, y);
+  NUMACT_LANE Pair<word> slope(word y, word y_rest) const {
+    if constexpr (A::wide) return slope(y);
     const word e = value(), less = 1 - y, top = less + e;
-    return times_slope_of_top(dy, x, {top, (e - (top - less)) - y_rest});
+    return over_square({top, (e - (top - less)) - y_rest});
   }
+  // From f'(-a) exp(a) = y of an f' whose values at x and -x add up to 1: dy f'(x); and f'(x), for x < 0 without 2^n.
+  NUMACT_LANE word times_slope(word dy, word x, Pair<word> y) const {
+    const word left = mantissa_times(y), near = dy * (x < 0 ? left * unit : right_slope(left));
+    if constexpr (A::wide || A::near) return near;
+    return x < 0 && !is_near() ? times_mantissa(dy, left) : near;
+  }
+  NUMACT_LANE word slope_part(word x, word left) const { return x < 0 ? left : right_slope(left); }
 
  private:
   template <int n>
@@ -341,14 +342,15 @@ struct Decay {
                                                : larger_positive(kept.word[1], Format<word>::round_magic + 1))),
         down(parts.down),
         power(one_part ? Power<A>(1, unit) : parts.power) {}
-  NUMACT_LANE word times_slope_of_top(word dy, word x, Pair<word> top) const {
+  NUMACT_LANE word right_slope(word left) const { return multiply_add<A>(-left, unit, word(1)); }
+  NUMACT_LANE Pair<word> over_square(Pair<word> top) const {
     const word e = value(), factor = e + 2, square = multiply_add<A>(e, factor, word(1)), reciprocal = 1 / square;
     const word quotient = top.hi * reciprocal;
     word rest = top.lo;
-    if constexpr (sizeof(word) == sizeof(double))  // without it rarely up to 4.1 ulp; float32 has 3.97 on all inputs
+    if constexpr (sizeof(word) == sizeof(double) || !A::fused)  // without it rarely up to 4.1 ulp; float with FMA at most 3.97
       rest = multiply_add<A>(-quotient, residual(e, factor, 1 - square), rest);
     rest = (residual(-quotient, square, top.hi) + rest) * reciprocal;
-    return times_slope(dy, x, {quotient, multiply_add<A>(p, rest, rest)});
+    return {quotient, multiply_add<A>(p, rest, rest)};
   }
   NUMACT_LANE word scaled(word x) const { return one_part ? x : x * power.part * power.part; }
   // As near_decay, here by 2^n: always, where the arithmetic is near.

@@ -107,7 +107,19 @@ NUMACT_LANE Pair<typename A::word> slope_fraction(Deviate<A> x) {
   }
   const T distance = (root - x.a) + root_rest;
   const T ratio = n / multiply_add<A>(x.a, d, T(1)), y = multiply_add<A>(distance, ratio, distance);
-  return {y, A::wide ? 0 : multiply_add<A>(distance, ratio, distance - y)};
+  return {y, A::wide ? 0 : residual(distance, ratio, distance - y)};
+}
+// That times phi(0), 1 / sqrt(2 pi), which is to be larger by `excess` of it: gelu'(-a) exp(a^2/2).
+template <class A>
+NUMACT_LANE Pair<typename A::word> slope_over_decay(Deviate<A> x, typename A::word excess = 0) {
+  using T = typename A::word;
+  constexpr Pair<double> density = {0.3989422804014327, -2.49232720227773e-17};
+  constexpr T factor = T(density.hi);
+  const Pair<T> fraction = slope_fraction<A>(x);
+  const T y = fraction.hi * factor;
+  if constexpr (A::wide) return {y, 0};
+  const T factor_rest = rest_of(density, factor) + factor * excess, rest = product_error(fraction.hi, factor, y);
+  return {y, multiply_add<A>(fraction.lo, factor, multiply_add<A>(fraction.hi, factor_rest, rest))};
 }
 
 }  // namespace

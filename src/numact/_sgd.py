@@ -99,16 +99,17 @@ def _native_sgd(
 
     A velocity of None starts at the first step, a master of None as the half-precision parameter's value.
     """
-    return _native._Sgd(
-        params,
-        velocities if options["momentum"] > 0 else None,
-        masters,
-        **{
-            **options,
-            "lr": _each(options["lr"], len(params)),
-            "weight_decay": _each(options["weight_decay"], len(params)),
-        },
-    )
+    with np.errstate(all="ignore"):  # a signalling NaN is invalid in a cast to float32
+        return _native._Sgd(
+            params,
+            velocities if options["momentum"] > 0 else None,
+            masters,
+            **{
+                **options,
+                "lr": _each(options["lr"], len(params)),
+                "weight_decay": _each(options["weight_decay"], len(params)),
+            },
+        )
 
 
 def _copies(arrays: Iterable[Any]) -> list[Any]:
