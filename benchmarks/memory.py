@@ -5,6 +5,7 @@ Run ``python benchmarks/memory.py [ELEMENTS]``, 100 million by default (1.2 GB o
 
 from __future__ import annotations
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -112,8 +113,11 @@ def main() -> None:
     if sys.argv[1:2] == ["step"]:
         step_of(*sys.argv[2:4])
         return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("elements", nargs="?", type=int, default=100_000_000, help="of each array")
+    elements = parser.parse_args().elements
     steps()  # first: the peak of a process is handed down to those that it starts
-    calls(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000_000)
+    calls(elements)
 
 
 if __name__ == "__main__":

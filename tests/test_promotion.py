@@ -258,7 +258,22 @@ def test_domains(module, case, dtype):
     result = call(module, case, *data, np.full(3, np.nan))
     if case.name != "soft_shrink_backward_from_output":  # whose formula is without it
         assert np.isnan(result[0]), f"{case.name}: NaN in an array gave {result}"
+    if case.activation in ("celu", "softplus", "squareplus"):  # which have a meaning on one side at most
+        for value in wrong:
+            result = call(module, case, *data, np.full(3, value))
+            assert np.isnan(result[0]), f"{case.name}: {value} in an array gave {result}"
     call(module, case, *data, np.array([-1.0, 0.0, 1.0]))
+
+
+@in_both
+def test_scalars_of_the_type_that_is_asked_for(module):
+    """float64 that is asked for of float32 data holds for the parameter too."""
+    x = np.array([-1.0], np.float32)
+    for keywords in ({"dtype": np.float64}, {"signature": "dd->d"}):
+        assert module.leaky_relu(x, 0.1, **keywords) == -0.1
+        assert module.leaky_relu(x, np.float64(0.1), **keywords) == -0.1
+        assert module.leaky_relu(x, **keywords) == -0.01
+        assert module.leaky_relu(x, 1e39, **keywords) == -1e39
 
 
 @in_both
@@ -385,7 +400,8 @@ def test_dtype_signature_and_casting(built, case):
     ufunc = built.ufuncs[case.name]
     x = np.array([-1.5, 0.25, 3.0])
     count = case.arrays + case.parameters
-    wide, narrow, integers = [x] * count, [x.astype(np.float32)] * count, [np.arange(3)] * count
+    wide = [x] * case.arrays + [np.abs(x)] * case.parameters  # within their domains
+    narrow, integers = [each.astype(np.float32) for each in wide], [np.arange(3)] * count
     label = f"{case.name} {built.level} {built.tier}"
     parameter = support.parameter_dtype(np.float32, built.tier).char
     single = f"{'f' * case.arrays}{parameter * case.parameters}->f"

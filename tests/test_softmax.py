@@ -408,6 +408,36 @@ def test_calls_that_are_refused(built, function):
         assert f(np.ones(3), x).shape == (2, 3)
 
 
+@each_function
+def test_axis_by_position(built, function, rng):
+    ufunc = built.functions[function]
+    data = [rng.normal(size=(3, 4))] * ufunc.nin
+    for axis in (0, np.int64(1), -2):
+        np.testing.assert_array_equal(ufunc(*data, axis), ufunc(*data, axis=axis))
+    out = np.empty((3, 4))
+    assert ufunc(*data, out) is out
+    with pytest.raises(np.exceptions.AxisError):
+        ufunc(*data, 2)
+    with pytest.raises(TypeError):
+        ufunc(*data, 0, axis=0)
+
+
+@each_function
+def test_other_libraries_are_told_the_axis(built, function):
+    """pandas would take the default for that of its own blocks."""
+
+    class Other:
+        def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
+            return keywords
+
+    ufunc = built.functions[function]
+    data = [Other()] * ufunc.nin
+    assert ufunc(*data) == {"axis": -1}
+    assert ufunc(*data, axis=0) == ufunc(*data, 0) == {"axis": 0}
+    assert ufunc(*data, dtype=float) == {"axis": -1, "dtype": float}
+    assert ufunc(*data, axes=[0] * (ufunc.nin + 1)) == {"axes": [0] * (ufunc.nin + 1)}
+
+
 def test_public_functions_are_gufuncs():
     for function in FUNCTIONS:
         for module in (na, na.precise):

@@ -74,17 +74,18 @@ struct Celu {
   // A tiny x / alpha may have underflowed: there celu is x.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T alpha) {
-    const T t = -absolute(x) / alpha, left = alpha * expm1_negative<A>(t);
+    const T divisor = positive(alpha), t = -absolute(x) / divisor, left = divisor * expm1_negative<A>(t);
     return x < 0 && !(t > T(-0x1p-100)) ? left : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T alpha) {
-    const T t = absolute(x) / alpha, left = Decay<A>(t, quotient_rest<A>(absolute(x), alpha, t)).times(dy);
+    const T divisor = positive(alpha), t = absolute(x) / divisor;
+    const T left = Decay<A>(t, quotient_rest<A>(absolute(x), divisor, t)).times(dy);
     return x > 0 ? dy : left;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y, T alpha) {
-    return dy * (y > 0 ? 1 : (y + alpha) / alpha);
+    return dy * (y > 0 ? 1 : (y + positive(alpha)) / positive(alpha));
   }
 
  private:

@@ -88,8 +88,13 @@ struct Geglu {
     const T tail = start.word[2], right = multiply_add<A>(tail, decay.value(), gate) * value;
     if constexpr (A::wide) return gate < 0 ? tail * decay.value() * value : right;
     const T m = multiply_add<A>(decay.p, tail, tail * less), m_rest = residual(decay.p, tail, tail - m);
-    const T product = value * m, product_rest = A::fused ? 0 : product_error(value, m, product);
-    const T top = A::fused ? multiply_add<A>(value, m, value * m_rest) : product + (product_rest + value * m_rest);
+    T top;
+    if constexpr (A::fused) {
+      top = multiply_add<A>(value, m, value * m_rest);
+    } else {  // the sum would make 0 of -0
+      const T product = value * m, rest = product_error(value, m, product) + value * m_rest;
+      top = with_sign_of(product + rest, product);
+    }
     const T left = times(top, decay.power);
     // Near 0 gate and value meet first.
     const T near = gate * value * multiply_add<A>(gate, central_fraction<A>(gate * gate), T(0.5));

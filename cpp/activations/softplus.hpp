@@ -19,26 +19,26 @@ namespace {
 struct Softplus {
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> forward_start(T x, T beta) {
-    return decay<A>(x, beta);
+    return decay<A>(x, positive(beta));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 2> start, T x, T beta) {
-    const T quarter = at_most(T(0.25) / beta, Format<T>::largest);  // 1 / beta may overflow
+    const T factor = positive(beta), quarter = at_most(T(0.25) / factor, Format<T>::largest);  // 1 / beta may overflow
     const Decay<A> decay(start);
     T less = 0;
     if constexpr (!A::wide) {
-      const T excess = 4 * product_error(beta, quarter, T(0.25));
+      const T excess = 4 * product_error(factor, quarter, T(0.25));
       less = multiply_add<A>(excess, decay.p, excess);
     }
     Decay<A> log = log1p(decay, less);
     log.power.rest *= 4;
     const T y = value(x, log, quarter);
     if constexpr (A::wide || A::fused) return y;
-    return y == y ? y : x + beta + T(__builtin_inf());  // the product was infinite
+    return y == y ? y : x + factor + T(__builtin_inf());  // the product was infinite
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> backward_start(T, T x, T beta) {
-    return decay<A>(x, beta);
+    return decay<A>(x, positive(beta));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x, T) {
@@ -46,7 +46,7 @@ struct Softplus {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_from_output(T dy, T y, T beta) {
-    const Scaled<A> e(at_least(-beta * y, T(-50)));
+    const Scaled<A> e(at_least(-positive(beta) * y, T(-50)));
     return dy * multiply_add<A>(-e.power, e.p, 1 - e.power);
   }
   // max(x, 0) + log factor

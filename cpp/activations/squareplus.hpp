@@ -27,6 +27,7 @@ struct SquareplusParts {
       const word root = square_root(b);
       scale = reciprocal_of_power(power_part(root > least_root ? root : least_root)) * small;
     }
+    scale = b >= 0 ? scale : word(__builtin_nanf(""));
     half = b * scale * (scale / 2);
     a = absolute(x) * scale;
     const word square = exact_multiply_add<A>(a, a, 2 * half + least_square);

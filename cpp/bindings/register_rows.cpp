@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
@@ -245,21 +246,45 @@ py::object call_directly(const Function& function, PyObject* const* args, PyObje
 
 vectorcallfunc numpy_call = nullptr;  // of every ufunc
 
+// A call with the axis as one more keyword, and the first arguments alone.
+PyObject* call_with_axis(vectorcallfunc call, PyObject* self, PyObject* const* args, Py_ssize_t kept, Py_ssize_t positional,
+                         PyObject* keywords, PyObject* axis) {
+  py::list names;
+  if (keywords != nullptr) names = py::reinterpret_borrow<py::tuple>(keywords);
+  std::vector<PyObject*> passed(args, args + kept);
+  passed.insert(passed.end(), args + positional, args + positional + static_cast<Py_ssize_t>(names.size()));
+  passed.push_back(axis);
+  names.append("axis");
+  return call(self, passed.data(), static_cast<size_t>(kept), py::tuple(names).ptr());
+}
+
+bool is_foreign(PyObject* object) {
+  return !PyArray_Check(object) && !PyArray_CheckAnyScalar(object) && PyObject_HasAttrString(object, "__array_ufunc__") == 1;
+}
+
 PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
   return translated<PyObject*>(nullptr, [&] {
     const Function& function = row_functions().at(self);
-    const Py_ssize_t positional = PyVectorcall_NARGS(nargs);
+    const Py_ssize_t positional = PyVectorcall_NARGS(nargs), inputs = function.inputs();
     Outputs outputs(function.inputs(), 1, args, positional);
     PyObject* axis = nullptr;
+    bool has_axes = false;
     for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k) {
       PyObject* const keyword = PyTuple_GET_ITEM(keywords, k);
       if (PyUnicode_CompareWithASCIIString(keyword, "axis") == 0)
         axis = args[positional + k];
       else
         outputs.keyword(keyword, args[positional + k]);
+      has_axes |= PyUnicode_CompareWithASCIIString(keyword, "axes") == 0;
     }
-    if (outputs.alone && positional >= function.inputs())
+    // An axis may stand where the output may.
+    if (axis == nullptr && positional == inputs + 1 && PyIndex_Check(args[inputs]) && !PyArray_Check(args[inputs]))
+      return call_with_axis(call_ufunc, self, args, inputs, positional, keywords, args[inputs]);
+    if (outputs.alone && positional >= inputs)
       if (py::object result = call_directly(function, args, axis, outputs.given[0])) return result.release().ptr();
+    // pandas would go along the rows of its transposed blocks where no keyword is given.
+    if (axis == nullptr && !has_axes && positional >= inputs && is_foreign(args[0]))
+      return call_with_axis(numpy_call, self, args, positional, positional, keywords, py::int_(-1).ptr());
     return numpy_call(self, args, nargs, keywords);
   });
 }

@@ -269,11 +269,14 @@ py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize
   PyObject* values[most_parameters] = {};
   for (int j = 0; j < function.parameters && function.arrays + j < nargs; ++j) values[j] = args[function.arrays + j];
   Outputs outputs(function.inputs(), function.outputs, args, std::max<Py_ssize_t>(nargs, function.inputs()));
+  bool typed = false;  // in another type than that of the data
   for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k) {
     PyObject* const keyword = PyTuple_GET_ITEM(keywords, k);
     const int named = parameter_named(front, keyword);
     if (named < 0) {
       outputs.keyword(keyword, args[nargs + k]);
+      for (const char* const each : {"dtype", "signature", "sig"})
+        typed |= PyUnicode_CompareWithASCIIString(keyword, each) == 0;
     } else if (values[named] == nullptr) {
       values[named] = args[nargs + k];
     } else {
@@ -312,7 +315,7 @@ py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize
   PyObject* passed[most_parameters];
   for (int j = 0; j < function.parameters; ++j) {
     passed[j] = values[j] != nullptr ? values[j] : front.defaults[j];
-    if (loop == nullptr || !PyFloat_Check(passed[j])) continue;
+    if (loop == nullptr || typed || !PyFloat_Check(passed[j])) continue;
     kept[j] = zero_dimensional(loop->kernel->parameter, numbers[j]);
     passed[j] = kept[j].ptr();
   }

@@ -103,6 +103,13 @@ NUMACT_LANE T at_least(T x, T limit) {
   return x < limit ? limit : x;
 }
 
+// A parameter that must be above 0, as a finite number; NaN for any other.
+template <class T>
+NUMACT_LANE T positive(T parameter) {
+  const T finite = at_most(parameter, Format<T>::largest);
+  return finite > 0 ? finite : T(__builtin_nanf(""));
+}
+
 // max(x, limit) for a limit below 0, min(x, limit) for one above; NaN may get lost. Of floats the bits are compared: one
 // operation, where GCC takes a comparison and a choice.
 NUMACT_LANE float not_below(float x, float limit) {

@@ -106,9 +106,15 @@ def above_zero(text: str) -> float:
     return value
 
 
+def experiment(text: str) -> str:
+    if text not in NAMES:
+        raise argparse.ArgumentTypeError(f"unknown experiment {text!r}, expected {', '.join(NAMES)}")
+    return text
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.lecture7", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME", help="experiments, by default all")
+    parser.add_argument("names", nargs="*", type=experiment, metavar="NAME", help="experiments, by default all")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where figures and results.json go")
     parser.add_argument("--seeds", type=at_least_one, default=5, help="repetitions, by default 5")
     parser.add_argument("--effort", type=above_zero, default=1.0, help="less than 1 for a quick look")

@@ -623,7 +623,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             source="P. Ramachandran, B. Zoph, Q. Le, Searching for Activation Functions, arXiv:1710.05941, 2017",
             remarks="beta = 0 gives x/2, also at infinity; a large beta approaches relu.",
             learned=True,
-            parameters={"beta": "Steepness, any finite number; 0 gives x/2."},
+            parameters={"beta": "Steepness, any number but NaN; 0 gives x/2."},
             examples={
                 "": ">>> na.swish(np.array([-1.0, 0.0, 1.0]), 0.0)\narray([-0.5,  0. ,  0.5])",
                 "_backward": ">>> dx, dbeta = na.swish_backward(np.ones(2), np.array([0.0, 2.0]), beta=0.0)\n"
