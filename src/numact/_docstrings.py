@@ -167,7 +167,8 @@ def _over_rows(name: str, suffix: str, description: Description) -> str:
         "**kwargs",
         "Every other keyword of a generalized ufunc: axes, casting, order, dtype, subok, signature.",
     )
-    parameters += [("axis : int, default -1", "The axis to sum over, by keyword or in the place of `out`."), _OUT, keywords]
+    axis = ("axis : int, default -1", "The axis to sum over, by keyword or in the place of `out`.")
+    parameters += [axis, _OUT, keywords]
     returns = [(f"{'dx' if suffix else 'y'} : ndarray", "Of the data's dtype and shape.")]
     problem = "If there is no such axis (numpy.exceptions.AxisError), shapes do not fit, or `x` is 0-d."
     return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)
