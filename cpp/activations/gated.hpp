@@ -12,6 +12,13 @@
 namespace numact {
 namespace {
 
+// dy value f'(gate), from f'(-a) exp(a) = (1 + p) left: where gate < 0 the exponential's power comes apart.
+template <class A, class T = typename A::word>
+NUMACT_LANE T gate_gradient(const Decay<A>& decay, T left, T dy, T gate, T value) {
+  return scaled_product<A>(dy, value, decay.slope_part(gate, left), select<A>(gate < 0, decay.power, unit_power<A>()),
+                           gate < 0 ? decay.down : T(1));
+}
+
 // Both take their gradients from exp(-|gate|).
 struct FromDecay {
   template <class A, class T = typename A::word>
@@ -58,9 +65,8 @@ struct Swiglu : FromDecay {
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(Kept<A, 2> start, T dy, T gate, T value) {
     const Decay<A> decay(start);
-    const T left = decay.mantissa_times(decay.slope(counted<A>(absolute(gate), Decay<A>::largest)));
-    return scaled_product<A>(dy, value, decay.slope_part(gate, left), select<A>(gate < 0, decay.power, unit_power<A>()),
-                             gate < 0 ? decay.down : T(1));
+    const Pair<T> slope = decay.slope(counted<A>(absolute(gate), Decay<A>::largest));
+    return gate_gradient<A>(decay, decay.mantissa_times(slope), dy, gate, value);
   }
   // gate and dy meet first where that cannot overflow, else last, where it cannot underflow.
   template <class A, class T = typename A::word>
@@ -113,9 +119,7 @@ struct Geglu {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward_gate(Kept<A, 4> start, T dy, T gate, T value) {
-    const Decay<A> decay(start);
-    return scaled_product<A>(dy, value, decay.slope_part(gate, start.word[3]),
-                             select<A>(gate < 0, decay.power, unit_power<A>()), gate < 0 ? decay.down : T(1));
+    return gate_gradient<A>(Decay<A>(start), start.word[3], dy, gate, value);
   }
 
  private:
