@@ -6,13 +6,13 @@
 // quick_gelu(x) = swish(x, 1.702), the constant in two words where x is.
 //
 // Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on eight
-// million points. silu: float32 forward 1.9980 at -0x1.0007fcp-11, backward 3.0533 at x = -0x1.25005ep+0, dy = -1.6117e-24;
-// precise 0.5014 and 0.5023; float64 forward 1.98 at -0x1.ff80aa348890ap-9, backward 3.06 at x = -0x1.241612af784ep+0, dy =
-// 9.0526e+201. quick_gelu: float32 forward 2.0477 at -0x1.7417ep+3, backward 3.0395 at x = -0x1.840238p+1, dy = 2.2433e+38;
-// precise 0.5014 and 0.5022; float64 forward 1.97 at 0x1.fdfec72092d6fp+3, backward 3.03 at x = -0x1.9de92d0188ca8p-3, dy =
-// -3.1549e+298. swish: float32 forward 1.9980 at -0x1.0007fcp-11, backward 0.5021 at x = -0x1.0a04f8p+0; precise 0.5014 and
-// 0.5023; float64 forward 1.97 at -0x1.fc9eeadae7b3dp-12, backward 3.17 at x = 0x1.f8b9ee63733dbp-99, dy = -2.807e+81 (beta
-// = -1e+30).
+// million points. silu: float32 forward 1.9980 at -0x1.0007fcp-11, backward 3.8251 at x = -0x1.4c1366p-2, dy = -1.4669;
+// precise 0.5014 and 0.5023; float64 forward 1.98 at -0x1.ff80aa348890ap-9, backward 3.16 at x = -0x1.bd5a233611acfp-2, dy =
+// -3.156e+47. quick_gelu: float32 forward 2.0477 at -0x1.7417ep+3, backward 3.3966 at x = -0x1.a102c8p-3, dy = 4.8433e-27;
+// precise 0.5014 and 0.5022; float64 forward 1.97 at 0x1.fdfec72092d6fp+3, backward 2.88 at x = 0x1.1ac627373350fp-22, dy =
+// 4.1507e+34. swish: float32 forward 1.9980 at -0x1.0007fcp-11, backward 0.5021 at x = -0x1.0a04f8p+0; precise 0.5014 and
+// 0.5023; float64 forward 1.97 at -0x1.fc9eeadae7b3dp-12, backward 3.15 at x = 0x1.e79945378de33p+1, dy = -3.6449e+286 (beta
+// = -0.3).
 #pragma once
 #include "sigmoid.hpp"
 
