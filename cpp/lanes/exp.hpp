@@ -206,7 +206,6 @@ struct Reduced {
   }
   // expm1(r), and what its rounding left out of it.
   NUMACT_LANE word expm1() const { return multiply_add<A>(square, exp_q<A>(r, square), r); }
-  NUMACT_LANE word exact_expm1() const { return exact_multiply_add<A>(square, exp_q<A>(r, square), r); }  // also without FMA
   NUMACT_LANE word rest_of_expm1(word p) const { return multiply_add<A>(square, exp_q<A>(r, square), r - p); }
   // exp(a) / 2^n in two words, with what r leaves out of a, of which this is the reduction.
   NUMACT_LANE Pair<word> exp(Product<A> a) const {
