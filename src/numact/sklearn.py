@@ -22,6 +22,7 @@ True
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -125,8 +126,11 @@ _ATTRIBUTES = """loss_ : float
 
 
 def _documented(cls: type[Any]) -> type[Any]:
-    """Fill in what the docstrings of both classes share."""
-    cls.__doc__ = (cls.__doc__ or "").replace("{parameters}", _PARAMETERS.rstrip()).replace("{attributes}", _ATTRIBUTES)
+    """Fill in what the docstrings of both classes share. Python 3.13 has them without indentation, older ones with."""
+    doc = inspect.cleandoc(cls.__doc__ or "")
+    for name, shared in (("parameters", _PARAMETERS), ("attributes", _ATTRIBUTES)):
+        doc = doc.replace(f"{{{name}}}", inspect.cleandoc(shared))
+    cls.__doc__ = doc
     return cls
 
 
