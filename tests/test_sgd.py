@@ -428,6 +428,17 @@ class TestRefused:
         self.refused(TypeError, np.ma.masked_array(np.ones(2)), np.ones(2), match="masked")
         self.refused(TypeError, np.ones(2), np.ma.masked_array(np.ones(2)), match="masked")
 
+    def test_not_lists(self):
+        optimizer = na.SGD([np.ones(2)], lr=0.1)
+        for wrong in (None, 3, np.ones(2)):
+            with pytest.raises(TypeError, match="params must be a list of arrays, not"):
+                na.SGD(wrong, lr=0.1)
+            with pytest.raises(TypeError, match="grads must be a list of arrays, not"):
+                optimizer.step(wrong)
+        for name in ("velocities", "masters"):
+            with pytest.raises(TypeError, match=f"state must have a list of {name}, not NoneType"):
+                optimizer.load_state_dict({**optimizer.state_dict(), name: None})
+
     def test_shapes(self):
         self.refused(ValueError, np.ones((2, 3)), np.ones((3, 2)), match=r"grad has shape \(3, 2\)")
         self.refused(ValueError, np.ones((2, 3)), np.ones(3), match="nothing is broadcast")

@@ -286,6 +286,8 @@ py::tuple items(const py::object& sequence, const char* name) {
   if (PyArray_Check(sequence.ptr()) || py::isinstance<py::str>(sequence))
     throw py::type_error(std::string(name) + " must be a list of arrays, not one " + type_name(sequence) +
                          ": wrap it in a list");
+  if (!py::isinstance<py::iterable>(sequence))
+    throw py::type_error(std::string(name) + " must be a list of arrays, not " + type_name(sequence));
   PyObject* tuple = PySequence_Tuple(sequence.ptr());
   if (tuple == nullptr) throw py::error_already_set();
   return py::reinterpret_steal<py::tuple>(tuple);

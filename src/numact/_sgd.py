@@ -320,6 +320,8 @@ class SGD:
     ) -> None:
         if isinstance(params, np.ndarray):
             raise TypeError("params must be a list of arrays, not one array: wrap it in a list")
+        if not isinstance(params, Iterable):
+            raise TypeError(f"params must be a list of arrays, not {type(params).__name__}")
         self._params = tuple(params)
         if not self._params:
             raise ValueError("params is empty: at least one array is needed")
@@ -417,6 +419,9 @@ class SGD:
                 f"and has the unknown keys {sorted(state.keys() - expected, key=str)}"
             )
         options = _checked_options(len(self._params), **{name: state[name] for name in self._options})
+        for name in ("velocities", "masters"):
+            if not isinstance(state[name], Iterable):
+                raise TypeError(f"state must have a list of {name}, not {type(state[name]).__name__}")
         velocities, masters = _copies(state["velocities"]), _copies(state["masters"])
         for name, arrays in (("velocities", velocities), ("masters", masters)):
             if len(arrays) != len(self._params):
