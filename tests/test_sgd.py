@@ -497,7 +497,7 @@ class TestRefused:
             (good[:1], ValueError, "1 grads for 2 params"),
             ([*good, None], ValueError, "3 grads for 2 params"),
             (good[0], TypeError, "wrap it in a list"),
-            (3, TypeError, "not iterable"),
+            (3, TypeError, "must be a list of arrays, not int"),
             ([good[0], 1.0], TypeError, r"grads\[1\] must be"),
             ([good[0], np.ones((2, 2))], TypeError, r"grads\[1\] has dtype float64, but params\[1\]"),
             ([good[0], np.ones(4, np.float32)], ValueError, r"grads\[1\] has shape \(4,\)"),
