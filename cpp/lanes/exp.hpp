@@ -131,18 +131,18 @@ struct DeepPower {
   }
 };
 
-// The denominator's factor 2^n of a quotient with two factors above: power goes to either, rest = 2^(n - k) power^2 below. Two
-// fifths of n, as far as it is `shared`: so nothing leaves the range where 2^n alone does. k: by how much the numerator is smaller.
+// The denominator's factor 2^n of a quotient with two factors above, one of them halved: power goes to either, rest =
+// 2^(n - 1) power^2 below. Two fifths of an n above 0: so nothing leaves the range where 2^n alone does.
 template <class A>
 struct SharedPower {
   typename A::word power, rest;
 
-  NUMACT_LANE SharedPower(typename A::word n, typename A::word shared, typename A::word k) {
+  NUMACT_LANE explicit SharedPower(typename A::word n) {
     using T = typename A::word;
     constexpr T magic = Format<T>::round_magic + Format<T>::exponent_bias;
-    const T z = multiply_add<A>(shared, T(-0.4), magic);
+    const T z = multiply_add<A>(at_least(n, T(0)), T(-0.4), magic);
     power = power_from_rounded<T>(z);
-    rest = power_from_rounded<T>((n + 2 * (z - magic)) + (magic - k));
+    rest = power_from_rounded<T>((n + 2 * (z - magic)) + (magic - 1));
   }
 };
 
@@ -406,7 +406,7 @@ struct Logistic {
   }
   NUMACT_LANE static word quotient_of_any(word a, word b, Kept<A, 2> start, bool a_is_small = true) {
     const word p = start.word[0], n = start.word[1];
-    const SharedPower<A> shared(n, at_least(n, word(0)), 1);
+    const SharedPower<A> shared(n);
     const word power = shared.power, half = power / 2;
     const word top = a * (a_is_small ? power : half) * (b * (a_is_small ? half : power));
     return top / (shared.rest + multiply_add<A>(p, shared.rest, power * half));
