@@ -2,6 +2,7 @@
 // layout and storage type there. Without contraction all ways give the same bits.
 #pragma once
 #include "../catalogue.hpp"
+#include "../lanes/vectors.hpp"
 #include "../levels/table.hpp"
 #include "tile.hpp"
 
@@ -310,7 +311,7 @@ struct ElementwiseWalker {
   }
 
   // One output, whole cache lines of it with stores that do not load them first; the rest as any row. The inputs are asked for
-  // ahead, further than the processor does by itself.
+  // ahead, further than the processor does by itself, where a line takes several loads; else that costs more than it gains.
   static void row_past_cache(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
     constexpr ptrdiff_t bytes = 1024, length = bytes / ptrdiff_t(sizeof(T)), ahead = 1536;
     alignas(64) T piece[length];
@@ -321,7 +322,7 @@ struct ElementwiseWalker {
     char* moved[most_operands];
     for (; done + length <= n; done += length) {
       for (int i = 0; i < output; ++i) moved[i] = operands[i] + done * strides[i];
-      for (int i = 0; i < kernel.arrays; ++i)
+      for (int i = 0; i < kernel.arrays && vector_bytes < 64; ++i)
         for (ptrdiff_t at = ahead; at < ahead + bytes; at += 64) __builtin_prefetch(moved[i] + at);
       moved[output] = reinterpret_cast<char*>(piece);
       loop(kernel, fixed, moved, length);

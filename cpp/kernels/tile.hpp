@@ -200,9 +200,17 @@ __attribute__((noinline)) void scatter(const T* from, char* to, const Block& blo
 #if defined(__SSE2__)
 constexpr bool has_stores_past_cache = true;
 NUMACT_LANE void copy_past_cache(const void* from, char* to, size_t bytes) {
+  const char* const source = static_cast<const char*>(from);
+#if defined(__AVX512F__)
+  for (size_t i = 0; i < bytes; i += 64)
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to + i), _mm512_load_si512(source + i));
+#elif defined(__AVX__)
+  for (size_t i = 0; i < bytes; i += 32)
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to + i), _mm256_load_si256(reinterpret_cast<const __m256i*>(source + i)));
+#else
   for (size_t i = 0; i < bytes; i += 16)
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to + i),
-                     _mm_load_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(from) + i)));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), _mm_load_si128(reinterpret_cast<const __m128i*>(source + i)));
+#endif
 }
 // Makes them visible to other threads in order.
 NUMACT_LANE void stores_done() { _mm_sfence(); }
