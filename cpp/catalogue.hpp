@@ -53,7 +53,7 @@ constexpr double required = std::numeric_limits<double>::quiet_NaN();
      {"max_val", 1.0, Domain::at_least_previous, Domain::at_least_previous}})                                          \
   X(TanhShrink, "tanh_shrink", FusedSingle, Single, Double, Double, 1.0, 0, {})                                        \
   X(Softsign, "softsign", Single, Single, Double, Double, 0.15, 0, {})                                                 \
-  X(Softplus, "softplus", Wide, Single, Double, Double, 2.0, 1,                                                        \
+  X(Softplus, "softplus", FusedSingle, Single, Double, Double, 1.3, 1,                                                        \
     {{"beta", 1.0, Domain::positive, Domain::positive}})                                                               \
   X(Squareplus, "squareplus", Single, Single, Double, Double, 0.4, 1,                                                  \
     {{"b", 4.0, Domain::nonnegative, Domain::nonnegative}})                                                            \

@@ -73,6 +73,22 @@ def test_forward(name, parameter, level, tier, dtype):
     assert problem is None, problem
 
 
+@pytest.mark.parametrize(("level", "tier", "dtype"), VARIANTS)
+@pytest.mark.parametrize("name", ["elu", "celu", "softplus", "squareplus", "swish"])
+def test_forward_with_parameters_of_any_mantissa(name, level, tier, dtype):
+    """A rounding counts the more, the closer a product with the parameter is below a power of two."""
+    rng = np.random.default_rng(5)
+    kind = np.float64 if dtype == "d" or tier == "precise" else np.float32
+    parameter = np.exp2(rng.uniform(-2, 2, 300_000)).astype(kind)
+    x = rng.normal(0, rng.choice([0.3, 1, 10], parameter.size)).astype(dtype)
+    x = (x * parameter if name == "celu" else x / parameter if name in ("softplus", "swish") else x).astype(dtype)
+    exact = getattr(reference, name)(x.astype(LONG), parameter.astype(LONG))
+    problem = worst(
+        name, x, functions(level, tier)[name](x, parameter), exact, bound(name, dtype, tier, "forward"), parameter
+    )
+    assert problem is None, problem
+
+
 @pytest.mark.parametrize(("level", "tier", "dtype"), COMPARED)
 @pytest.mark.parametrize(("name", "parameter"), CASES)
 def test_backward(name, parameter, level, tier, dtype):

@@ -2,14 +2,15 @@
 // celu(x, alpha) = x for x > 0, alpha (exp(x / alpha) - 1) elsewhere, alpha > 0; derivative at 0: 1.
 // selu(x) = scale * elu(x, alpha) with the constants of Klambauer et al. 2017; derivative at 0: scale * alpha.
 //
-// Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on eight
-// million points. elu: float32 forward 1.8585 at -0x1.84506ap-2 (alpha = 1e+30), backward 2.6016 at x = -0x1.70feap-2, dy =
-// 3.363e-38; precise 0.5040 and 0.5014; float64 forward 2.05 at -0x1.6544f705e292p-2 (alpha = 1e+30), backward 2.50 at x =
-// -0x1.18d9eab2c2718p-37, dy = 6.3103e-308 (alpha = 0.7). selu: float32 forward 1.9231 at -0x1.39a4ecp-3, backward 3.2230 at
-// x = -0x1.28483p+2, dy = -1.3193e-36; precise 0.5040 and 0.5015; float64 forward 1.88 at -0x1.48e8a0709d099p-2, backward
-// 3.07 at x = -0x1.6f1b11d4a4f08p+3, dy = -2.4185e-303. celu: float32 forward 2.2748 at -0x1.32b34p+98 (alpha = 1e+30),
-// backward 1.8574 at x = -0x1.2ec6bp+0, dy = 1.2898e-06 (alpha = 0.7); precise 0.5038 and 0.5014; float64 forward 2.21 at
-// -0x1.1d9b80eab7686p+98 (alpha = 1e+30), backward 1.87 at x = -0x1.d7444f88215cbp+4, dy = -4.4577e+29.
+// Largest errors found, in ulp, of all levels; float32 on all inputs (with another parameter every 61st), float64 on eight million
+// points, and fifty million with parameters of all mantissas. elu: float32 forward 1.9838 at -0x1.2b10b0p-2 (alpha = 0.48831),
+// backward 2.9296 at x = -0x1.5113e8p-1, dy = -2.3166e-38 (alpha = 1.96); precise 0.5040 and 0.5014; float64 forward 2.30 at
+// -0x1.66194e1e47a2fp-2 (alpha = 0.42332), backward 2.96 at x = -0x1.000000000000bp-1, dy = -3.5975e-308 (alpha = 1.96). selu:
+// float32 forward 1.9231 at -0x1.39a4ecp-3, backward 3.2230 at x = -0x1.28483p+2, dy = -1.3193e-36; precise 0.5040 and 0.5015;
+// float64 forward 1.88 at -0x1.48e8a0709d099p-2, backward 3.07 at x = -0x1.6f1b11d4a4f08p+3, dy = -2.4185e-303. celu: float32
+// forward 1.9471 at -0x1.2bcb14p-3 (alpha = 0.42134), backward 2.4124 at x = -0x1.12e53cp-2, dy = 0.7063 (alpha = 0.7771);
+// precise 0.5038 and 0.5015; float64 forward 2.27 at -0x1.29be6670b4140p+0 (alpha = 3.3459), backward 2.37 at x =
+// -0x1.1980ece4d700fp+4, dy = 91568 (alpha = 1.54).
 #pragma once
 #include "../lanes/exp.hpp"
 #include "relu.hpp"
@@ -71,11 +72,13 @@ struct Selu {
 };
 
 struct Celu {
-  // A tiny x / alpha may have underflowed: there celu is x.
+  // A tiny x / alpha may have underflowed: there celu is x. What its rounding left out of x counts times the derivative.
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(T x, T alpha) {
-    const T divisor = positive(alpha), t = -absolute(x) / divisor, left = divisor * expm1_negative<A>(t);
-    return x < 0 && !(t > T(-0x1p-100)) ? left : x;
+    const T divisor = positive(alpha), a = absolute(x), t = a / divisor, expm1 = expm1_negative<A>(-t);
+    const T rest = A::wide || t > 50 ? 0 : residual(-t, divisor, a);
+    const T left = exact_multiply_add<A>(divisor, expm1, -rest * (1 + expm1));
+    return x < 0 && !(t < T(0x1p-100)) ? left : x;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T backward(T dy, T x, T alpha) {
@@ -99,7 +102,7 @@ struct Celu {
       constexpr bool is_float = sizeof(T) == sizeof(float);
       constexpr T up = is_float ? T(0x1p40) : T(0x1p200), large = is_float ? T(0x1p80) : T(0x1p800);
       const T down = b > large ? 1 / up : T(1), scale = b < 1 / large ? up : down, divisor = b * scale;
-      return t < -ExpConstants<A>::lowest ? residual(-t, divisor, a * scale) / divisor : 0;
+      return t < -ExpConstants<A>::lowest ? residual(-t, divisor, a * scale) * (1 / divisor) : 0;
     }
   }
 };

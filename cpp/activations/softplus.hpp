@@ -4,12 +4,12 @@
 // log_sigmoid(x) = -softplus(-x), log_sigmoid'(x) = sigmoid(-x).
 // There is no threshold from which on it is x. The limit 0 at minus infinity.
 //
-// Largest errors found, in ulp, of all levels; float32 on all inputs (of softplus every 305th), float64 on eight million
-// points. softplus: float32 forward 0.5290 at 0x1.9c3d78p-24 (beta = 0.7), backward 3.4665 at x = -0x1.e871p+1, dy =
-// -2.0394e+14; precise 0.5290 and 0.5013; float64 forward 2.40 at -0x1.e74f0b51bf0d6p+97 (beta = 1e-30), backward 3.34 at x
-// = -0x1.8927c40f82f8bp-3, dy = 3.7718e+89 (beta = 20). log_sigmoid: float32 forward 2.3296 at -0x1.3e2e92p-2, backward
-// 3.4730 at x = 0x1.a50d4ap+2, dy = 5.5473e-31; precise 0.5287 and 0.5014; float64 forward 2.18 at -0x1.2f88dd99a4fc7p-2,
-// backward 3.41 at x = 0x1.80011b9fc4d34p+2, dy = -2.5134e-58.
+// Largest errors found, in ulp, of all levels; float32 on all inputs (with another beta every 61st), float64 on eight million
+// points, and a hundred million with betas of all mantissas. softplus: float32 forward 2.0956 at 0x1.adb40ap-11 (beta = 0.7),
+// backward 3.6665 at x = -0x1.760438p+2, dy = -3.6296e+08; precise 0.5293 and 0.5015; float64 forward 2.35 at
+// 0x1.366f433397fb7p-32 (beta = 0.7), backward 3.42 at x = -0x1.801bc7ff6faf7p+1, dy = 3221.9 (beta = 1.0614). log_sigmoid:
+// float32 forward 2.3296 at -0x1.3e2e92p-2, backward 3.4730 at x = 0x1.a50d4ap+2, dy = 5.5473e-31; precise 0.5287 and 0.5015;
+// float64 forward 2.34 at -0x1.56064a6e9b683p-2, backward 3.41 at x = 0x1.80011b9fc4d34p+2, dy = -2.5134e-58.
 #pragma once
 #include "../lanes/log1p.hpp"
 
@@ -23,18 +23,18 @@ struct Softplus {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 2> start, T x, T beta) {
-    const T factor = positive(beta), quarter = at_most(T(0.25) / factor, Format<T>::largest);  // 1 / beta may overflow
+    // 1 / beta times a power of two that keeps it in range, and below 1 only where no result is subnormal.
+    constexpr bool is_float = sizeof(T) == sizeof(float);
+    const T factor = positive(beta), power = power_part(factor), tiny = power * (is_float ? T(0x1p121) : T(0x1p1014));
+    const T up = at_least(at_most(tiny, T(1)), T(0.25)) * at_most(at_least(power, T(1)), is_float ? T(0x1p100) : T(0x1p900));
+    const T inverse = at_most(up / factor, Format<T>::largest), down = reciprocal_of_power(up);
     const Decay<A> decay(start);
     T less = 0;
     if constexpr (!A::wide) {
-      const T excess = 4 * product_error(factor, quarter, T(0.25));
+      const T excess = product_error(factor, inverse, up) * down;
       less = multiply_add<A>(excess, decay.p, excess);
     }
-    Decay<A> log = log1p(decay, less);
-    log.power.rest *= 4;
-    const T y = value(x, log, quarter);
-    if constexpr (A::wide || A::fused) return y;
-    return y == y ? y : x + factor + T(__builtin_inf());  // the product was infinite
+    return value(x, decay, times_power(down, log1p_mantissa<true>(decay, less)), inverse);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> backward_start(T, T x, T beta) {
@@ -49,10 +49,10 @@ struct Softplus {
     const Scaled<A> e(at_least(-positive(beta) * y, T(-50)));
     return dy * multiply_add<A>(-e.power, e.p, 1 - e.power);
   }
-  // max(x, 0) + log factor
+  // max(x, 0) + mantissa 2^n factor
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T value(T x, const Decay<A>& log, T factor) {
-    return (x < 0 ? 0 : x) + log.times_finite(factor);
+  NUMACT_LANE static T value(T x, const Decay<A>& e, Pair<T> mantissa, T factor) {
+    return (x < 0 ? 0 : x) + e.times_mantissa(factor, mantissa);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T gradient(T dy, T x, const Decay<A>& e) {
@@ -77,7 +77,8 @@ struct LogSigmoid {
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
-    return -Softplus::value<A>(-x, log1p(Decay<A>(start)), T(1));
+    const Decay<A> decay(start);
+    return -Softplus::value<A>(-x, decay, log1p_mantissa<false>(decay), T(1));
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {

@@ -152,14 +152,15 @@ NUMACT_LANE Pair<T> two_sum(T a, T b) {
   const T sum = a + b, from_b = sum - a;
   return {sum, (a - (sum - from_b)) + (b - from_b)};
 }
-// a * b - product, where product is a * b rounded. Without FMA by Dekker's splitting: small products are brought up, or its
-// parts would underflow; for factors above 2^996 it overflows and the error counts as 0.
+// a * b - product, where product is a * b rounded. Without FMA by Dekker's products of halves, of which the upper ones are cut
+// off; small products are brought up, or those would underflow.
 NUMACT_LANE double product_error(double a, double b, double product) {
   if constexpr (has_fma) return madd(a, b, -product);
+  constexpr uint64_t upper = ~uint64_t(0) << 27;
   const bool small = absolute(product) < 0x1p-800;
   const double up = small ? 0x1p200 : 1, down = small ? 0x1p-200 : 1, raised = a * up;
-  const double a_big = raised * 0x1.000002p27, b_big = b * 0x1.000002p27;
-  const double a_hi = a_big - (a_big - raised), b_hi = b_big - (b_big - b), a_lo = raised - a_hi, b_lo = b - b_hi;
+  const double a_hi = bits<double>(bits<uint64_t>(raised) & upper), a_lo = raised - a_hi;
+  const double b_hi = bits<double>(bits<uint64_t>(b) & upper), b_lo = b - b_hi;
   const double error = ((a_hi * b_hi - product * up) + a_hi * b_lo + a_lo * b_hi) + a_lo * b_lo;
   return error == error ? error * down : 0;
 }

@@ -299,10 +299,10 @@ struct Decay {
   NUMACT_LANE word mantissa_times(Pair<word> y) const { return y.hi + multiply_add<A>(p, y.hi, y.lo); }
   // x mantissa 2^n, for a product of the last two that is at most 1
   NUMACT_LANE word times_mantissa(word x, word mantissa) const { return scaled(x) * (mantissa * power.rest); }
-  // x exp(-a) with one rounding for a finite x.
-  NUMACT_LANE word times_finite(word x) const {
+  // The same of a mantissa that is a sum, for a finite x.
+  NUMACT_LANE word times_mantissa(word x, Pair<word> mantissa) const {
     const word y = scaled(x) * power.rest;
-    return multiply_add<A>(p, y, y);
+    return multiply_add<A>(mantissa.hi, y, mantissa.lo * y);
   }
   NUMACT_LANE word mantissa() const { return 1 + p; }
   NUMACT_LANE word value() const { return multiply_add<A>(p, unit, unit); }

@@ -3,7 +3,7 @@
 // p by Remez on w <= 4/9, tools/fit_log1p.py, error relative to log1p(f): Portable degree 4, 2^-33.1; Paired degree 9,
 // 2^-59.4, its result in two words. log1p(a) for any a in [0, 2^100]; NaN gives NaN.
 //
-// log1p(Decay), of an exponential whose power of two is kept apart: log1p(e) = e / (1 + e (1/2 - e q(e))), q a quotient
+// log1p_mantissa(Decay), of an exponential whose power of two is kept apart: log1p(e) = e / (1 + e (1/2 - e q(e))), q a quotient
 // of polynomials with positive coefficients, by the same script: Single, Wide and Portable degrees 2 and 2, 2^-29.1;
 // Double 5 and 5, 2^-56.8.
 //
@@ -41,10 +41,11 @@ NUMACT_LANE typename A::number log1p_divisor(typename A::number f) {
   return typename A::word(1) + times_power(typename A::word(0.5), f);
 }
 
-// log1p(exp(-a)) from e = exp(-a) = (1 + p) 2^n: with 1 + g = e / log1p(e), g = e (1/2 - e n(e) / d(e)), it is
-// (1 + p) / (1 + g) 2^n, and 1 + p becomes 1 + (p - g) / (1 + g). less: what is taken off 1 + p of the result
-template <class A>
-NUMACT_LANE Decay<A> log1p(const Decay<A>& decay, typename A::word less = 0) {
+// log1p(exp(-a)) / 2^n as a sum, from e = exp(-a) = (1 + p) 2^n: with log1p(e) = e / (1 + g), g = e (1/2 - e n(e) / d(e)), it is
+// (1 + p) / (1 + g) = 1 + (p - g) / (1 + g). Times a power of two the second form serves; times any factor each rounding
+// counts for up to 1.75 of it, so the first has a low word. less: what is taken off 1 + p
+template <bool any_factor, class A>
+NUMACT_LANE Pair<typename A::word> log1p_mantissa(const Decay<A>& decay, [[maybe_unused]] typename A::word less = 0) {
   using T = typename A::word;
   const T e = decay.value(), square = e * e;
   T n, d;
@@ -57,8 +58,13 @@ NUMACT_LANE Decay<A> log1p(const Decay<A>& decay, typename A::word less = 0) {
     d = polynomial<A>(e, square, 1, 0x1.390c9cbc5079bp+1, 0x1.13bef6a469623p+1, 0x1.a68b6812b9eedp-1,
                       0x1.0a96e79cfe390p-3, 0x1.926cb5fdbe942p-8);
   }
-  const T g = e * multiply_add<A>(-e, n / d, T(0.5));
-  return {((decay.p - less) - g) / (1 + g), decay};
+  const T g = e * multiply_add<A>(-e, n / d, T(0.5)), divisor = 1 + g;
+  if constexpr (A::wide || !any_factor) {
+    return {(decay.p - g) / divisor, 1};
+  } else {
+    const T top = 1 + decay.p, top_rest = (decay.p - (top - 1)) - less, reciprocal = 1 / divisor, quotient = top * reciprocal;
+    return {quotient, (residual(-quotient, divisor, top) + top_rest) * reciprocal};
+  }
 }
 
 // 1 + a = 2^k (1 + f): k ln 2 + log1p(f), a sum without cancellation. k from the exponent of 1 + a.

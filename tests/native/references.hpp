@@ -519,7 +519,7 @@ Reference<T> gated(const char* name, double root = no_root) {
   return {name, {{}}, Gated<T, F>::value, {Gated<T, F>::by_gate, Gated<T, F>::by_value}, root, false};
 }
 
-// All of them, with the parameters they are tried at.
+// All of them, with the parameters they are tried at: of several mantissas, where a product with one is rounded.
 template <class T>
 const std::vector<Reference<T>>& all() {
   static const std::vector<Reference<T>> list = {
@@ -531,9 +531,9 @@ const std::vector<Reference<T>>& all() {
       unary<T, Threshold>("threshold", no_root, {{1, 0}, {-0.3, -7}, {0, 20}}),
       unary<T, HardShrink>("hard_shrink", no_root, {{0.5}, {0}, {1.7}}),
       unary<T, SoftShrink>("soft_shrink", no_root, {{0.5}, {0}, {1.7}, {1e-30}}),
-      unary<T, Elu>("elu", no_root, {{1}, {0.7}, {-3}, {1e-30}, {1e30}}),
+      unary<T, Elu>("elu", no_root, {{1}, {0.7}, {1.12}, {1.4}, {1.96}, {-3}, {1e-30}, {1e30}}),
       unary<T, Selu>("selu"),
-      unary<T, Celu>("celu", no_root, {{1}, {0.7}, {3}, {1e-30}, {1e30}}),
+      unary<T, Celu>("celu", no_root, {{1}, {0.7}, {1.12}, {1.4}, {1.96}, {3}, {1e-30}, {1e30}}),
       unary<T, Sigmoid>("sigmoid"),
       unary<T, LogSigmoid>("log_sigmoid"),
       unary<T, HardSigmoid>("hard_sigmoid"),
@@ -541,13 +541,13 @@ const std::vector<Reference<T>>& all() {
       unary<T, HardTanh>("hard_tanh", no_root, {{-1, 1}, {0.1, 20}, {-2, -2}}),
       unary<T, TanhShrink>("tanh_shrink"),
       unary<T, Softsign>("softsign"),
-      unary<T, Softplus>("softplus", no_root, {{1}, {0.7}, {20}, {1e-30}, {1e30}}),
-      unary<T, Squareplus>("squareplus", no_root, {{4}, {0.7}, {0}, {1e-30}, {1e30}}),
+      unary<T, Softplus>("softplus", no_root, {{1}, {0.7}, {1.12}, {1.4}, {1.96}, {20}, {1e-30}, {1e30}}),
+      unary<T, Squareplus>("squareplus", no_root, {{4}, {0.7}, {1.12}, {1.4}, {1.96}, {0}, {1e-30}, {1e30}}),
       unary<T, Gelu>("gelu", gelu_root),
       unary<T, GeluTanh>("gelu_tanh", -0.7524614220710162584879),
       unary<T, QuickGelu>("quick_gelu", silu_root / 1.702),
       unary<T, Silu>("silu", silu_root),
-      unary<T, Swish>("swish", silu_root, {{1}, {1.702}, {-0.3}, {0}, {1e-30}, {-1e30}}, true),
+      unary<T, Swish>("swish", silu_root, {{1}, {1.702}, {1.12}, {1.4}, {1.96}, {-0.3}, {0}, {1e-30}, {-1e30}}, true),
       unary<T, HardSwish>("hard_swish", -1.5),
       unary<T, Mish>("mish", -1.192431214515495212138),
       unary<T, Dish>("dish", -0.786151377757423286070),
