@@ -121,6 +121,7 @@ struct Swish {
   NUMACT_LANE static Kept<A, 3> forward_start(T x, T beta) {
     using L = Logistic<A>;
     const T b = size<A>(beta), u = times_sign_of(x, beta);
+    if constexpr (A::near) return L::start_of_any(Product<A>(b, u)).with(u);
     const T near = at_least(at_most(u, bound<A>(L::rightmost, b)), -bound<A>(-L::leftmost_of_any, b));
     const T infinite = b == 0 ? T(-__builtin_inf()) : T(-0.0);  // the numerator at minus infinity
     return L::start_of_any(Product<A>(b, near)).with(u < -Format<T>::largest ? infinite : near);
@@ -129,7 +130,13 @@ struct Swish {
   NUMACT_LANE static T forward(Kept<A, 3> start, T x, T beta) {
     using L = Logistic<A>;
     const T u = times_sign_of(x, beta), y = L::quotient_of_any(start.word[2], 1, {{start.word[0], start.word[1]}});
-    return times_sign_of(u > bound<A>(L::rightmost, size<A>(beta)) ? u : y, beta);
+    return times_sign_of(!A::near && u > bound<A>(L::rightmost, size<A>(beta)) ? u : y, beta);
+  }
+  // Not for a beta that makes near even of what halving may round.
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward_near_range(T beta) {
+    const T b = size<A>(beta);
+    return b < (sizeof(T) == sizeof(float) ? T(0x1p100) : T(0x1p900)) ? bound<A>(T(near_decay<A>), b) : T(0);
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 3> backward_start(T, T x, T beta) {

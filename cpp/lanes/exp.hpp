@@ -406,6 +406,10 @@ struct Logistic {
   }
   NUMACT_LANE static word quotient_of_any(word a, word b, Kept<A, 2> start, bool a_is_small = true) {
     const word p = start.word[0], n = start.word[1];
+    if constexpr (A::near) {  // as below with power = 1
+      const word rest = power_from_rounded<word>(n + (Format<word>::round_magic + Format<word>::exponent_bias - 1));
+      return a * (b / 2) / (rest + multiply_add<A>(p, rest, word(0.5)));
+    }
     const SharedPower<A> shared(n);
     const word power = shared.power, half = power / 2;
     const word top = a * (a_is_small ? power : half) * (b * (a_is_small ? half : power));
