@@ -37,6 +37,10 @@ struct Softplus {
     return value(x, decay, times_power(down, log1p_mantissa<true>(decay, less)), inverse);
   }
   template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward_near_range(T beta) {
+    return at_most(T(near_decay<A>) / positive(beta), Format<T>::largest);
+  }
+  template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> backward_start(T, T x, T beta) {
     return decay<A>(x, positive(beta));
   }
@@ -79,6 +83,10 @@ struct LogSigmoid {
   NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
     const Decay<A> decay(start);
     return -Softplus::value<A>(-x, decay, log1p_mantissa<false>(decay), T(1));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward_near_range() {
+    return near_decay<A>;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
