@@ -10,9 +10,9 @@
 // precise 0.5014 and 0.5023; float64 forward 1.98 at -0x1.ff80aa348890ap-9, backward 3.16 at x = -0x1.bd5a233611acfp-2, dy =
 // -3.156e+47. quick_gelu: float32 forward 2.0477 at -0x1.7417ep+3, backward 3.3966 at x = -0x1.a102c8p-3, dy = 4.8433e-27;
 // precise 0.5014 and 0.5022; float64 forward 1.97 at 0x1.fdfec72092d6fp+3, backward 2.88 at x = 0x1.1ac627373350fp-22, dy =
-// 4.1507e+34. swish: float32 forward 1.9980 at -0x1.0007fcp-11, backward 0.5021 at x = -0x1.0a04f8p+0; precise 0.5014 and
-// 0.5023; float64 forward 1.97 at -0x1.fc9eeadae7b3dp-12, backward 3.70 at x = 0x1.3fecb07fd45b1p+1, dy = 0.91393
-// (beta = -0.45429).
+// 4.1507e+34. swish, tens of millions with betas of all mantissas too: float32 forward 2.0175 at 0x1.680408p+4 (beta = -2.1428),
+// backward 0.5021 at x = -0x1.0a04f8p+0; precise 0.5014 and 0.5023; float64 forward 1.97 at -0x1.fc9eeadae7b3dp-12, backward
+// 3.70 at x = 0x1.3fecb07fd45b1p+1, dy = 0.91393 (beta = -0.45429).
 #pragma once
 #include "sigmoid.hpp"
 
