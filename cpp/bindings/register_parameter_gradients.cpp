@@ -358,9 +358,10 @@ void write(PyArrayObject* to, Type type, const std::vector<double>& totals) {
 py::object backward(const Gradient& gradient, PyObject* const* args) {
   PyArrayObject* const dy = plain_array(args[0]);
   PyArrayObject* const x = dy != nullptr ? plain_array(args[1], NPY_DTYPE(PyArray_DESCR(dy))) : nullptr;
-  const std::optional<Type> type = x != nullptr ? type_of(x) : std::nullopt;
+  if (x == nullptr || !PyArray_SAMESHAPE(dy, x)) return {};
+  const std::optional<Type> type = type_of(x);
   const Outputs outputs(args[3]);
-  if (!type || !outputs.alone || !PyArray_SAMESHAPE(dy, x)) return {};
+  if (!type || !outputs.alone) return {};
   const ParameterGradientKernel& kernel = *gradient.kernels[static_cast<int>(*type)];
   py::object made;
   PyArrayObject* parameter;
