@@ -108,8 +108,6 @@ struct Job {
   }
 };
 
-enum Row { mean, deviation, smallest, largest, zero, saturated, nonfinite, row_count };
-
 // x: axes of the outer units, then those over which is summed, then one of columns.
 py::object activation_stats(const std::string& level, const py::object& x, int outer_axes, double low, double high) {
   if (!PyArray_Check(x.ptr())) throw py::type_error("an array is needed");
@@ -119,17 +117,18 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
   if (!type || !PyArray_ISBEHAVED_RO(array) || outer_axes < 0 || outer_axes >= axes)
     throw py::type_error("an aligned array of floating-point numbers in native byte order is needed");
 
+  const Table& table = level_table(level);
   Job job{};
-  job.walk = level_table(level).stats[static_cast<int>(*type)];
+  job.walk = table.stats[static_cast<int>(*type)];
   for (int i = axes - 2; i >= 0; --i)
     (i < outer_axes ? job.outer : job.rows).add(PyArray_DIM(array, i), PyArray_STRIDE(array, i));
   if (job.rows.lengths.empty()) job.rows.lengths.push_back(1), job.rows.strides.push_back(0);
   const ptrdiff_t columns = PyArray_DIM(array, axes - 1), units = job.outer.size * columns, n = job.rows.size;
 
-  npy_intp shape[] = {row_count, units};
+  npy_intp shape[] = {stats_row_count, units};
   const py::object result = checked(PyArray_SimpleNew(2, shape, NPY_FLOAT64));
   auto* const values = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr())));
-  if (n == 0) std::fill_n(values, row_count * units, std::numeric_limits<double>::quiet_NaN());
+  if (n == 0) std::fill_n(values, stats_row_count * units, std::numeric_limits<double>::quiet_NaN());
   if (n == 0 || units == 0) return result;
 
   const int groups = static_cast<int>((columns + row_lanes - 1) / row_lanes);
@@ -147,54 +146,21 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
   job.states.resize(static_cast<std::size_t>(job.outer.size * pieces * job.width * stats_field_count));
   job.pivots.resize(static_cast<std::size_t>(units));
 
-  // Squares of float64 may leave the range: then they are taken once more by another scale. Where the deviation is far smaller
-  // than the mean they are taken about a pivot, which the first rows tell, and once more if those were not like the rest.
-  constexpr double smaller = 0x1p-600, larger = 0x1p600, tiny = 0x1p-900, cancelled = 0x1p-6;
   constexpr ptrdiff_t sampled = 64;  // one row of so many
-  enum Stage { sample, all, again };
-  const double nothing = std::numeric_limits<double>::quiet_NaN();
-  std::vector<double> scales(static_cast<std::size_t>(units), 1.0);  // 0 once all is known
-  const auto finish = [&](double scale, Stage stage) {
-    const double rows = double(job.rows_taken), unscale = 1 / scale;
-    for (ptrdiff_t unit = 0; unit < units; ++unit) {
-      double &wanted = scales[static_cast<std::size_t>(unit)], &pivot = job.pivots[static_cast<std::size_t>(unit)];
-      if (wanted != scale) continue;
-      const double* const state = job.at(unit / columns, 0) + unit % columns;
-      const auto found = [&](StatsField field) { return state[field * job.width]; };
-      const double finite = rows - found(stats_nonfinite), squares = found(stats_squares);
-      const double least = found(stats_smallest), most = found(stats_largest);
-      const double offset = found(stats_sum) / finite, about = std::max(squares - found(stats_sum) * offset, 0.0);
-      const bool some = finite > 0, equal = least == most;
-      const double center = equal ? least : (scale * pivot + offset) * unscale;
-      if (stage == all && scale == 1 && *type == Type::float64 && least < most) {
-        wanted = !std::isfinite(squares) ? smaller : squares < tiny ? larger : scale;
-        if (wanted != scale) continue;
-      }
-      if (stage != again && some && !equal && about < cancelled * squares) {
-        pivot = *type == Type::float64 ? center : double(float(center));
-        continue;
-      }
-      if (stage == sample) continue;
-      wanted = 0;
-      const auto set = [&](Row row, double value) { values[row * units + unit] = value; };
-      set(mean, some ? center : nothing);
-      set(deviation, !some ? nothing : equal ? 0 : std::sqrt(about / finite) * unscale);
-      set(smallest, some ? least : nothing);
-      set(largest, some ? most : nothing);
-      set(zero, found(stats_zero) / rows);
-      set(saturated, found(stats_saturated) / rows);
-      set(nonfinite, found(stats_nonfinite) / rows);
-    }
-  };
+  std::vector<double> wanted(static_cast<std::size_t>(units), 1.0);
   const WithoutGil released;
   const FpScope scope;
-  for (const double scale : {1.0, smaller, larger}) {
+  for (const double scale : {1.0, StatsUnits::smaller, StatsUnits::larger}) {
     std::fill(job.pivots.begin(), job.pivots.end(), 0.0);
-    for (const Stage stage : {sample, all, again}) {
-      const ptrdiff_t rows = stage == sample ? n / sampled : n;
-      if (rows < (stage == sample ? 16 : 1) || std::find(scales.begin(), scales.end(), scale) == scales.end()) continue;
+    for (const StatsStage stage : {StatsStage::sample, StatsStage::all, StatsStage::again}) {
+      const ptrdiff_t rows = stage == StatsStage::sample ? n / sampled : n;
+      if (rows < (stage == StatsStage::sample ? 16 : 1) || std::find(wanted.begin(), wanted.end(), scale) == wanted.end()) continue;
       job.run(scale, rows);
-      finish(scale, stage);
+      for (ptrdiff_t unit = 0; unit < job.outer.size; ++unit) {
+        const ptrdiff_t first = unit * columns;
+        table.finish_stats({job.at(unit, 0), job.width, columns, stage, *type == Type::float64, double(rows), scale,
+                            wanted.data() + first, job.pivots.data() + first, values + first, units});
+      }
     }
   }
   return result;

@@ -76,13 +76,23 @@ struct StatsSteps {
 
 // Whether there are ends, at which elements are saturated.
 enum class StatsEnds { none, some };
-// So many lanes are taken at once as there are registers for.
+// So many lanes are taken at once as there are registers for, of which vectors of 64 bytes have twice as many.
 template <StatsEnds ends, class T>
-constexpr int strip_lanes = (ends == StatsEnds::some && same<T, double> ? 1 : 2) * doubles;
+constexpr int strip_lanes = (ends == StatsEnds::some && same<T, double> && vector_bytes < 64 ? 1 : 2) * doubles;
 
 // What elements may need: nothing; a pivot that is not 0; a scale too, as squares of float64 data can leave the range, and a test
 // whether they are finite. Without that test false and nothing done if one is not.
 enum class StatsNeed { nothing, pivot, any };
+
+// One more where the condition holds.
+template <class M, class C>
+NUMACT_LANE C counted(M condition, C counts) {
+#if defined(__AVX512F__)
+  return C(condition) ? counts + 1 : counts;  // one addition under a mask
+#else
+  return counts - C(condition);
+#endif
+}
 
 // The sums may not depend on the level: there is madd only of squares of float32, which are exact in double.
 template <StatsNeed need, StatsEnds ends, class T>
@@ -124,11 +134,11 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
     for (int k = 0; k < vectors; ++k) {
       V value = load_vector<V>(x + k * width);
       const Patterns pattern = Patterns(value);
-      zero[k] -= Counts(pattern + pattern == 0);  // comparisons of integers have more units
-      if constexpr (ends == StatsEnds::some) saturated[k] -= Counts((value <= steps.low) | (value >= steps.high));
+      zero[k] = counted(pattern + pattern == 0, zero[k]);  // comparisons of integers have more units
+      if constexpr (ends == StatsEnds::some) saturated[k] = counted((value <= steps.low) | (value >= steps.high), saturated[k]);
       if constexpr (any) {
         const auto finite = value - value == 0;
-        nonfinite[k] -= Counts(~finite);
+        nonfinite[k] = counted(~finite, nonfinite[k]);
         smallest[k] = (value < smallest[k]) & finite ? value : smallest[k];
         largest[k] = (value > largest[k]) & finite ? value : largest[k];
         value = finite ? value : pivot[k];
@@ -181,6 +191,48 @@ template <StatsNeed need, StatsEnds ends, class T>
 __attribute__((noinline)) int strips_loop(const StatsSteps<T>& steps, StatsLanes<T>* lanes, int begin, int end) {
   while (begin < end && add_strip<need, ends>(steps, begin, lanes)) ++begin;
   return begin;
+}
+
+// What the sums tell of units. Where squares of float64 leave the range, or the deviation is far smaller than the mean, they are
+// to be taken once more by another scale or about a pivot.
+inline void finish_stats(const StatsUnits& units) {
+  const double rows = units.rows, scale = units.scale, unscale = 1 / scale, nothing = __builtin_nan("");
+  const bool rescaled = units.stage == StatsStage::all && scale == 1 && units.of_float64;
+  const double too_small = rescaled ? 0x1p-900 : 0, too_large = rescaled ? Format<double>::largest : __builtin_inf();
+  const double cancelled = units.stage == StatsStage::again ? 0 : 0x1p-6;
+  const double afterwards = units.stage == StatsStage::sample ? scale : 0;
+  const auto field = [&](StatsField which) { return units.states + which * units.pitch; };
+  const double *const sums = field(stats_sum), *const all_squares = field(stats_squares), *const zeros = field(stats_zero);
+  const double *const smallest = field(stats_smallest), *const largest = field(stats_largest);
+  const double *const saturated = field(stats_saturated), *const others = field(stats_nonfinite);
+  double *const wanted = units.wanted, *const pivots = units.pivots, *const values = units.values;
+  const ptrdiff_t pitch = units.value_pitch;
+#pragma omp simd
+  for (ptrdiff_t i = 0; i < units.count; ++i) {
+    const double least = smallest[i], most = largest[i], squares = all_squares[i];
+    const double finite = rows - others[i], offset = sums[i] / finite, spread = squares - sums[i] * offset;
+    const double about = spread < 0 ? 0 : spread, root = square_root(about / finite) * unscale;
+    const bool some = finite > 0, equal = least == most, mine = wanted[i] == scale;
+    const double center = equal ? least : (scale * pivots[i] + offset) * unscale;
+    const double fitting = squares > too_large ? StatsUnits::smaller : squares < too_small ? StatsUnits::larger : scale;
+    const double next = least < most ? fitting : scale;
+    const bool shifts = (next == scale) & (least < most) & (about < cancelled * squares);
+    const bool known = mine & (next == scale) & !shifts;
+    pivots[i] = mine & shifts ? center : pivots[i];
+    wanted[i] = known ? afterwards : mine ? next : wanted[i];
+    const auto set = [&](StatsRow row, double value) {
+      double& to = values[row * pitch + i];
+      to = known ? value : to;
+    };
+    set(stats_mean, some ? center : nothing);
+    set(stats_deviation, some ? equal ? 0 : root : nothing);
+    set(stats_least, some ? least : nothing);
+    set(stats_most, some ? most : nothing);
+    set(stats_zeros, zeros[i] / rows);
+    set(stats_outside, saturated[i] / rows);
+    set(stats_not_finite, others[i] / rows);
+  }
+  for (ptrdiff_t i = 0; i < units.count && !units.of_float64; ++i) pivots[i] = double(float(pivots[i]));
 }
 
 // Rows of the same stride, from one of them on.

@@ -193,6 +193,24 @@ struct StatsPart {
   ptrdiff_t pitch;
 };
 using StatsWalk = void (*)(const StatsPart&, double* states);
+// What is told of a unit, in this order.
+enum StatsRow { stats_mean, stats_deviation, stats_least, stats_most, stats_zeros, stats_outside, stats_not_finite, stats_row_count };
+// A sample of the rows tells pivots; all rows what is wanted, or that it needs another scale or pivot; with those once more.
+enum class StatsStage : uint8_t { sample, all, again };
+struct StatsUnits {
+  const double* states;  // of these units; those of the next field are `pitch` further
+  ptrdiff_t pitch, count;
+  StatsStage stage;
+  bool of_float64;
+  double rows, scale;
+  double *wanted, *pivots;  // at which scale each is still to be found, 0 once it is known
+  double* values;  // of these units; those of the next row are `value_pitch` further
+  ptrdiff_t value_pitch;
+
+  // Squares of float64 may leave the range.
+  static constexpr double smaller = 0x1p-600, larger = 0x1p600;
+};
+using StatsFinish = void (*)(const StatsUnits&);
 
 // Turns the softmax p of a row into the gradient of -factor log(p[label]) by what softmax was taken of; returns the sum of p
 // without that of the label.
@@ -223,6 +241,7 @@ struct Table {
   void (*maxout[type_count])(const MaxoutBlocks&);
   void (*maxout_backward[type_count])(const MaxoutBackwardBlocks&);
   StatsWalk stats[type_count];
+  StatsFinish finish_stats;
   CrossEntropyRow<float> cross_entropy32;
   CrossEntropyRow<double> cross_entropy64;
   AddBias<float> add_bias32;

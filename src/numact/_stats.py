@@ -131,6 +131,8 @@ def _table(array: NDArray[Any], axis: int | Sequence[int] | None) -> tuple[NDArr
     if axis is None:
         return array[..., np.newaxis], 0, None
     dimensions = array.ndim
+    if type(axis) is int and axis == 0 and dimensions == 2:  # what is asked for most; the rest takes 2 us
+        return array, 0, array.shape[1:]
     given = axis if isinstance(axis, (tuple, list)) else (axis,)
     summed = sorted({_axis("activation_stats", each, dimensions) for each in given})
     if len(summed) < len(given):
