@@ -26,7 +26,7 @@ PACKED = {
         r"\bf(?:add|sub|mul|div|min|max|cm\w+|mla|mls)\b\s+v\d+\.(?:4s|2d)|\b(?:cmeq|shll2?|sub)\b\s+v\d+\.(?:4s|2d)"
     ),
 }
-LOOP = re.compile(r"::(?:\w*loop<|take_larger|keep_where|plain\(|with_velocity|take_edits)")
+LOOP = re.compile(r"::(?:\w*loop<|take_larger|keep_where|plain\(|with_velocity|take_edits|finish_stats\()")
 
 
 def output_of(*command: str) -> str:

@@ -218,7 +218,7 @@ inline void finish_stats(const StatsUnits& units) {
     const double next = least < most ? fitting : scale;
     const bool shifts = (next == scale) & (least < most) & (about < cancelled * squares);
     const bool known = mine & (next == scale) & !shifts;
-    pivots[i] = mine & shifts ? center : pivots[i];
+    pivots[i] = (mine & shifts) ? center : pivots[i];
     wanted[i] = known ? afterwards : mine ? next : wanted[i];
     const auto set = [&](StatsRow row, double value) {
       double& to = values[row * pitch + i];
