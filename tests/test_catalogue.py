@@ -294,3 +294,12 @@ def test_latex_is_read():
         with pytest.raises(ValueError, match=r"latex|convert"):
             latex.evaluate(text, names)
     assert latex.symbols(r"s\,[x > 0] + \sigma(\beta x) + e^s + t, t = x b") == ["s", r"\beta", "b"]
+
+
+@pytest.mark.parametrize("value", [np.bool_(False), False, np.array(False), np.float16(-1), np.int8(-1), "bfloat16"])
+def test_scalars_of_every_kind_are_checked(value):
+    if value == "bfloat16":
+        value = pytest.importorskip("ml_dtypes").bfloat16(-1)
+    for each in (value, np.asarray(value)):
+        with pytest.raises(ValueError, match="alpha must be greater than 0"):
+            na.celu(np.ones(3), each)

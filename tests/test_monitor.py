@@ -245,3 +245,67 @@ def test_wrong_arguments():
         nn.Monitor(every=0)
     with pytest.raises(ValueError, match="saturated must be at least 0"):
         nn.Monitor(saturated=np.nan)
+
+
+def fit(model, x, y, monitor, *more, **options):
+    return nn.fit(model, x, y, callbacks=[*more, monitor], progress=False, **options)
+
+
+def test_squares_that_leave_the_range():
+    model = nn.Sequential(nn.Dense(1, 1, dtype=float, initial_weight=[[0.0]]), nn.Activate("relu"))
+    monitor = nn.Monitor(warn=False)
+    x, y = np.full((4, 1), 1e10), np.array([[1e150], [-1e150], [2e150], [0]])
+    fit(nn.Sequential(model.layers[0]), x, y, monitor, loss="mean_squared_error", epochs=1, lr=1e-300, momentum=0)
+    assert monitor.layers["0"].gradient_norm == pytest.approx([1e160])
+    assert kinds(monitor) == {("exploding", "0")}
+
+
+def test_layers_that_a_callback_before_it_unfreezes(data, rng):
+    class Unfreeze(nn.Callback):
+        def on_epoch_end(self, run):
+            run.model.unfreeze()
+            run.stop("unfrozen")
+
+    model = nn.Sequential(nn.Dense(6, 3), nn.Activate("relu"), nn.Dense(3, 2), rng=rng)
+    model.freeze(-1)
+    assert fit(model, *data, nn.Monitor(warn=False), Unfreeze(), epochs=3).stopped == "unfrozen"
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "bias", "dead"), [("crelu", 8, 3.0, 0), ("relu6", 4, 50.0, 1), ("relu6", 4, -50.0, 1)]
+)
+def test_dead_where_the_gradient_is_0(data, rng, name, units, bias, dead):
+    model = nn.Sequential(nn.Dense(6, 4, initial_bias=bias), nn.Activate(name), nn.Dense(units, 2), rng=rng)
+    monitor = nn.Monitor(every=1, warn=False)
+    train(model, data, monitor, epochs=1, lr=1e-6)
+    assert set(monitor.layers["1"].dead) == {dead}
+    assert (("dead", "1") in kinds(monitor)) == bool(dead)
+
+
+def test_steps_of_layers_that_were_not_there_before(data, rng):
+    model = nn.Sequential(nn.Dense(6, 3), nn.Activate("relu"), nn.Dense(3, 2), rng=rng)
+    monitor = nn.Monitor(every=5, warn=False)
+    history = train(model, data, monitor)
+    before = len(monitor.steps)
+    model.replace(1, nn.PReLU(3))
+    train(model, data, monitor, epochs=4, history=history)
+    norms = monitor.layers["1"].gradient_norm
+    assert len(norms) == len(monitor.steps) == 2 * before
+    assert np.isnan(norms).tolist() == [True] * before + [False] * before
+    monitor.plot()
+
+
+def test_vanishing_goes_by_the_root_mean_square(data, rng):
+    model = nn.Sequential(nn.Dense(6, 6), nn.Dense(6, 6), nn.Dense(6, 2), rng=rng)
+
+    class Gradients(nn.Callback):
+        def on_step(self, run):
+            sizes = (10**0.5 if run.step == 1 else 0, 1, (14 / 42) ** 0.5)  # of 10 steps, of 42, 42 and 14 weights
+            for layer, size in zip(run.model.layers, sizes, strict=True):
+                for p in layer.parameters:
+                    p.grad[...] = 0
+                    p.grad.flat[0] = size
+
+    monitor = nn.Monitor(every=1, vanishing=0.5, exploding=1e9, warn=False)
+    fit(model, *data, monitor, Gradients(), epochs=1, lr=0.0)
+    assert kinds(monitor) == set()

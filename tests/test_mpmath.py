@@ -7,7 +7,9 @@ directions and all levels. Only finite operands: the others are in ``test_specia
 
 from __future__ import annotations
 
+import itertools
 import operator
+import re
 from functools import reduce
 
 import mpmath
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 from mpmath import exp, ldexp, libmp, mpf, sqrt
 from support import ELEMENTWISE, GATED, LEVELS, TIERS, build
-from ulp import LONG, ROOTS, bit_patterns, everyday, worst
+from ulp import LONG, ROOTS, bit_patterns, errors, everyday, worst
 
 import numact as na
 
@@ -361,3 +363,42 @@ def test_gated(name, rng):
             or worst(f"{label} dvalue at gate, value, dy = ", gate, got_dvalue, dvalue, backward, value, dy)
         )
         assert problem is None, problem
+
+
+def recorded():
+    """(name, dtype, tier, direction, error, input) of every record whose input is one point."""
+    tiers = [("float32", "standard"), ("float32", "precise"), ("float64", "standard")]
+    for record in na.activations.values():
+        if record.kind not in ("elementwise", "gated"):
+            continue
+        for (dtype, tier), direction in itertools.product(tiers, ("forward", "backward")):
+            error, where = record.worst_input[dtype, tier, direction]
+            if error > 0:
+                yield record.name, dtype, tier, direction, error, where
+
+
+def numbers(text):
+    return [float.fromhex(each) if "x" in each else float(each) for each in text.split()]
+
+
+@pytest.mark.skipif(len(LEVELS) < 2, reason="the errors are those of levels with and without FMA")
+@pytest.mark.parametrize(("name", "dtype", "tier", "direction", "error", "where"), recorded())
+def test_worst_input_has_the_error_recorded(name, dtype, tier, direction, error, where):
+    given = {key: numbers(text) for key, text in re.findall(r"(x|dy|parameters)(?: =)? ([^,]+)", where)}
+    x, *value = np.array(given["x"], dtype).tolist()
+    dy = np.array(given.get("dy", []), dtype).tolist()
+    parameters = np.array(given.get("parameters", []), dtype if tier == "standard" else np.float64).tolist()
+    factors = [exact(np.array([each])) for each in [*value, *dy]]
+    with mpmath.workprec(BITS):
+        f, slope = evaluated(ACTIVATION.get(name, name), np.array([x]), parameters)
+        expected = [products(f if direction == "forward" else slope, *factors)]
+        if value and direction == "backward":
+            expected.append(products(f, factors[1]))
+    data = [np.array([each], dtype) for each in (*dy, x, *value)]
+    found = 0.0
+    for level in LEVELS:
+        function = build(level, tier).ufuncs[name if direction == "forward" else f"{name}_backward"]
+        got = function(*data, *parameters)
+        got = got if isinstance(got, tuple) else (got,)
+        found = max(found, *(float(errors(a, b)[0]) for a, b in zip(got, expected, strict=True)))
+    assert found == pytest.approx(error, abs=1e-3), where

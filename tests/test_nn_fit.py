@@ -920,3 +920,58 @@ def test_data_too_large_to_scale():
 
 def test_cosine_after_a_warm_up_that_is_all(rng):
     assert nn.CosineSchedule(warmup=5, final=0.25)(5, 5) == 0.25
+
+
+def test_rows_are_named_as_they_were_given():
+    weight = np.ones(103)
+    weight[:10] = 0
+    x, labels = X.copy(), LABELS.copy()
+    x[20, 1] = np.nan
+    with pytest.raises(ValueError, match=r"element \(20, 1\) is nan"):
+        nn.fit(network(), x, labels, sample_weight=weight)
+    labels[30] = 9
+    with pytest.raises(ValueError, match="label 30 is 9"):
+        nn.fit(network(), X, labels, sample_weight=weight)
+
+
+@pytest.mark.parametrize("factor", [-1.0, math.nan, math.inf])
+def test_a_schedule_that_returns_no_factor(factor):
+    with pytest.raises(ValueError, match=r"a schedule must return .* in epoch 2"):
+        nn.fit(network(), X, LABELS, epochs=3, schedule=lambda epoch, epochs: factor if epoch > 1 else 1.0)
+
+
+def test_every_callback_hears_of_the_end():
+    heard = []
+
+    class End(nn.Callback):
+        def __init__(self, number):
+            self.number = number
+
+        def on_train_end(self, run):
+            heard.append(self.number)
+            if self.number == 1:
+                raise RuntimeError("first")
+
+    with pytest.raises(RuntimeError, match="first"):
+        nn.fit(network(), X, LABELS, epochs=1, callbacks=[End(1), End(2), End(3)])
+    assert heard == [1, 2, 3]
+
+
+def test_a_refused_fit_leaves_whiten():
+    whiten = nn.Whiten().fit([[1.0, 2.0], [3.0, 5.0]])
+    with pytest.raises(ValueError, match="too large"):
+        whiten.fit([[1e200, 0.0], [-1e200, 1.0]])
+    np.testing.assert_array_equal(whiten.mean, [2, 3.5])
+    new = nn.Whiten()
+    with pytest.raises(ValueError, match="too large"):
+        new.fit([[1e200], [-1e200]])
+    with pytest.raises(RuntimeError, match="has seen no data yet"):
+        new.transform([[1.0]])
+
+
+@pytest.mark.parametrize("stop", [4, -4, 99])
+def test_freeze_positions_that_are_not_there(stop):
+    model = network()
+    with pytest.raises(IndexError, match="there are 3 layers"):
+        model.freeze(stop)
+    assert not any(layer.frozen for layer in model.layers if layer.parameters)

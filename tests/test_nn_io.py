@@ -297,7 +297,9 @@ def put(name, value):
         (lambda arrays: with_record(arrays, optimizer=7), r"is no file that nn\.save wrote"),
         (lambda arrays: with_record(arrays, optimizer={"arrays": 7}), "state lacks the keys"),
         (lambda arrays: with_record(arrays, history=7), r"is no file that nn\.save wrote"),
-        (lambda arrays: with_record(arrays, history={"loss": 7}), r"is no file that nn\.save wrote"),
+        (lambda arrays: with_record(arrays, history={"loss": 7}), "its history holds what no training records"),
+        (lambda arrays: with_history(arrays, loss="abc"), "its history holds what no training records"),
+        (lambda arrays: with_history(arrays, steps=1.5), "its history holds what no training records"),
         (lambda arrays: with_record(arrays, history={"loss": [7]}), "the lists of its history differ in length"),
         (lambda arrays: with_history(arrays, loss=["a"]), "its history holds what no training records"),
         (lambda arrays: with_history(arrays, lr=[["a"]]), "its history holds what no training records"),
@@ -395,3 +397,21 @@ def test_replaces_what_a_link_points_to(tmp_path):
     plain = tmp_path / "plain"
     plain.touch()
     assert stat.S_IMODE((tmp_path / "to" / "file").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_read_only_arrays_are_refused_before_anything_is_changed(tmp_path):
+    model = nn.Sequential(nn.Dense(2, 3), nn.Dense(3, 2))
+    path = tmp_path / "model.npz"
+    nn.save(path, model)
+    first, *_, last = model.state.values()
+    first += 1
+    before = first.copy()
+    last.setflags(write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        nn.load(path, model)
+    np.testing.assert_array_equal(first, before)
+
+
+def test_the_path_that_was_given_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.model\.npz'"):
+        nn.save(tmp_path / "nowhere" / "model.npz", nn.Sequential(nn.Dense(2, 2)))

@@ -319,3 +319,31 @@ ONE = np.ones(2)
 def test_losses_refuse(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_float16_gradient_of_many_elements(weighted):
+    """Their number is no float16."""
+    ones = np.ones((1000, 100), np.float16)
+    weight = {"sample_weight": np.ones(1000)} if weighted else {}
+    assert nn.mean_squared_error(ones, 0 * ones, **weight)[1][0, 0] == np.float16(2e-5)
+    assert nn.binary_cross_entropy_with_logits(ones, ones, **weight)[1][0, 0] == pytest.approx(-2.7e-6, abs=6e-8)
+
+
+def test_squared_error_near_the_ends():
+    for dtype, large in ((np.float16, 4e4), (np.float32, 2e38), (np.float64, 1e308)):
+        x = np.zeros((4, 1), dtype)
+        x[0] = large
+        assert nn.mean_squared_error(x, np.zeros_like(x))[1][0] == dtype(large) / 2
+        loss, gradient = nn.mean_squared_error(x, np.zeros_like(x), sample_weight=np.zeros(4))
+        assert loss == 0
+        np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize("loss", [nn.softmax_cross_entropy, nn.binary_cross_entropy_with_logits, nn.mean_squared_error])
+def test_losses_are_quiet(loss):
+    """Also what becomes of tiny weights and gradients."""
+    logits = np.array([[9.0, -20.0], [3.0, 1.0]], np.float16)
+    targets = [0, 0] if loss is nn.softmax_cross_entropy else [[0, 1], [1, 0]]
+    with np.errstate(all="raise"):
+        loss(logits, targets, sample_weight=[1e-300, 1e300])

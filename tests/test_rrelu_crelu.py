@@ -397,3 +397,67 @@ def test_records():
     ]
     assert rrelu.backward_from_output is None
     assert (crelu.kind, crelu.returns, crelu.parameters) == ("axis", (("y",), ("dx",)), ())
+
+
+# Outputs and arrays that are refused by the native calls
+
+
+X = np.arange(6.0).reshape(3, 2) - 2
+TO_ARRAY = {
+    "rrelu": lambda out: na.rrelu(X, out=(out, None))[0],
+    "rrelu slope": lambda out: na.rrelu(X, training=True, rng=np.random.default_rng(1), out=(None, out))[1],
+    "rrelu_backward": lambda out: na.rrelu_backward(X, -X, 0.5, out=out),
+    "crelu": lambda out: na.crelu(X[:, :1], out=out),
+    "crelu_backward": lambda out: na.crelu_backward(np.ones((3, 4)), X, out=out),
+    "crelu_backward_from_output": lambda out: na.crelu_backward_from_output(np.ones((3, 4)), na.crelu(X), out=out),
+    "maxout": lambda out: na.maxout(np.stack([X, -X]), axis=0, out=(out, None))[0],
+    "maxout_backward": lambda out: na.maxout_backward(np.ones(3), np.array([0, 1, 1], np.uint8), 2, out=out),
+    "prelu_backward": lambda out: na.prelu_backward(X, X, 0.25, out=(out, None))[0],
+    "swish_backward": lambda out: na.swish_backward(X, X, out=(out, None))[0],
+}
+
+
+@pytest.mark.parametrize("name", TO_ARRAY)
+def test_outputs_whose_axes_do_not_nest(name):
+    """No axis lies within the next larger one, though no two elements have a byte in common."""
+    expected = TO_ARRAY[name](None)
+    memory = np.full(16, 7.0)
+    out = np.lib.stride_tricks.as_strided(memory, (3, 2), (16, 24))
+    assert TO_ARRAY[name](out) is out
+    assert_same_bits(out, expected, name)
+
+
+@pytest.mark.parametrize("name", TO_ARRAY)
+def test_elements_of_an_output_on_each_other(name):
+    """The last one written stays, as NumPy's copies do; the same with any number of threads."""
+    memory = np.full(3, 7.0)
+    out = np.lib.stride_tricks.as_strided(memory, (3, 2), (8, 0))
+    TO_ARRAY[name](out)
+    assert_same_bits(memory, TO_ARRAY[name](None)[:, 1], name)
+
+
+@both
+@every_dtype
+def test_rrelu_of_nothing(module, dtype):
+    mean = np.dtype(dtype).type(0.5 / 8 + 0.5 / 3)
+    for x in (np.zeros(0, dtype), np.zeros((3, 0), dtype), np.zeros(0, np.dtype(dtype)).astype(dtype)[::-1]):
+        slope = np.full((), 7, dtype)
+        assert module.rrelu(x)[1] == mean
+        assert module.rrelu(x, out=(x.copy(), slope))[1] is slope
+        assert slope == mean
+    assert na.rrelu([], 0, 2)[1] == 1
+
+
+def test_parameter_gradient_of_nothing():
+    packed = np.full(8, 7.0)
+    dx, dweight, x = packed[2:][:0].reshape(0, 4), packed[:4], np.zeros((0, 4))
+    na.prelu_backward(x, x, np.full(4, 0.25), out=(dx, dweight))
+    np.testing.assert_array_equal(dweight, 0)
+
+
+@pytest.mark.parametrize("axis", [True, np.True_, 1.0, None])
+def test_axes_that_are_no_integers(axis):
+    for call in (na.maxout, na.crelu, na.softmax, na.activation_stats):
+        if call is not na.activation_stats or axis is not None:
+            with pytest.raises(TypeError, match="integer"):
+                call(X, axis=axis)

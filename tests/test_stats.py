@@ -1,6 +1,8 @@
 """activation_stats against the plain reference: dtypes, layouts, values that are not finite, threads and levels."""
 
 import itertools
+import subprocess
+import sys
 
 import ml_dtypes
 import numpy as np
@@ -271,3 +273,11 @@ def test_quiet(rng):
     with np.errstate(all="raise"):
         na.activation_stats(x)
         na.activation_stats(x.reshape(-1, 5), axis=0)
+
+
+def test_the_level_stays_that_of_the_import():
+    code = (
+        "import os, numact as na; before = na.isa(); os.environ['NUMACT_ISA'] = 'nonsense'; "
+        "na.activation_stats([1.0]); assert na.isa() == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

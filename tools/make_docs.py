@@ -1,14 +1,15 @@
-"""Writes the pages of ``docs`` that the catalogue tells: the activations, and their limits and special values.
+"""Writes the pages of ``docs`` that the catalogue tells: the activations, their errors, limits and special values.
 
-Run ``python tools/make_docs.py`` with numact installed after a change of the catalogue; a test fails while the pages
-are not what this writes. The special values are those of ``numact.reference`` in extended precision; tests compare the
-kernels with every entry.
+Run ``python tools/make_docs.py`` with numact installed after a change of the catalogue; a test fails while the pages,
+and the errors in the headers of ``cpp/activations``, are not what this writes. The special values are those of
+``numact.reference`` in extended precision; tests compare the kernels with every entry.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ from numact.cli.catalogue import bounds, dtypes_and_tiers, interval, signature
 
 Array = NDArray[Any]
 LONG = np.longdouble
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS, HEADERS = ROOT / "docs", ROOT / "cpp" / "activations"
 
 # "max" is the largest number, "tiny" the smallest normal, "sub" the smallest subnormal one.
 POINTS = ("NaN", "-inf", "-max", "-tiny", "-sub", "-0.0", "0.0", "sub", "tiny", "max", "inf")
@@ -268,13 +270,38 @@ def accuracy() -> str:
     return "# Accuracy\n\n" + ACCURACY + "\n" + "\n\n".join(map(accuracy_of, na.activations.values())) + "\n"
 
 
-def pages() -> dict[str, str]:
-    """The text of every generated page, by file name."""
-    return {"accuracy.md": accuracy(), "activations.md": activations(), "special_values.md": special_values()}
+def errors_of(name: str) -> str:
+    """The lines of an activation in its header."""
+    found = na.activations[name].worst_input
+    lines = []
+    for dtype in ("float32", "float64"):
+        for direction in ("forward", "backward"):
+            error, where = found[dtype, "standard", direction]
+            lines.append(f"//   {name} {dtype} {direction} {error:.4f}, {where}")
+        if dtype == "float32":
+            precise = (f"{found[dtype, 'precise', direction][0]:.4f}" for direction in ("forward", "backward"))
+            lines.append(f"//   {name} precise float32 {', '.join(precise)}")
+    return "\n".join(lines) + "\n"
+
+
+def headers() -> dict[Path, str]:
+    """The headers of activations, the errors of those that they list as they are now."""
+    texts = {}
+    for path in sorted(HEADERS.glob("*.hpp")):
+        text = path.read_text()
+        if listed := re.search(r"(?:^//   \w+ (?:float|precise).*\n)+", text, re.MULTILINE):
+            names = dict.fromkeys(re.findall(r"^//   (\w+)", listed[0], re.MULTILINE))
+            texts[path] = text.replace(listed[0], "".join(map(errors_of, names)))
+    return texts
+
+
+def pages() -> dict[Path, str]:
+    """The text of every generated page."""
+    made = {"accuracy": accuracy(), "activations": activations(), "special_values": special_values()}
+    return {DOCS / f"{name}.md": text for name, text in made.items()}
 
 
 if __name__ == "__main__":
-    DOCS.mkdir(exist_ok=True)
-    for file, text in pages().items():
-        (DOCS / file).write_text(text)
-        print(DOCS / file)
+    for path, text in {**pages(), **headers()}.items():
+        path.write_text(text)
+        print(path)

@@ -2,15 +2,22 @@
 // celu(x, alpha) = x for x > 0, alpha (exp(x / alpha) - 1) elsewhere, alpha > 0; derivative at 0: 1.
 // selu(x) = scale * elu(x, alpha) with the constants of Klambauer et al. 2017; derivative at 0: scale * alpha.
 //
-// Largest errors found, in ulp, of all levels; float32 on all inputs (with another parameter every 61st), float64 on eight million
-// points, and tens of millions with parameters of all mantissas. elu: float32 forward 1.9838 at -0x1.2b10b0p-2 (alpha = 0.48831),
-// backward 2.9296 at x = -0x1.5113e8p-1, dy = -2.3166e-38 (alpha = 1.96); precise 0.5040 and 0.5014; float64 forward 2.30 at
-// -0x1.66194e1e47a2fp-2 (alpha = 0.42332), backward 2.96 at x = -0x1.000000000000bp-1, dy = -3.5975e-308 (alpha = 1.96). selu:
-// float32 forward 1.9231 at -0x1.39a4ecp-3, backward 3.2230 at x = -0x1.28483p+2, dy = -1.3193e-36; precise 0.5040 and 0.5015;
-// float64 forward 1.88 at -0x1.48e8a0709d099p-2, backward 3.07 at x = -0x1.6f1b11d4a4f08p+3, dy = -2.4185e-303. celu: float32
-// forward 1.9471 at -0x1.2bcb14p-3 (alpha = 0.42134), backward 2.4124 at x = -0x1.12e53cp-2, dy = 0.7063 (alpha = 0.7771);
-// precise 0.5038 and 0.5015; float64 forward 2.27 at -0x1.29be6670b4140p+0 (alpha = 3.3459), backward 2.37 at x =
-// -0x1.1980ece4d700fp+4, dy = 91568 (alpha = 1.54).
+// Largest errors found, in ulp, of all levels (tools/make_docs.py):
+//   elu float32 forward 1.9838, x = -0x1.2b10b0p-2, parameters 0.488312632
+//   elu float32 backward 2.9296, x = -0x1.5113e8p-1, dy = -0x1.f880ccp-126, parameters 1.96
+//   elu precise float32 0.5040, 0.5014
+//   elu float64 forward 2.3032, x = -0x1.66194e1e47a2fp-2, parameters 0x1.b17d0a5cf2b8dp-2
+//   elu float64 backward 2.9585, x = -0x1.000000000000bp-1, dy = -0x1.9de7fb077b606p-1022, parameters 1.96
+//   selu float32 forward 1.9231, x = -0x1.39a4ecp-3
+//   selu float32 backward 3.2230, x = -0x1.28483p+2, dy = -0x1.c0f372p-120
+//   selu precise float32 0.5040, 0.5015
+//   selu float64 forward 1.8797, x = -0x1.48e8a0709d099p-2
+//   selu float64 backward 3.0665, x = -0x1.6f1b11d4a4f08p+3, dy = -0x1.a894b6b697cfdp-1006
+//   celu float32 forward 1.9471, x = -0x1.2bcb14p-3, parameters 0.421336323
+//   celu float32 backward 2.4124, x = -0x1.12e53cp-2, dy = 0x1.69a228p-1, parameters 0.777101636
+//   celu precise float32 0.5038, 0.5015
+//   celu float64 forward 2.3184, x = -0x1.29be6670b4140p+0, parameters 0x1.ac4547c775659p+1
+//   celu float64 backward 2.0049, x = -0x1.7f84673a8dd8fp+1, dy = 0x1.bd62c832ffea9p-17, parameters 0x1.3392ead553526p+1
 #pragma once
 #include "../lanes/exp.hpp"
 #include "relu.hpp"

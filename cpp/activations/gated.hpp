@@ -92,7 +92,8 @@ struct Geglu {
     constexpr T less = for_float32<A> ? 1 - 0x1p-21 : 1 - 0x1p-50;
     const Decay<A> decay(start);
     const T tail = start.word[2], right = multiply_add<A>(tail, decay.value(), gate) * value;
-    if constexpr (A::wide) return gate < 0 ? tail * decay.value() * value : right;
+    // Written as gate < 0, clang would take 0 for -0.0.
+    if constexpr (A::wide) return absolute(gate) > gate ? tail * decay.value() * value : right;
     const T m = multiply_add<A>(decay.p, tail, tail * less), m_rest = residual(decay.p, tail, tail - m);
     T top;
     if constexpr (A::fused) {

@@ -4,12 +4,17 @@
 // log_sigmoid(x) = -softplus(-x), log_sigmoid'(x) = sigmoid(-x).
 // There is no threshold from which on it is x. The limit 0 at minus infinity.
 //
-// Largest errors found, in ulp, of all levels; float32 on all inputs (with another beta every 61st), float64 on eight million
-// points, and tens of millions with betas of all mantissas. softplus: float32 forward 2.0956 at 0x1.adb40ap-11 (beta = 0.7),
-// backward 3.6665 at x = -0x1.760438p+2, dy = -3.6296e+08; precise 0.5293 and 0.5015; float64 forward 2.35 at
-// 0x1.366f433397fb7p-32 (beta = 0.7), backward 3.43 at x = -0x1.1cf0c3fe4016ep+7, dy = 2.0123e+14 (beta = 0.25531). log_sigmoid:
-// float32 forward 2.3296 at -0x1.3e2e92p-2, backward 3.4730 at x = 0x1.a50d4ap+2, dy = 5.5473e-31; precise 0.5287 and 0.5015;
-// float64 forward 2.34 at -0x1.56064a6e9b683p-2, backward 3.41 at x = 0x1.80011b9fc4d34p+2, dy = -2.5134e-58.
+// Largest errors found, in ulp, of all levels (tools/make_docs.py):
+//   softplus float32 forward 2.0956, x = 0x1.adb40ap-11, parameters 0.7
+//   softplus float32 backward 3.6665, x = -0x1.760438p+2, dy = -0x1.5a2468p+28, parameters 1
+//   softplus precise float32 0.5293, 0.5015
+//   softplus float64 forward 2.3501, x = 0x1.366f433397fb7p-32, parameters 0.7
+//   softplus float64 backward 3.5757, x = -0x1.1a5e06156887fp+3, dy = 0x1.6359577c890b1p-7, parameters 0x1.7cea9d20881e7p-1
+//   log_sigmoid float32 forward 2.3296, x = -0x1.3e2e92p-2
+//   log_sigmoid float32 backward 3.5248, x = 0x1.256eep+2, dy = 0x1.8962c8p+0
+//   log_sigmoid precise float32 0.5287, 0.5015
+//   log_sigmoid float64 forward 2.3355, x = -0x1.56064a6e9b683p-2
+//   log_sigmoid float64 backward 3.4100, x = 0x1.80011b9fc4d34p+2, dy = -0x1.93e45aa284c01p-192
 #pragma once
 #include "../lanes/log1p.hpp"
 

@@ -5,14 +5,22 @@
 // The limit 0 at the infinity where t is -infinity; beta = 0 gives x/2 everywhere.
 // quick_gelu(x) = swish(x, 1.702), the constant in two words where x is.
 //
-// Largest errors found, in ulp, of all levels; float32 on all inputs (with a parameter on every 61st), float64 on eight
-// million points. silu: float32 forward 1.9980 at -0x1.0007fcp-11, backward 3.8251 at x = -0x1.4c1366p-2, dy = -1.4669;
-// precise 0.5014 and 0.5023; float64 forward 1.98 at -0x1.ff80aa348890ap-9, backward 3.16 at x = -0x1.bd5a233611acfp-2, dy =
-// -3.156e+47. quick_gelu: float32 forward 2.0477 at -0x1.7417ep+3, backward 3.3966 at x = -0x1.a102c8p-3, dy = 4.8433e-27;
-// precise 0.5014 and 0.5022; float64 forward 1.97 at 0x1.fdfec72092d6fp+3, backward 2.88 at x = 0x1.1ac627373350fp-22, dy =
-// 4.1507e+34. swish, tens of millions with betas of all mantissas too: float32 forward 2.0175 at 0x1.680408p+4 (beta = -2.1428),
-// backward 0.5021 at x = -0x1.0a04f8p+0; precise 0.5014 and 0.5023; float64 forward 1.97 at -0x1.fc9eeadae7b3dp-12, backward
-// 3.70 at x = 0x1.3fecb07fd45b1p+1, dy = 0.91393 (beta = -0.45429).
+// Largest errors found, in ulp, of all levels (tools/make_docs.py):
+//   silu float32 forward 1.9980, x = -0x1.0007fcp-11
+//   silu float32 backward 3.8251, x = -0x1.4c1366p-2, dy = -0x1.7787fap+0
+//   silu precise float32 0.5014, 0.5023
+//   silu float64 forward 1.9789, x = -0x1.ff80aa348890ap-9
+//   silu float64 backward 3.1585, x = -0x1.bd5a233611acfp-2, dy = -0x1.ba3e2f9b8de86p+157
+//   quick_gelu float32 forward 2.0477, x = -0x1.7417ep+3
+//   quick_gelu float32 backward 3.3966, x = -0x1.a102c8p-3, dy = 0x1.7fba2ep-88
+//   quick_gelu precise float32 0.5014, 0.5022
+//   quick_gelu float64 forward 1.9736, x = 0x1.fdfec72092d6fp+3
+//   quick_gelu float64 backward 2.8761, x = 0x1.1ac627373350fp-22, dy = 0x1.ff9c1fd3d656cp+114
+//   swish float32 forward 1.9965, x = -0x1.ffe808p-11, parameters 1
+//   swish float32 backward 0.5021, x = -0x1.0a04f8p+0, dy = 0x1p+0, parameters 1
+//   swish precise float32 0.5014, 0.5023
+//   swish float64 forward 1.9730, x = -0x1.fc9eeadae7b3dp-12, parameters 1
+//   swish float64 backward 3.8628, x = 0x1.aa3586e32b54ap+0, dy = 0x1.ef6c1684ef5cep+15, parameters -0x1.5f703a184bec3p-1
 #pragma once
 #include "sigmoid.hpp"
 

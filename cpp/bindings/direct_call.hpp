@@ -183,6 +183,13 @@ inline pybind11::object output_array(PyObject* given, int type, int axes, const 
   if (given == nullptr) return checked(PyArray_EMPTY(axes, lengths, type, 0));
   PyArrayObject* const array = plain_output(given, type);
   if (array == nullptr || PyArray_NDIM(array) != axes || !PyArray_CompareLists(PyArray_DIMS(array), lengths, axes)) return {};
+  if (!PyArray_ISONESEGMENT(array)) {
+    const Operand operand(array);
+    Grid grid;
+    grid.place(&operand, 1);
+    grid.merge();
+    if (!grid.distinct(0)) return {};
+  }
   return pybind11::reinterpret_borrow<pybind11::object>(given);
 }
 // What a call returns of an output: a new array without dimensions becomes a scalar.

@@ -127,6 +127,7 @@ class Grid {
 
   // Whether no two elements of an array have a byte in common, as far as its axes, each within the next larger one, show it.
   bool distinct(int a) const {
+    if (elements() == 0) return true;  // strides tell nothing
     int order[most_axes];
     for (int i = 0; i < axes; ++i) order[i] = i;
     std::sort(order, order + axes, [&](int i, int j) { return std::abs(stride[i][a]) < std::abs(stride[j][a]); });

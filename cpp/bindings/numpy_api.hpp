@@ -55,7 +55,8 @@ struct Extent {
       (reach < 0 ? low : high) += reach;
     }
   }
-  bool meets(const Extent& other) const { return low < other.high && other.low < high; }
+  bool empty() const { return low == high; }
+  bool meets(const Extent& other) const { return !empty() && !other.empty() && low < other.high && other.low < high; }
 };
 
 // A new reference as an object, or the Python error that is set as an exception.
@@ -76,6 +77,8 @@ Result translated(Result failed, const Call& call) {
     error.restore();
   } catch (const pybind11::value_error& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_RuntimeError, error.what());
   }

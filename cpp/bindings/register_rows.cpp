@@ -136,7 +136,7 @@ int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions
   if (rows == 0 || n == 0) return 0;
   const int out = loop.operands() - 1;
   const ptrdiff_t outer = std::abs(strides[out]), inner = std::abs(strides[loop.operands() + out]);
-  const bool apart = rows == 1 || (outer > 0 && inner > 0 && (outer >= n * inner || inner >= rows * outer));
+  const bool apart = inner > 0 && (rows == 1 || (outer > 0 && (outer >= n * inner || inner >= rows * outer)));
   Grid grid;
   grid.arrays = loop.operands();
   grid.axes = 1;

@@ -387,13 +387,14 @@ class Sgd {
     const int team = threads::worthwhile(work);
 
     bool applied = true;
+    double norm = 0;
     {
       const WithoutGil released(work);
       const FpScope environment;
       double factor = 1;
       if (needs_norm) {
         bool finite;
-        factor = clip(team, finite);
+        factor = clip(team, finite, norm);
         applied = finite || !skip_nonfinite_;
       }
       if (applied) {
@@ -401,6 +402,7 @@ class Sgd {
         threads::run(chunks(), team, each_part<&Sgd::update_part>, this);
       }
     }
+    if (needs_norm) last_norm_ = norm;
     if (applied)
       for (Segment& s : segments_) s.started = s.started || !s.skipped;
     return applied;
@@ -683,8 +685,8 @@ class Sgd {
     return total;
   }
 
-  // Sets the norm of all gradients; the factor that brings it down to max_norm.
-  double clip(int team, bool& finite) {
+  // The norm of all gradients, and the factor that brings it down to max_norm.
+  double clip(int team, bool& finite, double& found) {
     // Squares of float64 can leave its range: then once more, with the elements scaled into the middle (Blue 1978).
     double scale = 1, total = sum_squares(team, scale);
     if (!std::isfinite(total))
@@ -693,7 +695,7 @@ class Sgd {
       total = sum_squares(team, scale = 0x1p600);
     finite = std::isfinite(total);
     const double norm = std::sqrt(total);  // times scale
-    last_norm_ = norm / scale;
+    found = norm / scale;
     if (!max_norm_ || std::isinf(*max_norm_)) return 1;
     const double factor = *max_norm_ * scale / (norm + 1e-6 * scale);
     return factor > 1 ? 1 : factor;  // NaN stays

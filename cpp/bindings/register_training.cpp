@@ -28,7 +28,7 @@ py::object contiguous(const py::object& values, int type) {
                                  NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST, nullptr));
 }
 
-ptrdiff_t rows_of_chunk(ptrdiff_t n) { return std::max<ptrdiff_t>(1, threads::chunk_length / n); }
+ptrdiff_t rows_of_chunk(ptrdiff_t n) { return std::max<ptrdiff_t>(1, threads::chunk_length / std::max<ptrdiff_t>(1, n)); }
 
 // ---- bias ----
 

@@ -194,9 +194,12 @@ std::string requirement(Domain domain, const char* previous_name, double previou
 bool is_scalar(PyObject* value, double& number) {
   if (PyArray_Check(value)) {
     auto* const array = reinterpret_cast<PyArrayObject*>(value);
-    if (!PyArray_IsZeroDim(value) || !(PyArray_ISINTEGER(array) || PyArray_ISFLOAT(array))) return false;
-  } else if (!PyLong_Check(value) && !PyArray_IsScalar(value, Floating) &&
-             (!PyArray_IsScalar(value, Integer) || PyArray_IsScalar(value, Timedelta))) {
+    const bool is_real = PyArray_ISINTEGER(array) || PyArray_ISFLOAT(array) || PyArray_ISBOOL(array) || type_of(array);
+    if (!PyArray_IsZeroDim(value) || !is_real) return false;
+  } else if (PyArray_CheckScalar(value)) {
+    const py::object array = checked(PyArray_FromScalar(value, nullptr));
+    return is_scalar(array.ptr(), number);
+  } else if (!PyLong_Check(value)) {
     return false;
   }
   number = PyFloat_AsDouble(value);

@@ -80,7 +80,10 @@ class _Output:
     def __init__(self, name: str, out: Any, shape: tuple[int, ...], dtype: Any, inputs: Sequence[Array] = ()) -> None:
         self.given = out
         if type(out) is np.ndarray and out.shape == shape and out.dtype == dtype and out.flags.behaved:
-            direct = out.dtype.isnative and not any(np.may_share_memory(out, each) for each in inputs)
+            # Elements of other layouts may lie on each other.
+            direct = (
+                out.flags.forc and out.dtype.isnative and not any(np.may_share_memory(out, each) for each in inputs)
+            )
             self.array: Array = out if direct else np.empty(shape, dtype)
             return
         if out is not None:
@@ -98,7 +101,7 @@ class _Output:
         if self.given is None:
             return self.array[()]  # a 0-d array becomes a scalar, as ufuncs return it
         if self.array is not self.given:
-            np.copyto(self.given, self.array, casting="same_kind")
+            np.copyto(self.given, _cast(self.array, self.given.dtype))
         return self.given
 
 
@@ -109,6 +112,12 @@ def _cast(array: Array, dtype: Any) -> Array:
     with np.errstate(all="ignore"):
         cast: Array = _native.in_default_mode(array.astype, dtype)
     return cast
+
+
+def _run(direct: Callable[..., Any], *arguments: Any) -> None:
+    """Call a native function with what it must be able to use."""
+    if direct(*arguments) is None:
+        raise AssertionError(f"{direct.__name__} refuses what was prepared for it")
 
 
 def parameter_backward(name: str, parameter_name: str, level: str, precise: bool) -> Callable[..., tuple[Any, Any]]:
@@ -135,7 +144,7 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
         for_dx, for_parameter = _pair(function, out)
         dx = _Output(function, for_dx, shape, dtype, (dy_array, x_array, value))
         dparameter = _Output(function, for_parameter, own, dtype, (dx.array,))
-        direct(dy_array, x_array, value, (dx.array, dparameter.array))
+        _run(direct, dy_array, x_array, value, (dx.array, dparameter.array))
         return dx.result(), dparameter.result()
 
     if name == "prelu":
@@ -158,6 +167,8 @@ def _parameter_dtype(dtype: np.dtype[Any], precise: bool) -> type[np.floating[An
 
 def _axis(name: str, axis: int, dimensions: int) -> int:
     try:
+        if isinstance(axis, (bool, np.bool_)):
+            raise TypeError
         index = operator.index(axis)
     except TypeError:
         raise TypeError(f"{name}: axis must be an integer, not {type(axis).__name__}") from None
@@ -186,7 +197,7 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         for_y, for_which = _pair("maxout", out)
         y = _Output("maxout", for_y, shape, dtype, (array,))
         which = _Output("maxout", for_which, shape, np.uint8, (array, y.array))
-        direct(array, axis, (y.array, which.array))
+        _run(direct, array, axis, (y.array, which.array))
         return y.result(), which.result()
 
     def maxout_backward(dy: ArrayLike, which: ArrayLike, /, pieces: int, axis: int = -1, *, out: Any = None) -> Any:
@@ -214,7 +225,7 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         gradient, taken = _cast(gradient, dtype), _cast(taken, np.uint8)
         shape = (*gradient.shape[:axis], pieces, *gradient.shape[axis:])
         dx = _Output("maxout_backward", out, shape, dtype, (gradient, taken))
-        direct_backward(gradient, taken, pieces, axis, dx.array)
+        _run(direct_backward, gradient, taken, pieces, axis, dx.array)
         return dx.result()
 
     return {"maxout": maxout, "maxout_backward": maxout_backward}
@@ -247,7 +258,7 @@ def rrelu_functions(functions: Mapping[str, Any], level: str, precise: bool) -> 
         y = _Output("rrelu", for_y, array.shape, dtype, (array,))
         if generator is None or not training:
             mean = _Output("rrelu", for_slope, (), dtype, (array, y.array))
-            direct(_cast(array, dtype), 0.5 * float(lower) + 0.5 * float(upper), (y.array, mean.array))
+            _run(direct, _cast(array, dtype), 0.5 * float(lower) + 0.5 * float(upper), (y.array, mean.array))
             return y.result(), mean.result()
         slope = _Output("rrelu", for_slope, array.shape, dtype, (array, y.array))
         with np.errstate(all="ignore"):
@@ -272,7 +283,7 @@ def rrelu_functions(functions: Mapping[str, Any], level: str, precise: bool) -> 
         gradient, array = _cast(gradient, dtype), _cast(array, dtype)
         value = _cast(value, _parameter_dtype(dtype, precise))
         dx = _Output("rrelu_backward", out, shape, dtype, (gradient, array, value))
-        direct_backward(gradient, array, value, dx.array)
+        _run(direct_backward, gradient, array, value, dx.array)
         return dx.result()
 
     return {"rrelu": rrelu, "rrelu_backward": rrelu_backward}
@@ -328,7 +339,7 @@ def crelu_functions(level: str) -> dict[str, Callable[..., Any]]:
         axis = _axis("crelu", axis, array.ndim)
         array = _cast(array, dtype)
         y = _Output("crelu", out, _with_length(array.shape, axis, 2 * array.shape[axis]), dtype, (array,))
-        direct(array, axis, y.array)
+        _run(direct, array, axis, y.array)
         return y.result()
 
     def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
@@ -345,7 +356,7 @@ def crelu_functions(level: str) -> dict[str, Callable[..., Any]]:
             )
         gradient, array = _cast(gradient, dtype), _cast(array, dtype)
         dx = _Output("crelu_backward", out, array.shape, dtype, (gradient, array))
-        direct_backward(gradient, array, axis, dx.array)
+        _run(direct_backward, gradient, array, axis, dx.array)
         return dx.result()
 
     def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
@@ -367,7 +378,7 @@ def crelu_functions(level: str) -> dict[str, Callable[..., Any]]:
         gradient, output = _cast(gradient, dtype), _cast(output, dtype)
         shape = _with_length(output.shape, axis, length // 2)
         dx = _Output("crelu_backward_from_output", out, shape, dtype, (gradient, output))
-        direct_from_output(gradient, output, axis, dx.array)
+        _run(direct_from_output, gradient, output, axis, dx.array)
         return dx.result()
 
     return {

@@ -413,11 +413,10 @@ class SGD:
             raise TypeError(f"state must be a dict, not {type(state).__name__}")
         expected = {*self._options, "velocities", "masters"}
         state = {"masters": [None] * len(self._params), **state}
-        if state.keys() != expected:
-            raise ValueError(
-                f"state lacks the keys {sorted(expected - state.keys())} "
-                f"and has the unknown keys {sorted(state.keys() - expected, key=str)}"
-            )
+        if lacking := expected - state.keys():
+            raise ValueError(f"state lacks the keys {sorted(lacking)}")
+        if unknown := state.keys() - expected:
+            raise ValueError(f"state has the unknown keys {sorted(unknown, key=str)}")
         options = _checked_options(len(self._params), **{name: state[name] for name in self._options})
         for name in ("velocities", "masters"):
             if not isinstance(state[name], Iterable):

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _build
 from ._functions import _as_data, _axis, _cast
 from ._records import activations
-from ._runtime import _native
+from ._runtime import _native, isa
 
-_LEVEL = _build.chosen_level()
+_LEVEL = isa()
 
 Statistic = float | NDArray[np.float64]
 

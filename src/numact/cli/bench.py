@@ -130,7 +130,8 @@ def _bench(args: argparse.Namespace) -> None:
         if path is not None and (problem := check_writable(path)):
             raise CommandError(problem, status=2)
     dtype = dtype_of(args.dtype)
-    threads = args.threads or na.get_num_threads()
+    with na.num_threads(args.threads or na.get_num_threads()):
+        threads = na.get_num_threads()  # no more than there are
     title = (
         f"numact {na.__version__} ({na.isa()}, {threads} thread{'s' if threads > 1 else ''}) "
         f"against NumPy {np.__version__}, {args.dtype}"

@@ -23,8 +23,8 @@ def rows_of(arrays: dict[str, ArrayLike]) -> list[Array]:
     return list(each.values())
 
 
-def check_finite(name: str, array: Array) -> None:
-    """Raise if an element is infinite or NaN."""
+def check_finite(name: str, array: Array, places: Array | None = None) -> None:
+    """Raise if an element is infinite or NaN; ``places`` are those of the rows in what was given, if not the same."""
     if array.dtype.kind != "f":
         return
     rows = max(1, (1 << 16) // max(1, array[:1].size))  # without a temporary of the size of the data
@@ -32,7 +32,8 @@ def check_finite(name: str, array: Array) -> None:
         if not (finite := np.isfinite(array[start : start + rows])).all():
             at = tuple(int(i[0]) for i in np.nonzero(~finite))
             at = (at[0] + start, *at[1:])
-            raise ValueError(f"{name} must be finite in {array.dtype}, but element {at} is {array[at]}")
+            place = at if places is None else (int(places[at[0]]), *at[1:])
+            raise ValueError(f"{name} must be finite in {array.dtype}, but element {place} is {array[at]}")
 
 
 def batches(
@@ -347,8 +348,8 @@ class Whiten(_Scaling):
 
     def fit(self, x: ArrayLike) -> Whiten:
         """Take mean and principal axes of ``x``, of shape (rows, features); returns the object itself."""
-        self._mean, rest = self._centred(x)
-        with np.errstate(over="ignore", invalid="ignore"):
+        mean, rest = self._centred(x)
+        with np.errstate(all="ignore"):
             covariance = rest.T @ rest / len(rest)
         if not np.all(np.isfinite(covariance)):
             far = np.abs(rest).max()
@@ -356,6 +357,7 @@ class Whiten(_Scaling):
         variances, axes = np.linalg.eigh(covariance)
         variances, axes = np.maximum(variances[::-1], 0), axes[:, ::-1]
         largest = np.abs(axes).argmax(axis=0)
+        self._mean = mean
         self.components = axes * np.sign(axes[largest, np.arange(len(axes))])
         scale = np.sqrt(variances + self._epsilon * variances[0])
         self.scale = scale if scale[0] > 0 else np.ones_like(scale)

@@ -9,7 +9,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
@@ -116,16 +116,6 @@ def _check_unchanged(run: Run) -> None:
         )
 
 
-@contextmanager
-def _same_rate_after(optimizer: na.SGD) -> Iterator[None]:
-    """Undo what a schedule does to the learning rate."""
-    lr = optimizer.lr
-    try:
-        yield
-    finally:
-        optimizer.lr = lr
-
-
 def _tqdm(progress: bool | None) -> Any:
     """The class of progress bars, or None for no bar."""
     if not (progress or (progress is None and sys.stderr is not None and sys.stderr.isatty())):
@@ -211,7 +201,8 @@ def _epoch(
         run.step += 1
         if not constant:
             factor = schedule(run.epoch - 1 + (i + 0.5) / run.steps_per_epoch, run.epochs)
-            factor = real("what the schedule returns", factor)
+            if not 0 <= real("what the schedule returns", factor) < math.inf:
+                raise ValueError(f"a schedule must return a factor of at least 0, got {factor} in epoch {run.epoch}")
             optimizer.lr = (rates * factor).tolist()
         for value, before in statistics:
             np.copyto(before, value)
@@ -332,7 +323,7 @@ def fit(
     ------
     TypeError, ValueError
         If data have the wrong shape, are not finite or empty, labels are out of range, names are unknown or options do
-        not fit. Nothing has been changed then.
+        not fit. Nothing has been changed then. Also if a schedule or a loss of your own returns what does not fit.
     ImportError
         If ``progress=True`` and tqdm is not there.
     DivergedError
@@ -390,6 +381,8 @@ def fit(
     history.metric_name = objective.metric
     steps = -(-len(samples.x) // batch_size)
     run = Run(model, optimizer, history, epochs, steps, epoch=len(history), step=history.steps)
+    steps_before = run.step - run.epoch * steps
+    rate = None  # of the epoch, without what a schedule does to it
     waiting, best = _Patience(patience, min_delta, history._watched), _Best(model)
     order = {"batch_size": batch_size, "shuffle": shuffle, "rng": rng}
     try:
@@ -398,8 +391,12 @@ def fit(
                 call(run)
             while run.epoch < epochs and not run.stopping:
                 run.epoch += 1
-                with _same_rate_after(optimizer):
+                rate = optimizer.lr
+                try:
                     course = _epoch(run, samples, objective, schedule, order, callbacks, bar)
+                finally:
+                    optimizer.lr = rate
+                rate = None
                 watched = course["loss"]
                 course |= {"validation_loss": math.nan, "validation_metric": math.nan}
                 if held_out is not None:
@@ -420,12 +417,16 @@ def fit(
             best.restore()  # nothing, if nothing was to be taken
     except KeyboardInterrupt:
         history.cut()
+        history.steps = steps_before + len(history) * steps
         history.stopped = "interrupt"
+        if rate is not None:
+            optimizer.lr = rate
         best.restore()
     finally:
         try:
-            for call in overriding(callbacks, "on_train_end"):
-                call(run)
+            with ExitStack() as ends:  # of which all are called, also where one raises
+                for call in reversed(list(overriding(callbacks, "on_train_end"))):
+                    ends.callback(call, run)
         except KeyboardInterrupt:
             history.stopped = "interrupt"
     return history

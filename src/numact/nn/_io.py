@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import io
 import json
 import os
 import secrets
 import struct
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -127,12 +128,14 @@ def _generators(model: Layer, rng: np.random.Generator | None) -> dict[str, np.r
 
 def _history(path: str | os.PathLike[str], course: dict[str, Any]) -> History:
     history = History(**course)
-    lists = [value for name, value in history.as_dict().items() if name != "epoch"]
+    lists = [getattr(history, each.name) for each in fields(History) if each.default_factory is list]
+    if not all(isinstance(each, list) for each in lists) or type(history.steps) is not int:
+        raise ValueError(f"{path} is damaged: its history holds what no training records")
     if len(set(map(len, lists))) > 1:
         raise ValueError(f"{path} is damaged: the lists of its history differ in length")
     numbers = [each for values in lists for value in values for each in (value if type(value) is list else [value])]
     names = isinstance(history.metric_name, str | None) and isinstance(history.stopped, str)
-    if not (all(type(each) in (int, float) for each in [*numbers, history.steps]) and history.steps >= 0 and names):
+    if not (all(type(each) in (int, float) for each in numbers) and history.steps >= 0 and names):
         raise ValueError(f"{path} is damaged: its history holds what no training records")
     return history
 
@@ -153,6 +156,8 @@ def _listed(state: Any) -> Any:
 def _replace(path: Path, arrays: dict[str, Array]) -> None:
     """Write a file so that ``path`` is the old or the new one at any time, also when the machine stops."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:
         with beside.open("xb") as file:
             _write(file, arrays)
@@ -233,6 +238,8 @@ def load(
         raise ValueError(f"{path} has the tensors {sorted(unknown)}, which the model has not; it has {list(present)}")
     for name, value in values.items():
         _check_like(f"{path}: tensor {name!r}", value, present[name].shape, present[name].dtype)
+        if not present[name].flags.writeable:
+            raise ValueError(f"the model's {name!r} is read-only")
 
     generators = _generators(model, rng)
     if different := generators.keys() ^ random_states.keys():

@@ -76,7 +76,8 @@ def softmax_cross_entropy(
         raise TypeError(f"logits must be float16, float32 or float64, got dtype {dlogits.dtype}")
     wide = np.empty(dlogits.shape, np.float64 if dlogits.itemsize == 8 else np.float32)
     loss = _native.softmax_cross_entropy(logits, labels, share, wide)
-    np.copyto(dlogits, wide, casting="same_kind")
+    with np.errstate(all="ignore"):
+        np.copyto(dlogits, wide, casting="same_kind")
     return loss, dlogits
 
 
@@ -195,8 +196,7 @@ def mean_squared_error(
             np.copyto(part, difference)
             np.multiply(part, part, out=part)
             np.add.reduce(part, 1, out=losses[block])
-        gradient *= 2
-        _scale(gradient, share, columns)
+        _scale(gradient, share, columns / 2)
         return _mean(losses, share, columns), gradient
 
 
@@ -230,8 +230,9 @@ def _shares(sample_weight: ArrayLike | None, rows: int) -> Array | None:
     share = weight.astype(np.float64)
     top = share.max()
     if top > 0:
-        share /= top  # so that the sum of large weights does not overflow
-        share /= share.sum()
+        with np.errstate(under="ignore"):
+            share /= top  # so that the sum of large weights does not overflow
+            share /= share.sum()
     return share
 
 
@@ -239,14 +240,16 @@ def _mean(sums: Array, share: Array | None, columns: int) -> float:
     """The mean over all elements, from the sum over each row."""
     if share is None:
         return float(np.add.reduce(sums)) / (len(sums) * columns)
-    return float(share @ sums) / columns
+    return float(share @ np.where((share == 0) & np.isposinf(sums), 0, sums)) / columns
 
 
-def _scale(gradient: Array, share: Array | None, columns: int) -> None:
+def _scale(gradient: Array, share: Array | None, columns: float) -> None:
     """Turn the gradient of the sum over all elements into that of their mean."""
     if share is None:
-        # As an array of that dtype it needs no conversion, which takes longer than dividing a small array.
-        np.divide(gradient, np.array(len(gradient) * columns, gradient.dtype), gradient)
+        # As an array of that dtype it needs no conversion, which takes longer than dividing a small array. float16 has
+        # no such numbers.
+        size = np.array(len(gradient) * columns, np.promote_types(gradient.dtype, np.float32))
+        np.divide(gradient, size, gradient, casting="same_kind")
     else:
         np.multiply(gradient, (share / columns).reshape(-1, *(1,) * (gradient.ndim - 1)), gradient, casting="same_kind")
 

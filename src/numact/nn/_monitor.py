@@ -58,7 +58,8 @@ class LayerHealth:
     mean, std, min, max, zero, saturated, nonfinite : list of float
         `numact.activation_stats` of the outputs in the batch; saturated is NaN where the outputs do not tell.
     dead : list of float
-        The part of the units that were dead in the whole batch: 0 for a rectifier, saturated for all others.
+        The part of the units that were dead in the whole batch: 0 for a rectifier, or at its upper end, saturated for
+        all others.
     gradient_norm : list of float
         Euclidean norm of the gradients of all parameters, NaN while the layer is frozen; empty for one without.
     """
@@ -84,14 +85,20 @@ class LayerHealth:
             if isinstance(each, list):
                 del each[steps:]
 
+    def _fill(self, steps: int, learns: bool) -> None:
+        """NaN for the steps in which there was no such layer."""
+        for name, each in vars(self).items():
+            if isinstance(each, list) and (learns or name != "gradient_norm"):
+                each.extend([math.nan] * (steps - len(each)))
+
 
 class Monitor(Callback):
     """A callback of `fit` that records activations and gradients of each layer, and warns of what stops learning.
 
     It warns by `HealthWarning`, once per layer and kind, and keeps every warning in `findings`: of units that are dead
-    in a whole epoch (0 for a rectifier, saturated for another activation), of layers that are saturated in more than
-    half of their outputs, of gradients that vanish or explode, and of the first layer that is not finite. It holds what
-    it found in the latest training, of which one that `fit` continues by its history is a part.
+    in a whole epoch (a rectifier at 0 or at its upper end, another activation saturated), of layers that are saturated
+    in more than half of their outputs, of gradients that vanish or explode, and of the first layer that is not finite.
+    It holds what it found in the latest training, of which one that `fit` continues by its history is a part.
 
     Parameters
     ----------
@@ -186,6 +193,7 @@ class Monitor(Callback):
             title = f"{name} {layer!r}".strip()
             record = self.layers.setdefault(name, LayerHealth(title))
             record.title = title  # the model may be another than before
+            record._fill(len(self.steps), bool(layer.all_parameters))
             record._dead_so_far = None  # of an epoch that did not end
 
     def on_output(self, run: Run, name: str, layer: Layer, y: Array) -> None:
@@ -194,16 +202,21 @@ class Monitor(Callback):
         record = self.layers[name]
         ends, rectifier = _ends(layer)
         low, high = ends or (None, None)
-        units = activation_stats(y.reshape(-1, y.shape[-1] if y.ndim > 1 else 1), 0, low=low, high=high)
+        y = y.reshape(-1, y.shape[-1] if y.ndim > 1 else 1)
+        units = activation_stats(y, 0, low=low, high=high)
         mean = _mean(units.mean)
         record.mean.append(mean)
-        record.std.append(math.sqrt(_mean(np.square(units.std) + np.square(units.mean - mean))))
+        record.std.append(_root_mean_square(np.hypot(units.std, units.mean - mean)))
         record.min.append(float(np.fmin.reduce(units.min)))
         record.max.append(float(np.fmax.reduce(units.max)))
         record.zero.append(_mean(units.zero))
         record.saturated.append(math.nan if ends is None else _mean(units.saturated))
         record.nonfinite.append(_mean(units.nonfinite))
         dead = np.asarray((units.zero if rectifier or ends is None else units.saturated) == 1)
+        if rectifier and high is not None:
+            dead |= activation_stats(y, 0, high=high).saturated == 1
+        elif layer.activation == "crelu":  # of x and -x
+            dead = np.logical_and(*np.split(dead, 2))
         record.dead.append(_mean(dead))
         record._dead_so_far = dead if record._dead_so_far is None else record._dead_so_far & dead
         if record.nonfinite[-1] > 0 and not any(each.kind == "nonfinite" for each in self.findings):
@@ -219,9 +232,9 @@ class Monitor(Callback):
             record = self.layers[name]
             stats = [activation_stats(p.grad) for p in layer.parameters]
             sizes = [p.grad.size for p in layer.parameters]
-            squares = sum(n * (float(s.mean) ** 2 + float(s.std) ** 2) for n, s in zip(sizes, stats, strict=True))
+            norms = [math.sqrt(n) * math.hypot(s.mean, s.std) for n, s in zip(sizes, stats, strict=True)]
             finite = not any(s.nonfinite for s in stats)
-            norm = math.sqrt(squares) if sizes and finite else math.nan
+            norm = math.hypot(*norms) if sizes and finite else math.nan
             record._parameters = sum(sizes)
             record.gradient_norm.append(norm)
             if norm > self.exploding:
@@ -244,6 +257,8 @@ class Monitor(Callback):
                 continue
             if np.mean(dead) > self.dead:
                 how = "0" if rectifier or ends is None else "saturated"
+                if rectifier and ends is not None and ends[1] is not None:
+                    how += f" or {ends[1]:g}"
                 self._found(
                     "dead", name, run,
                     f"{dead.sum()} of {dead.size} units are dead, {how} for every sample; try a smaller learning rate, "
@@ -257,9 +272,9 @@ class Monitor(Callback):
                     "weights, normalised inputs, or an activation that does not saturate",
                 )  # fmt: skip
         sizes = {
-            name: _mean(self.layers[name].gradient_norm[start:]) / math.sqrt(self.layers[name]._parameters)
-            for name, layer in layers.items()
-            if layer.parameters
+            name: _root_mean_square(record.gradient_norm[start:]) / math.sqrt(record._parameters)
+            for name, record in self.layers.items()
+            if name in layers and layers[name].parameters and record._parameters
         }
         largest = max(sizes.values(), default=0.0)
         for name, size in sizes.items():
@@ -365,3 +380,11 @@ def _mean(values: Any) -> float:
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
     return float(known.mean()) if known.size else math.nan
+
+
+def _root_mean_square(values: Any) -> float:
+    """That of those that are not NaN, NaN if there are none; no square leaves the range."""
+    largest = float(np.fmax.reduce(np.abs(values), initial=0))
+    if largest == 0 or largest == math.inf:
+        return largest + 0 * _mean(values)
+    return largest * math.sqrt(_mean(np.square(np.divide(values, largest))))

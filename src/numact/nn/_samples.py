@@ -28,10 +28,10 @@ class Objective:
     function: Callable[..., tuple[float, Array]]
     metric: str | None = None
 
-    def targets(self, name: str, y: Array, output: Array, dtype: np.dtype[Any]) -> Array:
-        """Checked targets; ``output`` is that of the model for one row."""
+    def targets(self, name: str, y: Array, output: Array, dtype: np.dtype[Any], places: Array | None) -> Array:
+        """Checked targets; ``output`` is that of the model for one row, ``places`` as for `check_finite`."""
         if self.name == "softmax_cross_entropy":
-            return self._labels(name, y, output)
+            return self._labels(name, y, output, places)
         if y.dtype.kind not in "biuf":
             raise TypeError(f"{name} must be real numbers, got dtype {y.dtype}")
         if self.metric is None:
@@ -41,12 +41,12 @@ class Objective:
                 f"{name} must have the shape of the model's output, {(len(y), *output.shape[1:])}, got {y.shape}"
             )
         y = y.astype(dtype, copy=False)
-        check_finite(name, y)
+        check_finite(name, y, places)
         if self.name == "binary_cross_entropy_with_logits" and not (y.min() >= 0 and y.max() <= 1):
             raise ValueError(f"{name} must lie in 0..1 for {self.name}, got {y.min()} to {y.max()}")
         return y
 
-    def _labels(self, name: str, y: Array, output: Array) -> Array:
+    def _labels(self, name: str, y: Array, output: Array, places: Array | None) -> Array:
         if y.dtype.kind not in "iu":
             raise TypeError(f"{name} must be integers, one class number per row, got dtype {y.dtype}")
         if output.ndim != 2:
@@ -57,8 +57,9 @@ class Objective:
             raise ValueError(f"{name} must have shape (rows,), one class number per row, got {y.shape}{hint}")
         if y.min() < 0 or y.max() >= classes:
             row = int(((y < 0) | (y >= classes)).argmax())
+            place = row if places is None else places[row]
             raise ValueError(
-                f"{name} must lie in 0..{classes - 1}, the model has {classes} outputs; label {row} is {y[row]}"
+                f"{name} must lie in 0..{classes - 1}, the model has {classes} outputs; label {place} is {y[row]}"
             )
         return y.astype(np.intp, copy=False)
 
@@ -114,26 +115,25 @@ class Samples:
         if len(self.x) == 0:
             raise ValueError(f"{names[0]} has no rows, its shape is {self.x.shape}: at least one is needed")
         self.weight: Array | None = None
-        if rest:
-            self._weigh(names[2], rest[0])
+        places = self._weigh(names[2], rest[0]) if rest else None
         dtype = next((value.dtype for value in model.state.values() if value.dtype.kind == "f"), np.dtype(np.float32))
         if self.x.dtype.kind not in "biuf":
             raise TypeError(f"{names[0]} must be real numbers, got dtype {self.x.dtype}")
         if self.x.dtype.kind == "f":
             self.x = self.x.astype(dtype, copy=False)
-            check_finite(names[0], self.x)
+            check_finite(names[0], self.x, places)
         try:
             output = model.forward(self.x[:1])
         except ValueError as error:
             what = f"{names[0]} of shape {self.x.shape} does not fit, as its first row shows"
             raise ValueError(f"{what}: {error}") from error
-        self.y = objective.targets(names[1], self.y, output, dtype)
+        self.y = objective.targets(names[1], self.y, output, dtype, places)
         self.total = float(len(self.x) if self.weight is None else self.weight.sum())
         self.variance = self._variance() if objective.metric == "r2" else math.nan
         self._objective = objective
 
-    def _weigh(self, name: str, weight: Array) -> None:
-        """Take the weights, and only the rows that count."""
+    def _weigh(self, name: str, weight: Array) -> Array | None:
+        """Take the weights, and only the rows that count, whose places are returned if those are not all."""
         if weight.dtype.kind not in "biuf":
             raise TypeError(f"{name} must be real numbers, got dtype {weight.dtype}")
         if weight.ndim != 1:
@@ -143,12 +143,14 @@ class Samples:
             raise ValueError(f"{name} must be at least 0, got {weight.min()}")
         if weight.max() == 0:
             raise ValueError(f"{name} is zero for every row: one must count at least")
+        places = None
         if weight.min() == 0:
-            counts = weight > 0
-            self.x, self.y, weight = self.x[counts], self.y[counts], weight[counts]
+            places = np.flatnonzero(weight)
+            self.x, self.y, weight = self.x[places], self.y[places], weight[places]
         self.weight = weight.astype(np.float64, copy=False)
         if not math.isfinite(self.weight.sum()):
             raise ValueError(f"{name} must have a finite sum, got weights of up to {weight.max()}")
+        return places
 
     def _variance(self) -> float:
         """What the mean squared error of the mean target is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar, overload
 
@@ -224,7 +225,14 @@ class Sequential(OwnMemoryLayer):
         ----------
         stop : int, optional
             Negative from the end: -1 leaves the last layer to learn.
+
+        Raises
+        ------
+        IndexError
+            If there is no such position.
         """
+        if stop is not None and not -len(self.layers) <= operator.index(stop) <= len(self.layers):
+            raise IndexError(f"freeze: stop is {stop}, but there are {len(self.layers)} layers")
         for layer in self.layers[:stop]:
             layer.freeze()
 
