@@ -18,7 +18,6 @@ NAMES = ("softmax", "log_softmax", "softmin")
 SUFFIXES = ("", "_backward", "_backward_from_output")
 FUNCTIONS = [name + suffix for name in NAMES for suffix in SUFFIXES]
 LENGTHS = (1, 2, 3, 10, 16, 17, 100, 1000, 1024, 1025, 3000)
-DTYPE_NAMES = {"e": "float16", "f": "float32", "d": "float64"}
 
 pytestmark = pytest.mark.skipif(np.finfo(LONG).nmant < 63, reason="needs an extended precision long double as oracle")
 each_name = pytest.mark.parametrize("name", NAMES)

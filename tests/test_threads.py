@@ -309,10 +309,11 @@ def test_no_floating_point_warnings(backend):
 
 
 def test_process_default():
+    available = na.get_num_threads()
     na.set_num_threads(1)
     assert na.get_num_threads() == 1
     na.set_num_threads(np.int64(10**12))
-    assert na.get_num_threads() >= 1
+    assert na.get_num_threads() == available
 
 
 @pytest.mark.parametrize("set_threads", [na.set_num_threads, na.num_threads])
@@ -504,3 +505,35 @@ def test_show_config(capsys):
         assert value in text
     with pytest.raises(ValueError, match="'stdout' or 'dicts', not 'yaml'"):
         na.show_config("yaml")
+
+
+def test_threads_with_small_stacks():
+    """128 KiB, what a thread has by default where it has the least."""
+    code = """
+import threading
+import numpy as np
+import numact as na
+from numact import precise
+
+def run():
+    x = np.random.default_rng(0).normal(size=(300, 200))
+    for a in (x, x.T, x[::2, ::3], x.astype(np.float32), x.T.astype(np.float32), x.astype(np.float16)):
+        c = np.ascontiguousarray(a)
+        for function in (na.gelu, na.softmax, precise.softmax, na.crelu, na.activation_stats):
+            function(a)
+        for axis in (0, 1):
+            na.softmax(a, axis=axis), na.softmax_backward(a, c, axis=axis), na.activation_stats(a, axis)
+            na.log_softmax_backward_from_output(a, c, axis=axis)
+        na.silu_backward(a, c), na.geglu_backward(a, a, c), na.swish_backward(a, c, np.ones(a.shape[1]))
+        na.prelu_backward(a, a, 0.25), na.maxout(a[:20], axis=0), na.leaky_relu(a, np.full(a.shape[1], 0.1))
+    done.append(True)
+
+done = []
+threading.stack_size(1 << 17)
+with na.num_threads(1):
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+assert done
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "../runtime/cache.hpp"
+#include "../runtime/room.hpp"
 #include "direct_call.hpp"
 #include "grid_parts.hpp"
 #include "records.hpp"
@@ -29,7 +30,7 @@ struct Loop {
   }
   void run(char* const* data, const ptrdiff_t* strides, ptrdiff_t n, const ptrdiff_t* row_strides = nullptr,
            ptrdiff_t rows = 1, bool past_cache = false) const {
-    walk(*kernel, data, strides, n, row_strides, rows, past_cache);
+    walk(*kernel, data, strides, n, row_strides, rows, past_cache, rows > 1 ? room() : nullptr);
   }
   // Whether the outputs shall go around the caches: where they do not fit there beside the inputs, and the memory, not the
   // arithmetic, takes the time.

@@ -1,6 +1,5 @@
 // The rows of a grid, in parallel where that is worth it.
 #pragma once
-#include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
 #include "grid.hpp"
 
@@ -16,7 +15,6 @@ struct GridParts {
   static void chunk(void* argument, ptrdiff_t index) {
     const GridParts& parts = *static_cast<const GridParts*>(argument);
     const Grid& grid = parts.grid;
-    const FpScope scope;
     const ptrdiff_t column = index % parts.chunks_per_row * parts.columns_per_chunk;
     const ptrdiff_t n = std::min(parts.columns_per_chunk, grid.length[0] - column);
     ptrdiff_t row = index / parts.chunks_per_row * parts.rows_per_chunk;

@@ -236,7 +236,6 @@ void sum_apart(Task& task, ptrdiff_t index) {
 }
 
 void run_range(void* argument, ptrdiff_t index) {
-  const FpScope scope;
   Task& task = *static_cast<Task*>(argument);
   (task.layout->summed ? sum_rows : sum_apart)(task, index);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../runtime/fp_scope.hpp"
+#include "../runtime/room.hpp"
 #include "../runtime/threads.hpp"
 #include "direct_call.hpp"
 #include "grid.hpp"
@@ -57,7 +58,7 @@ struct Rows {
   void walk(ptrdiff_t run, ptrdiff_t first, ptrdiff_t count) const {
     char* operands[Grid::most_arrays];
     place(run, first, operands);
-    loop->walk(*loop->kernel, operands, strides, count, n);
+    loop->walk(*loop->kernel, operands, strides, count, n, room());
   }
 };
 
@@ -101,7 +102,7 @@ struct LongRowJob : Rows {
     LongRowJob& job = *static_cast<LongRowJob*>(argument);
     const ptrdiff_t length = row_chunk_length(job.n), begin = chunk * length;
     job.parts[chunk] = job.loop->part(*job.loop->kernel, job.step, job.operands, job.strides, begin,
-                                      std::min(job.n, begin + length), job.facts);
+                                      std::min(job.n, begin + length), job.facts, room());
   }
   void run(int team) {
     const RowsKernel& kernel = *loop->kernel;

@@ -107,9 +107,7 @@ void numact::register_runtime(py::module_& m) {
   m.def("_thread_backend", threads::backend);
   m.def("_thread_backend_reason", threads::reason);
   m.def("_available_threads", threads::available);
-  m.def("_worthwhile_threads", threads::worthwhile, py::arg("nanoseconds"));
   m.def("_set_default_threads", threads::set_default, py::arg("threads"));
-  m.def("_default_threads", threads::get_default);
   m.def("_set_context_variable", set_context_variable, py::arg("variable"));
   m.def("_override_entered", threads::override_entered);
   m.def("_override_left", threads::override_left);

@@ -65,7 +65,6 @@ struct Job {
   }
 
   static void run_chunk(void* argument, ptrdiff_t chunk) {
-    const FpScope scope;
     Job& job = *static_cast<Job*>(argument);
     const ptrdiff_t begin = chunk * job.tasks_per_chunk, end = std::min(job.tasks(), begin + job.tasks_per_chunk);
     for (ptrdiff_t task = begin; task < end; ++task) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../runtime/room.hpp"
 #include "../runtime/threads.hpp"
 #include "direct_call.hpp"
 #include "records.hpp"
@@ -94,7 +95,7 @@ struct LossJob {
                               reinterpret_cast<char*>(job.gradient + first * n)};
     constexpr ptrdiff_t size = sizeof(T);
     const ptrdiff_t strides[] = {n * size, n * size, size, size};
-    job.walk(job.softmax, operands, strides, end - first, n);
+    job.walk(job.softmax, operands, strides, end - first, n, room());
     double sum = 0;
     for (ptrdiff_t r = first; r < end; ++r) {
       const T* const x = job.logits + r * n;

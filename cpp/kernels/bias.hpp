@@ -1,6 +1,6 @@
 // The bias of a fully connected layer.
 #pragma once
-#include "../levels/table.hpp"
+#include "kernel.hpp"
 
 namespace numact {
 namespace {

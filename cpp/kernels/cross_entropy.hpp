@@ -1,6 +1,6 @@
 // What becomes of the softmax p of a row in the gradient of cross-entropy.
 #pragma once
-#include "../levels/table.hpp"
+#include "kernel.hpp"
 
 namespace numact {
 namespace {

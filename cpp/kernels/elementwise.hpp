@@ -3,7 +3,7 @@
 #pragma once
 #include "../catalogue.hpp"
 #include "../lanes/vectors.hpp"
-#include "../levels/table.hpp"
+#include "kernel.hpp"
 #include "tile.hpp"
 
 namespace numact {
@@ -318,7 +318,7 @@ struct ElementwiseWalker {
     const bool fixed = zero(kernel, strides);
     const int output = kernel.arrays + kernel.parameters;
     ptrdiff_t done = before_line(operands[output]);
-    if (done > 0 && n >= line) loop(kernel, fixed, operands, line);
+    if (done > 0) loop(kernel, fixed, operands, line);
     char* moved[most_operands];
     for (; done + length <= n; done += length) {
       for (int i = 0; i < output; ++i) moved[i] = operands[i] + done * strides[i];
@@ -330,7 +330,7 @@ struct ElementwiseWalker {
     }
     stores_done();
     for (int i = 0; i <= output; ++i) moved[i] = operands[i] + done * strides[i];
-    if (done < n) walk(kernel, moved, strides, n - done, nullptr, 1, false);
+    if (done < n) walk(kernel, moved, strides, n - done, nullptr, 1, false, nullptr);
   }
 
   // In tiles of as many rows as fit, in whole lines where that can be.
@@ -355,16 +355,16 @@ struct ElementwiseWalker {
 
   // Arrays that lie across the rows are brought into order block by block: several whole cache lines of each page.
   static void blocks(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
-                     const ptrdiff_t* row_strides, ptrdiff_t rows) {
+                     const ptrdiff_t* row_strides, ptrdiff_t rows, void* room) {
     constexpr ptrdiff_t high = 64, wide = 32;
-    S ordered[most_arrays + most_outputs][high * wide];
+    static_assert((most_arrays + most_outputs) * high * wide * ptrdiff_t(sizeof(S)) <= room_size);
     const int first_output = kernel.arrays + kernel.parameters;
     for (ptrdiff_t r = 0; r < rows; r += high) {
       for (ptrdiff_t c = 0; c < n; c += wide) {
         const ptrdiff_t m = n - c < wide ? n - c : wide, k = rows - r < high ? rows - r : high;
         char* moved[most_operands];
         ptrdiff_t stride[most_operands], row_stride[most_operands];
-        S* buffer = ordered[0];
+        S* buffer = static_cast<S*>(room);
         for (int i = 0; i < count(kernel); ++i) {
           moved[i] = operands[i] + c * strides[i] + r * row_strides[i];
           stride[i] = strides[i], row_stride[i] = row_strides[i];
@@ -384,7 +384,7 @@ struct ElementwiseWalker {
   }
 
   static void walk(const ElementwiseKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n,
-                   const ptrdiff_t* row_strides, ptrdiff_t rows, bool past_cache) {
+                   const ptrdiff_t* row_strides, ptrdiff_t rows, bool past_cache, void* room) {
     const bool apart = outputs_apart(kernel, operands);
     if (past_cache && has_stores_past_cache && apart && rows == 1 && kernel.outputs == 1 && in_place(kernel, strides, n))
       return row_past_cache(kernel, operands, strides, n);
@@ -401,7 +401,10 @@ struct ElementwiseWalker {
     }
     bool crossed = false;
     for (int i = 0; i < count(kernel) && rows > 1; ++i) crossed |= across(strides[i], row_strides[i]);
-    (crossed && n > line ? blocks : tiles)(kernel, operands, strides, n, row_strides, rows);
+    if (crossed && n > line)
+      blocks(kernel, operands, strides, n, row_strides, rows, room);
+    else
+      tiles(kernel, operands, strides, n, row_strides, rows);
   }
 
  private:

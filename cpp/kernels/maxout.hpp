@@ -1,6 +1,6 @@
 // Maximum over pieces and its gradient. Ties go to the first piece; the first NaN wins over everything.
 #pragma once
-#include "../levels/table.hpp"
+#include "kernel.hpp"
 #include "tile.hpp"
 
 namespace numact {

@@ -3,7 +3,7 @@
 // A sum over a row is sum_lanes sums by index; each in two words for float64 data.
 #pragma once
 #include "../activations/row_facts.hpp"
-#include "../levels/table.hpp"
+#include "kernel.hpp"
 #include "elementwise.hpp"
 #include "tile.hpp"
 

@@ -7,7 +7,7 @@
 // at a time, put together in a fixed tree, chunk by chunk of a row. So a result depends on the values of its row alone.
 #pragma once
 #include "../activations/softmax.hpp"
-#include "../levels/table.hpp"
+#include "kernel.hpp"
 #include "tile.hpp"
 
 namespace numact {
@@ -128,14 +128,6 @@ __attribute__((noinline)) void transpose(const T* from, T* to, ptrdiff_t pitch, 
   }
 }
 
-// x times a sign, 1 or -1: sooner than a product.
-template <class T>
-NUMACT_LANE T times_sign(T x, T sign) {
-  using Bits = typename Format<T>::bits;
-  constexpr Bits mask = Bits(1) << (8 * sizeof(T) - 1);
-  return bits<T>(bits<Bits>(x) ^ (bits<Bits>(sign) & mask));
-}
-
 // Formula F in arithmetic A.
 template <class F, class A>
 struct RowLoops {
@@ -210,7 +202,7 @@ struct RowLoops {
         for (ptrdiff_t i = 0; i < some.count; ++i) {
 #pragma omp simd
           for (int r = 0; r < row_lanes; ++r)
-            each[i * row_lanes + r] = exponential(times_sign(some.x[i * row_lanes + r], at.x_sign), maximum, shift, counts[r]);
+            each[i * row_lanes + r] = exponential(times_sign_of(some.x[i * row_lanes + r], at.x_sign), maximum, shift, counts[r]);
         }
         if constexpr (taken(0)) sum_vectors<0>(some, each, row, lanes);
         if constexpr (taken(1)) sum_vectors<1>(some, each, row, lanes);
@@ -279,7 +271,7 @@ struct RowLoops {
       if constexpr (float_products)
         return value * (slope * factor[r]);
       else
-        return F::template term<A, k>(double(value), double(times_sign(slope, at.dy_sign)), double(factor[r]));
+        return F::template term<A, k>(double(value), double(times_sign_of(slope, at.dy_sign)), double(factor[r]));
     };
 #pragma omp simd
     for (ptrdiff_t r = 0; r < rows; ++r) {
@@ -319,7 +311,7 @@ struct RowLoops {
       for (ptrdiff_t i = 0; i < left && F::has_exponentials; ++i) {
 #pragma omp simd
         for (int r = 0; r < row_lanes; ++r)
-          each[i * row_lanes + r] = exponential(times_sign(x[i * at.x_pitch + r], at.x_sign), maximum[r], shift[r], counts[r]);
+          each[i * row_lanes + r] = exponential(times_sign_of(x[i * at.x_pitch + r], at.x_sign), maximum[r], shift[r], counts[r]);
       }
       for (ptrdiff_t j = 0; j < sums_by_index && j < left; ++j) {
         const ptrdiff_t there = (left - j + sums_by_index - 1) / sums_by_index;
@@ -366,9 +358,9 @@ struct RowLoops {
       }
 #pragma omp simd
       for (int r = 0; r < row_lanes; ++r) {
-        const word value = times_sign(x[r], at.x_sign);
+        const word value = times_sign_of(x[r], at.x_sign);
         const word kept = F::keeps ? word(e[i * row_lanes + r]) : value;
-        out[r] = T(F::template finish<A>(kept, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
+        out[r] = T(F::template finish<A>(kept, value, word(times_sign_of(dy[r], at.dy_sign)), numbers_of(known, r)));
       }
     }
   }
@@ -520,7 +512,7 @@ struct RowLoops {
       const T* const x = at.x + i * at.x_pitch;
 #pragma omp simd
       for (ptrdiff_t r = 0; r < rows; ++r) {
-        const T value = times_sign(x[r], at.x_sign);
+        const T value = times_sign_of(x[r], at.x_sign);
         strip.most[r] = value > strip.most[r] ? value : strip.most[r];
       }
     }
@@ -533,7 +525,7 @@ struct RowLoops {
     const ptrdiff_t rows = strip.whole_rows();
 #pragma omp simd
     for (ptrdiff_t r = 0; r < rows; ++r)
-      e[r] = exponential(times_sign(x[r], at.x_sign), strip.maximum[r], strip.shift[r], strip.counts[r]);
+      e[r] = exponential(times_sign_of(x[r], at.x_sign), strip.maximum[r], strip.shift[r], strip.counts[r]);
   }
   // Adds elements i and those that go with them, from x on, to sums k of a level.
   template <bool first, int k>
@@ -594,13 +586,18 @@ struct RowLoops {
       const T *const x = at.x + i * at.x_pitch, *const dy = at.dy + i * at.dy_pitch;
 #pragma omp simd
       for (ptrdiff_t r = 0; r < rows; ++r) {
-        const word value = times_sign(x[r], at.x_sign), kept = F::keeps ? word(out[r]) : value;
-        out[r] = T(F::template finish<A>(kept, value, word(times_sign(dy[r], at.dy_sign)), numbers_of(known, r)));
+        const word value = times_sign_of(x[r], at.x_sign), kept = F::keeps ? word(out[r]) : value;
+        out[r] = T(F::template finish<A>(kept, value, word(times_sign_of(dy[r], at.dy_sign)), numbers_of(known, r)));
       }
     }
   }
-  static void whole_strip(const RowsPiece& piece, int rows) {
+  struct StripRoom {
     Strip strip;
+    RowNumbers<word[most_strip_rows]> known;
+  };
+  static void whole_strip(const RowsPiece& piece, int rows) {
+    static_assert(sizeof(StripRoom) <= room_size);
+    auto& [strip, known] = *static_cast<StripRoom*>(piece.e);
     strip.at = steps_of(piece), strip.rows = rows;
     strip.out = static_cast<T*>(piece.out), strip.out_pitch = piece.out_pitch;
     RowFacts<most_strip_rows>& facts = strip.facts;
@@ -618,7 +615,6 @@ struct RowLoops {
       strip_sum<1>(strip, 0, 0);
     } while (starts_again && start_again(facts, F::smaller, rows));
     for (int r = 0; r < rows && F::counts; ++r) facts.sum[1][r] = double(strip.counts[r]);
-    RowNumbers<word[most_strip_rows]> known;
     complete(facts, known, rows);
     strip_output_loop<1>(strip, known);
   }
@@ -662,6 +658,7 @@ struct RowsWalker {
 
   // (dy and) x, and the exponentials. The output takes the place of x.
   struct Tile {
+    static_assert(tile_size <= room_size);
     alignas(64) char memory[tile_size];
 
     static ptrdiff_t steps(const RowsKernel& kernel) {
@@ -845,10 +842,10 @@ struct RowsWalker {
                            row_lanes, direct ? at.inner[out] / size : row_lanes, kernel.sign(0), kernel.sign(x)});
     if (!direct) store_together(tile.buffer(kernel, x), at, out, 0, n);
   }
-  static void whole_strip(const RowsKernel& kernel, const Strided& at, ptrdiff_t n) {
+  static void whole_strip(const RowsKernel& kernel, const Strided& at, ptrdiff_t n, void* room) {
     const int x = kernel.arrays - 1, out = kernel.arrays;
     const auto pitch = [&](int i) { return at.inner[i] / size; };
-    kernel.whole_strip({at.data[0], at.data[x], nullptr, at.data[out], n, pitch(0), pitch(x), pitch(out), kernel.sign(0),
+    kernel.whole_strip({at.data[0], at.data[x], room, at.data[out], n, pitch(0), pitch(x), pitch(out), kernel.sign(0),
                         kernel.sign(x)}, int(at.rows));
   }
 
@@ -874,7 +871,8 @@ struct RowsWalker {
     }
   }
 
-  static void walk(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n) {
+  static void walk(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n,
+                   void* room) {
     const int count = kernel.arrays + 1;
     char* moved[most_operands];
     for (int i = 0; i < count; ++i) moved[i] = operands[i];
@@ -884,16 +882,14 @@ struct RowsWalker {
     for (int i = 0; i < count; ++i) strips = strips && side_by_side(at, i);
     for (ptrdiff_t left = rows; strips && left >= row_lanes; left -= at.rows) {
       at.rows = left < most_strip_rows ? left / row_lanes * row_lanes : most_strip_rows;
-      whole_strip(kernel, at, n);
+      whole_strip(kernel, at, n, room);
       for (int i = 0; i < count; ++i) moved[i] += at.rows * at.outer[i];
     }
     const ptrdiff_t rest = strips ? rows % row_lanes : rows;
-    if (rest > 0) walk_tiles(kernel, moved, strides, rest, n);
+    if (rest > 0) walk_tiles(kernel, moved, strides, rest, n, *static_cast<Tile*>(room));
   }
-  // Apart from strips, as a frame with room for both would be large.
-  __attribute__((noinline)) static void walk_tiles(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides,
-                                                   ptrdiff_t rows, ptrdiff_t n) {
-    Tile tile;
+  static void walk_tiles(const RowsKernel& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t rows, ptrdiff_t n,
+                         Tile& tile) {
     const int count = kernel.arrays + 1;
     const ptrdiff_t *const outer = strides, *const inner = strides + count;
     bool neighbours = false;
@@ -923,9 +919,9 @@ struct RowsWalker {
     }
   }
   static RowFacts<1> part(const RowsKernel& kernel, RowStep which, char* const* operands, const ptrdiff_t* strides,
-                          ptrdiff_t begin, ptrdiff_t end, const RowFacts<1>& row) {
-    Tile tile;
-    return step(kernel, which, {operands, strides, strides + kernel.arrays + 1, 1}, begin, end, row, tile);
+                          ptrdiff_t begin, ptrdiff_t end, const RowFacts<1>& row, void* room) {
+    const Strided at = {operands, strides, strides + kernel.arrays + 1, 1};
+    return step(kernel, which, at, begin, end, row, *static_cast<Tile*>(room));
   }
 };
 

@@ -3,7 +3,7 @@
 // Squares are those of the distance to a pivot: 0, unless the deviation is far smaller than the mean.
 #pragma once
 #include "../lanes/vectors.hpp"
-#include "../levels/table.hpp"
+#include "kernel.hpp"
 #include "tile.hpp"
 
 namespace numact {

@@ -5,7 +5,7 @@
 #endif
 
 #include "../lanes/half.hpp"
-#include "../levels/table.hpp"
+#include "kernel.hpp"
 
 namespace numact {
 namespace {

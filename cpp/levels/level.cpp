@@ -28,6 +28,7 @@
 #include "../kernels/rows.hpp"
 #include "../kernels/sgd.hpp"
 #include "../kernels/stats.hpp"
+#include "table.hpp"
 
 namespace numact {
 namespace {

@@ -264,7 +264,6 @@ std::string openmp_runtime() {
 }
 
 void set_default(int threads) { default_threads = std::max(0, threads); }
-int get_default() { return default_threads; }
 void override_entered() { ++overrides; }
 void override_left() { --overrides; }
 void pretend_cpus(int number) { pretended_cpus = number; }

@@ -29,7 +29,6 @@ void run(std::ptrdiff_t chunks, int threads, Task task, void* argument);
 
 // Process default for the number of threads; 0 means "as many as available".
 void set_default(int threads);
-int get_default();
 
 // Chooses the backend; called once, at import. `forced` is "openmp", "pool", "serial" or empty; anything else, and
 // "openmp" where it was not built in, is a std::invalid_argument. `runtimes_loaded_before`: the paths of the OpenMP

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 import numact as na
+from numact._functions import MOST_PIECES
 from numact._runtime import _native
 from numact.nn import _initialisers
 from numact.nn._checks import float_dtype, generator, known, positive_int
@@ -200,8 +201,8 @@ class Maxout(Dense):
         rng: np.random.Generator | None = None,
     ) -> None:
         self._pieces = (positive_int("pieces", pieces), positive_int("units", units))
-        if pieces > 256:
-            raise ValueError(f"pieces must be at most 256, got {pieces}")
+        if pieces > MOST_PIECES:
+            raise ValueError(f"pieces must be at most {MOST_PIECES}, got {pieces}")
         super().__init__(
             inputs,
             pieces * units,
