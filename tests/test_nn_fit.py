@@ -910,12 +910,18 @@ def test_standardize_of_extreme_scale(size):
     np.testing.assert_allclose(nn.Standardize(per_feature=False).fit(x * [1, size]).scale, size * math.sqrt(0.625))
 
 
-def test_data_too_large_to_scale():
-    x = np.array([[1e200, 1.0], [-1e200, 2.0]])
-    with pytest.raises(ValueError, match="the squares of x are too large for float64"):
-        nn.Whiten().fit(x)
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_whiten_of_extreme_scale(size, rng):
+    x = rng.normal(size=(100, 3))
+    one, other = nn.Whiten().fit(x), nn.Whiten().fit(x * size)
+    np.testing.assert_allclose(other.scale, one.scale * size)
+    np.testing.assert_allclose(other.transform(x * size), one.transform(x), atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [nn.Standardize, nn.Whiten])
+def test_data_too_large_to_scale(make):
     with pytest.raises(ValueError, match=r"the values of x are too large for float64: up to 1\.7e\+308"):
-        nn.Standardize().fit(np.array([[1.7e308], [1.6e308], [1.7e308]]))
+        make().fit(np.array([[1.7e308], [1.6e308], [1.7e308]]))
 
 
 def test_cosine_after_a_warm_up_that_is_all(rng):
@@ -959,14 +965,20 @@ def test_every_callback_hears_of_the_end():
 
 def test_a_refused_fit_leaves_whiten():
     whiten = nn.Whiten().fit([[1.0, 2.0], [3.0, 5.0]])
+    large = [[1.7e308, 0.0], [1.6e308, 1.0], [1.7e308, 0.0]]
     with pytest.raises(ValueError, match="too large"):
-        whiten.fit([[1e200, 0.0], [-1e200, 1.0]])
+        whiten.fit(large)
     np.testing.assert_array_equal(whiten.mean, [2, 3.5])
     new = nn.Whiten()
     with pytest.raises(ValueError, match="too large"):
-        new.fit([[1e200], [-1e200]])
+        new.fit(large)
     with pytest.raises(RuntimeError, match="has seen no data yet"):
         new.transform([[1.0]])
+
+
+def test_classes_that_are_not_numbers():
+    with pytest.raises(ValueError, match="stratify must name a class for every row, but has NaN"):
+        nn.split(np.arange(6), fraction=0.5, stratify=[math.nan] * 4 + [1, 1])
 
 
 @pytest.mark.parametrize("stop", [4, -4, 99])

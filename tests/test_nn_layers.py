@@ -924,3 +924,13 @@ def test_parameters_are_the_same_objects_from_step_to_step():
     model.unfreeze()
     for again, p in zip(model.parameters, first, strict=True):
         assert (again.name, again.value is p.value, again.grad is p.grad) == (p.name, True, True)
+
+
+def test_batch_norm_of_large_means(rng):
+    """Without training off by no more than the rounding of the mean: nothing cancels."""
+    x = (1e6 + rng.normal(0, 0.1, (256, 2))).astype(np.float32)
+    layer = nn.BatchNorm(2, momentum=0.0)
+    layer.forward(x, training=True)
+    expected = (x - layer.running_mean) / np.sqrt(layer.running_variance + 1e-5)
+    half = np.spacing(np.float32(1e6)) / 2
+    np.testing.assert_allclose(layer.forward(x), expected, atol=1.01 * half / np.sqrt(layer.running_variance.min()))

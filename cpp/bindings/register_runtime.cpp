@@ -35,7 +35,7 @@ constexpr const char* version = "";
 // The context variable of num_threads(): a tuple of the numbers asked for, innermost last. Kept for ever.
 PyObject* context_variable = nullptr;
 
-// Called from kernels, which do not hold the GIL.
+// Called with and without the GIL.
 int threads_of_context() {
   const PyGILState_STATE state = numact::ask_for_gil(PyGILState_Ensure);
   PyObject* stack = nullptr;

@@ -145,7 +145,7 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
   job.states.resize(static_cast<std::size_t>(job.outer.size * pieces * job.width * stats_field_count));
   job.pivots.resize(static_cast<std::size_t>(units));
 
-  constexpr ptrdiff_t sampled = 64;  // one row of so many
+  constexpr ptrdiff_t sampled = 64;  // the first of so many parts of the rows
   std::vector<double> wanted(static_cast<std::size_t>(units), 1.0);
   const WithoutGil released;
   const FpScope scope;

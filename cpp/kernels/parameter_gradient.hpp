@@ -133,7 +133,7 @@ struct ParameterGradientWalker {
       for (ptrdiff_t i = n; i < whole(); ++i) dy_buffer[i] = 0, x_buffer[i] = 1;
       dx = target<S>(out, {out_stride, n}, dx_buffer, whole());
     }
-    // The last n lanes from `lane` on.
+    // n lanes from `lane` on.
     Tile(char* const* operands, const ptrdiff_t* strides, int lane, ptrdiff_t n_given)
         : Tile(operands, strides, ptrdiff_t(0), n_given) {
       for (ptrdiff_t i = n - 1; i >= 0; --i) dy_buffer[lane + i] = dy[i], x_buffer[lane + i] = x[i];

@@ -22,7 +22,7 @@ class CommandError(Exception):
 def activation(text: str) -> str:
     """The name of an activation, as an argument."""
     if text not in na.activations:
-        near = difflib.get_close_matches(text, na.activations, cutoff=0.5)
+        near = difflib.get_close_matches(text.lower(), na.activations, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "'numact list' shows them all"
         raise argparse.ArgumentTypeError(f"unknown activation {text!r}, {hint}")
     return text

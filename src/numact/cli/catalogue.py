@@ -110,7 +110,7 @@ def _info(args: argparse.Namespace) -> None:
             (f"{dtype} {tier}", f"{bounds(record, dtype, tier)} ulp forward / backward")
             for dtype, tier in dtypes_and_tiers(record)
         ),
-        ("at the kink", description.kink),
+        ("at kinks" if record.kind in ("elementwise", "gated") else "conventions", description.kink),
         ("remarks", description.remarks),
         ("paper", record.source),
     ]

@@ -323,12 +323,12 @@ class PReLU(_LearnedActivation):
     initial : array_like, optional
         A scalar or an array of that shape.
     dtype : dtype, optional
-        Floating-point type of the slopes.
+        float32 or float64, of the slopes.
 
     Raises
     ------
     TypeError, ValueError
-        If the initial values do not fit the shape, or the dtype is not floating-point.
+        If the initial values do not fit the shape, or the dtype is another.
 
     Attributes
     ----------
@@ -361,12 +361,12 @@ class Swish(_LearnedActivation):
     initial : array_like, optional
         A scalar or an array of that shape.
     dtype : dtype, optional
-        Floating-point type of beta.
+        float32 or float64, of beta.
 
     Raises
     ------
     TypeError, ValueError
-        If the initial values do not fit the shape, or the dtype is not floating-point.
+        If the initial values do not fit the shape, or the dtype is another.
 
     Attributes
     ----------

@@ -156,6 +156,8 @@ def split(
         raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
     if classes.ndim != 1:
         raise ValueError(f"stratify must have shape (rows,), got {classes.shape}")
+    if classes.dtype.kind in "fc" and np.isnan(classes).any():
+        raise ValueError("stratify must name a class for every row, but has NaN")
     members = [np.flatnonzero(classes == value) for value in np.unique(classes)]
     counts = [round(fraction * len(each)) for each in members]
     rows, chosen = len(classes), sum(counts)
@@ -219,7 +221,7 @@ class _Scaling:
         return x, x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
 
 
-def _root_mean_square(x: Array) -> Any:
+def root_mean_square(x: Array) -> Any:
     """Along the first axis, without squares beyond the format."""
     largest = np.abs(x).max(axis=0)
     unit = np.where(largest > 0, largest, 1)
@@ -277,9 +279,9 @@ class Standardize(_Scaling):
     def fit(self, x: ArrayLike) -> Standardize:
         """Take mean and scale of ``x``, of shape (rows, features); returns the object itself."""
         self._mean, rest = self._centred(x)
-        scale = _root_mean_square(rest)
+        scale = root_mean_square(rest)
         if not self._per_feature:
-            scale[:] = _root_mean_square(scale)
+            scale[:] = root_mean_square(scale)
         scale[scale == 0] = 1
         self.scale = scale
         return self
@@ -313,7 +315,7 @@ class Whiten(_Scaling):
     ------
     TypeError, ValueError
         If ``epsilon`` is not above 0. From the methods: if the data are no matrix of finite real numbers, have other
-        features than those fitted, or have squares too large for float64.
+        features than those fitted, or are too large for float64.
 
     Attributes
     ----------
@@ -349,17 +351,17 @@ class Whiten(_Scaling):
     def fit(self, x: ArrayLike) -> Whiten:
         """Take mean and principal axes of ``x``, of shape (rows, features); returns the object itself."""
         mean, rest = self._centred(x)
-        with np.errstate(all="ignore"):
-            covariance = rest.T @ rest / len(rest)
-        if not np.all(np.isfinite(covariance)):
-            far = np.abs(rest).max()
-            raise ValueError(f"the squares of x are too large for float64: x is up to {far} from its mean")
-        variances, axes = np.linalg.eigh(covariance)
+        unit = np.abs(rest).max() or 1.0  # of which all are parts, so that no square leaves the range
+        rest /= unit
+        variances, axes = np.linalg.eigh(rest.T @ rest / len(rest))
         variances, axes = np.maximum(variances[::-1], 0), axes[:, ::-1]
+        with np.errstate(over="ignore"):
+            scale = unit * np.sqrt(variances + self._epsilon * variances[0])
+        if not np.all(np.isfinite(scale)):
+            raise ValueError(f"the values of x are too large for float64: up to {unit} from their mean")
         largest = np.abs(axes).argmax(axis=0)
         self._mean = mean
         self.components = axes * np.sign(axes[largest, np.arange(len(axes))])
-        scale = np.sqrt(variances + self._epsilon * variances[0])
         self.scale = scale if scale[0] > 0 else np.ones_like(scale)
         return self
 

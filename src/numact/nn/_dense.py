@@ -29,7 +29,7 @@ class Dense(OwnMemoryLayer):
     bias : bool, optional
         False for a layer without: y = x @ weight.
     dtype : dtype, optional
-        Floating-point type of the parameters. The input is converted to it.
+        float32 or float64, of the parameters. The input is converted to it.
     rng : numpy.random.Generator, optional
         Source of the initial weights, by default that of the Sequential.
 

@@ -16,6 +16,7 @@ from numact._stats import activation_stats, saturated_ends
 from numact.nn._activations import Activate
 from numact.nn._callbacks import Callback, Run
 from numact.nn._checks import positive_int, real
+from numact.nn._data import root_mean_square
 from numact.nn._layer import Layer
 from numact.nn._sequential import leaves
 
@@ -206,7 +207,7 @@ class Monitor(Callback):
         units = activation_stats(y, 0, low=low, high=high)
         mean = _mean(units.mean)
         record.mean.append(mean)
-        record.std.append(_root_mean_square(np.hypot(units.std, units.mean - mean)))
+        record.std.append(_size(np.hypot(units.std, units.mean - mean)))
         record.min.append(float(np.fmin.reduce(units.min)))
         record.max.append(float(np.fmax.reduce(units.max)))
         record.zero.append(_mean(units.zero))
@@ -272,7 +273,7 @@ class Monitor(Callback):
                     "weights, normalised inputs, or an activation that does not saturate",
                 )  # fmt: skip
         sizes = {
-            name: _root_mean_square(record.gradient_norm[start:]) / math.sqrt(record._parameters)
+            name: _size(record.gradient_norm[start:]) / math.sqrt(record._parameters)
             for name, record in self.layers.items()
             if name in layers and layers[name].parameters and record._parameters
         }
@@ -377,14 +378,16 @@ def _ends(layer: Layer) -> tuple[tuple[float | None, float | None] | None, bool]
 
 def _mean(values: Any) -> float:
     """The mean of those that are not NaN, NaN if there are none."""
-    known = np.asarray(values, np.float64)
-    known = known[~np.isnan(known)]
+    known = _known(values)
     return float(known.mean()) if known.size else math.nan
 
 
-def _root_mean_square(values: Any) -> float:
-    """That of those that are not NaN, NaN if there are none; no square leaves the range."""
-    largest = float(np.fmax.reduce(np.abs(values), initial=0))
-    if largest == 0 or largest == math.inf:
-        return largest + 0 * _mean(values)
-    return largest * math.sqrt(_mean(np.square(np.divide(values, largest))))
+def _size(values: Any) -> float:
+    """The root mean square of those that are not NaN, NaN if there are none."""
+    known = _known(values)
+    return float(root_mean_square(known)) if known.size else math.nan
+
+
+def _known(values: Any) -> NDArray[np.float64]:
+    array = np.asarray(values, np.float64)
+    return array[~np.isnan(array)]

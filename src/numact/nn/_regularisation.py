@@ -39,7 +39,7 @@ class BatchNorm(OwnMemoryLayer):
     eps : float, optional
         Added to the variance, greater than 0.
     dtype : dtype, optional
-        Floating-point type of parameters and output. Means and variances are summed in float64.
+        float32 or float64, of parameters and output. Means and variances are summed in float64.
 
     Raises
     ------
@@ -111,9 +111,10 @@ class BatchNorm(OwnMemoryLayer):
         if training and not self.frozen:
             self._normalise(x, y)
         else:
-            scale = self.weight.value / np.sqrt(self.running_variance + self._eps)
-            np.multiply(x, scale.astype(self._dtype, copy=False), out=y, casting="same_kind")
-            y += self.bias.value - self.running_mean * scale
+            scale = (self.weight.value / np.sqrt(self.running_variance + self._eps)).astype(self._dtype, copy=False)
+            np.subtract(x, self.running_mean.astype(self._dtype, copy=False), out=y, casting="same_kind")
+            y *= scale
+            y += self.bias.value
             if training:
                 self._kept = (scale,)
         self._shape = x.shape if training else self._shape
