@@ -129,7 +129,7 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
   const T* x = steps.x + steps.columns[group] + first;
   const char* next = steps.next + strip * steps.next_strip;
   for (ptrdiff_t i = 0; i < steps.count; ++i, x += steps.pitch, next += steps.next_pitch) {
-    __builtin_prefetch(next);
+    for (int line = 0; line < strip_length * int(sizeof(T)); line += 64) __builtin_prefetch(next + line);
 #pragma GCC unroll 2
     for (int k = 0; k < vectors; ++k) {
       V value = load_vector<V>(x + k * width);
@@ -256,7 +256,8 @@ template <class S, class T>
 struct StatsWalker {
   static constexpr ptrdiff_t item = sizeof(S);
   static constexpr ptrdiff_t fold_length = 128;  // steps; sums of sums keep their rounding small
-  static constexpr ptrdiff_t block_length = (1 << 14) / ptrdiff_t(sizeof(T));  // elements, in the first-level cache
+  // Elements, in the first-level cache beside those of the next block.
+  static constexpr ptrdiff_t block_length = (vector_bytes < 64 ? 1 << 14 : 1 << 13) / ptrdiff_t(sizeof(T));
 
   const StatsPart& part;
   const int together = part.together, groups = part.last_group - part.first_group;
