@@ -626,3 +626,16 @@ def test_the_place_within_a_cache_line_changes_nothing(dtype, n):
     for param, velocity in results[1:]:
         np.testing.assert_array_equal(param, results[0][0])
         np.testing.assert_array_equal(velocity, results[0][1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("options", [{}, {"nesterov": True, "weight_decay": 0.1}], ids=str)
+def test_arrays_beyond_the_caches_give_the_same_bits(dtype, options, rng):
+    n = (3 << 20) + 5
+    param, grad, velocity = (rng.normal(size=n + 1).astype(dtype)[1:] for _ in range(3))
+    pieces = [each.copy() for each in (param, grad, velocity)]
+    for begin in range(0, n, 10_000):
+        na.sgd_step(*(each[begin : begin + 10_000] for each in pieces), lr=0.1, momentum=0.9, **options)
+    na.sgd_step(param, grad, velocity, lr=0.1, momentum=0.9, **options)
+    assert param.tobytes() == pieces[0].tobytes()
+    assert velocity.tobytes() == pieces[2].tobytes()

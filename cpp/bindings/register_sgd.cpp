@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "../levels/table.hpp"
+#include "../runtime/cache.hpp"
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
 #include "direct_call.hpp"
@@ -296,7 +297,7 @@ py::tuple items(const py::object& sequence, const char* name) {
 template <class T>
 SgdStep<T> step_in(const SgdStep<double>& step) {
   return {static_cast<T>(step.learning_rate), static_cast<T>(step.momentum),       static_cast<T>(step.undampened),
-          static_cast<T>(step.weight_decay),  static_cast<T>(step.gradient_scale), step.nesterov};
+          static_cast<T>(step.weight_decay),  static_cast<T>(step.gradient_scale), step.nesterov, step.past_cache};
 }
 
 // ---- The optimizer -------------------------------------------------------------------------------------------------
@@ -364,7 +365,7 @@ class Sgd {
     const py::tuple given = items(grads, "grads");
     check_length(given.size(), "grads");
     const bool needs_norm = max_norm_ || skip_nonfinite_;
-    double work = 0;
+    double work = 0, reach = 0;
     for (std::size_t i = 0; i < segments_.size(); ++i) {
       Segment& s = segments_[i];
       s.skipped = given[i].is_none();
@@ -376,15 +377,19 @@ class Sgd {
       if (needs_norm) s.squares.prepare({grad}, true);
       s.step.undampened = s.started ? 1 - dampening_ : 1;
       double bytes = static_cast<double>(PyArray_ITEMSIZE(grad)), streams = 1;
+      reach += static_cast<double>(s.size) * bytes;
       for (const py::object& updated : {s.param, s.velocity, s.master})
         if (updated) {
           bytes += 2 * static_cast<double>(PyArray_ITEMSIZE(array(updated)));  // read and written
+          reach += static_cast<double>(PyArray_NBYTES(array(updated)));
           streams += 2;
         }
       work += static_cast<double>(s.size) * ((s.update.plain ? ns_per_byte * bytes : ns_gathered * streams) +
                                              (is_half(s.type) ? ns_converted : 0));
     }
     const int team = threads::worthwhile(work);
+    const bool past_cache = reach > static_cast<double>(last_level_cache());
+    for (Segment& s : segments_) s.step.past_cache = past_cache && s.update.plain && !is_half(s.type);
 
     bool applied = true;
     double norm = 0;

@@ -22,7 +22,7 @@ struct Sgd {
   }
 
   // All `n` elements are read before any is written.
-  template <bool nesterov, int n>
+  template <bool nesterov, bool past_cache, int n>
   NUMACT_LANE static void together_with_velocity(const SgdStep<T>& step, T* param, const T* grad, T* velocity) {
     T p[n], g[n], v[n];
 #pragma omp simd
@@ -33,30 +33,35 @@ struct Sgd {
     for (int i = 0; i < n; ++i) v[i] = madd(step.momentum, velocity[i], step.undampened * g[i]);
 #pragma omp simd
     for (int i = 0; i < n; ++i) velocity[i] = v[i];
+    alignas(64) T next[n];
+    T* const target = past_cache ? next : param;
 #pragma omp simd
     for (int i = 0; i < n; ++i)
-      param[i] = madd(-step.learning_rate, nesterov ? madd(step.momentum, v[i], g[i]) : v[i], p[i]);
+      target[i] = madd(-step.learning_rate, nesterov ? madd(step.momentum, v[i], g[i]) : v[i], p[i]);
+    if constexpr (past_cache) copy_past_cache(next, reinterpret_cast<char*>(param), sizeof next);
   }
   // By cache lines: some distances of param and velocity, such as 128 MB and a page, let the first-level cache of Zen processors
-  // keep only one line of both.
-  template <bool nesterov>
+  // keep only one line of both. past_cache: param begins with a line.
+  template <bool nesterov, bool past_cache>
   __attribute__((noinline)) static void with_velocity(SgdStep<T> step, T* param, const T* grad, T* velocity,
                                                       ptrdiff_t n) {
     constexpr int line = 64 / sizeof(T), few = 4;
     for (; n >= line; n -= line, param += line, grad += line, velocity += line)
-      together_with_velocity<nesterov, line>(step, param, grad, velocity);
+      together_with_velocity<nesterov, past_cache, line>(step, param, grad, velocity);
+    if constexpr (past_cache) stores_done();
     for (; n >= few; n -= few, param += few, grad += few, velocity += few)
-      together_with_velocity<nesterov, few>(step, param, grad, velocity);
-    for (; n > 0; --n) together_with_velocity<nesterov, 1>(step, param++, grad++, velocity++);
+      together_with_velocity<nesterov, false, few>(step, param, grad, velocity);
+    for (; n > 0; --n) together_with_velocity<nesterov, false, 1>(step, param++, grad++, velocity++);
   }
 
   static void row(const SgdStep<T>& step, T* param, const T* grad, T* velocity, ptrdiff_t n) {
+    const bool past_cache = step.past_cache && has_stores_past_cache && reinterpret_cast<uintptr_t>(param) % 64 == 0;
     if (velocity == nullptr)
       plain(step, param, grad, n);
     else if (step.nesterov)
-      with_velocity<true>(step, param, grad, velocity, n);
+      (past_cache ? with_velocity<true, true> : with_velocity<true, false>)(step, param, grad, velocity, n);
     else
-      with_velocity<false>(step, param, grad, velocity, n);
+      (past_cache ? with_velocity<false, true> : with_velocity<false, false>)(step, param, grad, velocity, n);
   }
 };
 
