@@ -9,7 +9,7 @@
 //   softplus float32 backward 3.6665, x = -0x1.760438p+2, dy = -0x1.5a2468p+28, parameters 1
 //   softplus precise float32 0.5293, 0.5015
 //   softplus float64 forward 2.3501, x = 0x1.366f433397fb7p-32, parameters 0.7
-//   softplus float64 backward 3.5757, x = -0x1.1a5e06156887fp+3, dy = 0x1.6359577c890b1p-7, parameters 0x1.7cea9d20881e7p-1
+//   softplus float64 backward 3.5977, x = -0x1.a84fb05edfcfap+2, dy = 0x1.677ebb98f7833p-9, parameters 0x1.245eabe01e1c0p-1
 //   log_sigmoid float32 forward 2.3296, x = -0x1.3e2e92p-2
 //   log_sigmoid float32 backward 3.5248, x = 0x1.256eep+2, dy = 0x1.8962c8p+0
 //   log_sigmoid precise float32 0.5287, 0.5015
