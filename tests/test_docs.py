@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import support
@@ -14,7 +12,6 @@ from ulp import LONG, errors
 import make_docs
 import numact as na
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 LENGTHS = range(1, 71)
 
 pytestmark = pytest.mark.skipif(np.finfo(LONG).nmant < 63, reason="needs an extended precision long double as oracle")

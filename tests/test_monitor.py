@@ -15,8 +15,8 @@ def data(rng):
     return x, (x[:, 0] * x[:, 1] > 0).astype(int)
 
 
-def train(model, data, monitor, **options):
-    return nn.fit(model, *data, callbacks=[monitor], rng=np.random.default_rng(1), **{"epochs": 2} | options)
+def train(model, data, monitor, *before, **options):
+    return nn.fit(model, *data, callbacks=[*before, monitor], rng=np.random.default_rng(1), **{"epochs": 2} | options)
 
 
 def kinds(monitor):
@@ -247,15 +247,11 @@ def test_wrong_arguments():
         nn.Monitor(saturated=np.nan)
 
 
-def fit(model, x, y, monitor, *more, **options):
-    return nn.fit(model, x, y, callbacks=[*more, monitor], progress=False, **options)
-
-
 def test_squares_that_leave_the_range():
-    model = nn.Sequential(nn.Dense(1, 1, dtype=float, initial_weight=[[0.0]]), nn.Activate("relu"))
+    model = nn.Sequential(nn.Dense(1, 1, dtype=float, initial_weight=[[0.0]]))
     monitor = nn.Monitor(warn=False)
-    x, y = np.full((4, 1), 1e10), np.array([[1e150], [-1e150], [2e150], [0]])
-    fit(nn.Sequential(model.layers[0]), x, y, monitor, loss="mean_squared_error", epochs=1, lr=1e-300, momentum=0)
+    data = np.full((4, 1), 1e10), np.array([[1e150], [-1e150], [2e150], [0]])
+    train(model, data, monitor, loss="mean_squared_error", epochs=1, lr=1e-300, momentum=0)
     assert monitor.layers["0"].gradient_norm == pytest.approx([1e160])
     assert kinds(monitor) == {("exploding", "0")}
 
@@ -268,7 +264,7 @@ def test_layers_that_a_callback_before_it_unfreezes(data, rng):
 
     model = nn.Sequential(nn.Dense(6, 3), nn.Activate("relu"), nn.Dense(3, 2), rng=rng)
     model.freeze(-1)
-    assert fit(model, *data, nn.Monitor(warn=False), Unfreeze(), epochs=3).stopped == "unfrozen"
+    assert train(model, data, nn.Monitor(warn=False), Unfreeze(), epochs=3).stopped == "unfrozen"
 
 
 @pytest.mark.parametrize(
@@ -307,5 +303,5 @@ def test_vanishing_goes_by_the_root_mean_square(data, rng):
                     p.grad.flat[0] = size
 
     monitor = nn.Monitor(every=1, vanishing=0.5, exploding=1e9, warn=False)
-    fit(model, *data, monitor, Gradients(), epochs=1, lr=0.0)
+    train(model, data, monitor, Gradients(), epochs=1, lr=0.0)
     assert kinds(monitor) == set()

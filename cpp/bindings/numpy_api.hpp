@@ -14,6 +14,7 @@
 #include <numpy/arrayscalars.h>
 #include <numpy/ufuncobject.h>
 
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>

@@ -196,7 +196,7 @@ def mean_squared_error(
             np.copyto(part, difference)
             np.multiply(part, part, out=part)
             np.add.reduce(part, 1, out=losses[block])
-        _scale(gradient, share, columns / 2)
+        _scale(gradient, share, columns / 2)  # of the squares, at once with their 2, which could leave the range
         return _mean(losses, share, columns), gradient
 
 
@@ -248,7 +248,7 @@ def _scale(gradient: Array, share: Array | None, columns: float) -> None:
     if share is None:
         # As an array of that dtype it needs no conversion, which takes longer than dividing a small array. float16 has
         # no such numbers.
-        size = np.array(len(gradient) * columns, np.promote_types(gradient.dtype, np.float32))
+        size = np.array(len(gradient) * columns, gradient.dtype if gradient.itemsize > 2 else np.float32)
         np.divide(gradient, size, gradient, casting="same_kind")
     else:
         np.multiply(gradient, (share / columns).reshape(-1, *(1,) * (gradient.ndim - 1)), gradient, casting="same_kind")

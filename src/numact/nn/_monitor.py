@@ -273,9 +273,9 @@ class Monitor(Callback):
                     "weights, normalised inputs, or an activation that does not saturate",
                 )  # fmt: skip
         sizes = {
-            name: _size(record.gradient_norm[start:]) / math.sqrt(record._parameters)
-            for name, record in self.layers.items()
-            if name in layers and layers[name].parameters and record._parameters
+            name: _size(self.layers[name].gradient_norm[start:]) / math.sqrt(self.layers[name]._parameters)
+            for name, layer in layers.items()
+            if layer.parameters and self.layers[name]._parameters
         }
         largest = max(sizes.values(), default=0.0)
         for name, size in sizes.items():
