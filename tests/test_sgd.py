@@ -631,8 +631,11 @@ def test_the_place_within_a_cache_line_changes_nothing(dtype, n):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("options", [{}, {"nesterov": True, "weight_decay": 0.1}], ids=str)
 def test_arrays_beyond_the_caches_give_the_same_bits(dtype, options, rng):
-    n = (3 << 20) + 5
-    param, grad, velocity = (rng.normal(size=n + 1).astype(dtype)[1:] for _ in range(3))
+    n, distance = (3 << 20) + 5, 1 << 28  # lines of the first-level cache that collide on Zen processors
+    memory = np.empty(2 * distance, np.uint8)
+    param, velocity = (memory[begin:].view(dtype)[1 : n + 1] for begin in (0, distance))
+    grad = rng.normal(size=n).astype(dtype)
+    param[:], velocity[:] = rng.normal(size=(2, n))
     pieces = [each.copy() for each in (param, grad, velocity)]
     for begin in range(0, n, 10_000):
         na.sgd_step(*(each[begin : begin + 10_000] for each in pieces), lr=0.1, momentum=0.9, **options)

@@ -46,16 +46,15 @@ struct Job {
   const Loop* loop;
   char* const* operands;
   const npy_intp* strides;
-  ptrdiff_t n;
+  ptrdiff_t n, chunk_length;
   bool past_cache;
 
   static void run_chunk(void* argument, ptrdiff_t chunk) {
-    using threads::chunk_length;
     const Job& job = *static_cast<const Job*>(argument);
-    const ptrdiff_t begin = chunk * chunk_length;
+    const ptrdiff_t begin = chunk * job.chunk_length;
     char* moved[most_operands];
     for (int i = 0; i < job.loop->operands; ++i) moved[i] = job.operands[i] + begin * job.strides[i];
-    job.loop->run(moved, job.strides, std::min(chunk_length, job.n - begin), nullptr, 1, job.past_cache);
+    job.loop->run(moved, job.strides, std::min(job.chunk_length, job.n - begin), nullptr, 1, job.past_cache);
   }
 };
 
@@ -103,8 +102,9 @@ inline int run_loop(const Loop& loop, char* const* operands, const npy_intp* dim
   if (team == 1) {
     loop.run(operands, strides, n, nullptr, 1, past_cache);
   } else {
-    Job job{&loop, operands, strides, n, past_cache};
-    threads::run((n + threads::chunk_length - 1) / threads::chunk_length, team, Job::run_chunk, &job);
+    const ptrdiff_t length = threads::long_chunk(n, team);
+    Job job{&loop, operands, strides, n, length, past_cache};
+    threads::run((n + length - 1) / length, team, Job::run_chunk, &job);
   }
   return 0;
 }

@@ -23,7 +23,6 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-using threads::chunk_length;
 
 constexpr int most_operands = 3;
 
@@ -71,7 +70,7 @@ struct RowsJob : Rows {
     const bool strips = loop->kernel->whole_strip != nullptr && std::abs(strides[0]) < std::abs(strides[grid->arrays]);
     const ptrdiff_t least = strips ? most_strip_rows : 1;
     // Whole cache lines of rows that lie side by side.
-    const ptrdiff_t wanted = (std::max(least, chunk_length / n) + line - 1) / line * line;
+    const ptrdiff_t wanted = (std::max(least, threads::long_chunk(each * runs() * n, team) / n) + line - 1) / line * line;
     const ptrdiff_t share = (each * runs() + team - 1) / team;
     const ptrdiff_t together = std::min(wanted, strips ? (share + line - 1) / line * line : share);
     rows_per_chunk = std::min(together, each);

@@ -330,7 +330,7 @@ class Sgd {
       check_fits(weight_decay[i], "weight_decay", i);
     }
     set_learning_rates(lr);
-    square_sums_.resize(max_norm_ || skip_nonfinite_ ? static_cast<std::size_t>(chunks()) : 0);
+    square_sums_.resize(max_norm_ || skip_nonfinite_ ? static_cast<std::size_t>(chunks(size(), chunk_length)) : 0);
     check_disjoint();
   }
 
@@ -404,7 +404,7 @@ class Sgd {
       }
       if (applied) {
         for (Segment& s : segments_) s.step.gradient_scale = maximize_ ? -factor : factor;
-        threads::run(chunks(), team, each_part<&Sgd::update_part>, this);
+        Parts<&Sgd::update_part>{*this, threads::long_chunk(size(), team)}.run(team);
       }
     }
     if (needs_norm) last_norm_ = norm;
@@ -599,22 +599,28 @@ class Sgd {
                               " share memory, which the step would change while reading it: pass a copy");
   }
 
-  // The arrays, one after the other, are cut into chunks of equal length; small arrays share one.
-  npy_intp chunks() const { return (begins_.back() + chunk_length - 1) / chunk_length; }
-
-  // Task: calls part(segment, begin, end, chunk) for what the chunk holds of each array.
+  // The arrays, one after the other, are cut into chunks of equal length; small arrays share one. Calls part(segment, begin,
+  // end, chunk) for what a chunk holds of each array.
   template <void (Sgd::*part)(const Segment&, npy_intp, npy_intp, npy_intp)>
-  static void each_part(void* self, npy_intp chunk) {
-    Sgd& sgd = *static_cast<Sgd*>(self);
-    const npy_intp from = chunk * chunk_length, to = std::min(from + chunk_length, sgd.begins_.back());
-    auto i = static_cast<std::size_t>(std::upper_bound(sgd.begins_.begin(), sgd.begins_.end(), from) -
-                                      sgd.begins_.begin() - 1);
-    for (; i < sgd.segments_.size() && sgd.begins_[i] < to; ++i) {
-      const npy_intp begin = std::max(from - sgd.begins_[i], npy_intp(0));
-      const npy_intp end = std::min(to - sgd.begins_[i], sgd.segments_[i].size);
-      if (begin < end && !sgd.segments_[i].skipped) (sgd.*part)(sgd.segments_[i], begin, end, chunk);
+  struct Parts {
+    Sgd& sgd;
+    npy_intp length;
+
+    void run(int team) { threads::run(chunks(sgd.size(), length), team, run_chunk, this); }
+    static void run_chunk(void* self, npy_intp chunk) {
+      const auto& [sgd, length] = *static_cast<Parts*>(self);
+      const npy_intp from = chunk * length, to = std::min(from + length, sgd.size());
+      auto i = static_cast<std::size_t>(std::upper_bound(sgd.begins_.begin(), sgd.begins_.end(), from) -
+                                        sgd.begins_.begin() - 1);
+      for (; i < sgd.segments_.size() && sgd.begins_[i] < to; ++i) {
+        const npy_intp begin = std::max(from - sgd.begins_[i], npy_intp(0));
+        const npy_intp end = std::min(to - sgd.begins_[i], sgd.segments_[i].size);
+        if (begin < end && !sgd.segments_[i].skipped) (sgd.*part)(sgd.segments_[i], begin, end, chunk);
+      }
     }
-  }
+  };
+  npy_intp size() const { return begins_.back(); }
+  static npy_intp chunks(npy_intp n, npy_intp length) { return (n + length - 1) / length; }
 
   void update_part(const Segment& s, npy_intp begin, npy_intp end, npy_intp) {
     const Table& table = active_table();
@@ -680,7 +686,7 @@ class Sgd {
   double sum_squares(int team, double scale) {
     square_scale_ = scale;
     std::fill(square_sums_.begin(), square_sums_.end(), SquareSums{});
-    threads::run(chunks(), team, each_part<&Sgd::square_part>, this);
+    Parts<&Sgd::square_part>{*this, chunk_length}.run(team);
     double total = 0;
     for (SquareSums& sums : square_sums_) {
       for (int half = square_sum_lanes / 2; half > 0; half /= 2)

@@ -7,6 +7,14 @@
 namespace numact {
 namespace {
 
+// Whether the first-level cache of Zen processors keeps only one line of both: it finds lines by their place within a page and a
+// hash of the higher address bits (Lipp et al. 2020, "Take A Way").
+NUMACT_LANE bool collide(const void* a, const void* b) {
+  const uintptr_t x = reinterpret_cast<uintptr_t>(a) ^ reinterpret_cast<uintptr_t>(b);
+  const auto equal = [x](int low, int high) { return ((x >> low ^ x >> high) & 1) == 0; };
+  return (x & 0xfc0) == 0 && ((x >> 15 ^ x >> 20) & 31) == 0 && equal(12, 27) && equal(13, 26) && equal(14, 25);
+}
+
 template <class T, bool decays>
 struct Sgd {
   NUMACT_LANE static T gradient(const SgdStep<T>& step, T param, T grad) {
@@ -40,28 +48,37 @@ struct Sgd {
       target[i] = madd(-step.learning_rate, nesterov ? madd(step.momentum, v[i], g[i]) : v[i], p[i]);
     if constexpr (past_cache) copy_past_cache(next, reinterpret_cast<char*>(param), sizeof next);
   }
-  // By cache lines: some distances of param and velocity, such as 128 MB and a page, let the first-level cache of Zen processors
-  // keep only one line of both. past_cache: param begins with a line.
+  // By cache lines, as param and velocity may collide. past_cache: param begins with a line.
   template <bool nesterov, bool past_cache>
   __attribute__((noinline)) static void with_velocity(SgdStep<T> step, T* param, const T* grad, T* velocity,
                                                       ptrdiff_t n) {
     constexpr int line = 64 / sizeof(T), few = 4;
     for (; n >= line; n -= line, param += line, grad += line, velocity += line)
       together_with_velocity<nesterov, past_cache, line>(step, param, grad, velocity);
-    if constexpr (past_cache) stores_done();
     for (; n >= few; n -= few, param += few, grad += few, velocity += few)
       together_with_velocity<nesterov, false, few>(step, param, grad, velocity);
     for (; n > 0; --n) together_with_velocity<nesterov, false, 1>(step, param++, grad++, velocity++);
   }
 
+  template <bool nesterov>
+  static void by_pages(const SgdStep<T>& step, T* param, const T* grad, T* velocity, ptrdiff_t n) {
+    constexpr ptrdiff_t page = 4096;
+    const bool may_pass = step.past_cache && has_stores_past_cache && reinterpret_cast<uintptr_t>(param) % 64 == 0;
+    while (n > 0) {
+      const ptrdiff_t left = (page - ptrdiff_t(reinterpret_cast<uintptr_t>(param) % page)) / ptrdiff_t(sizeof(T));
+      const ptrdiff_t length = may_pass && left < n ? left : n;
+      const bool past_cache = may_pass && collide(param, velocity);
+      (past_cache ? with_velocity<nesterov, true> : with_velocity<nesterov, false>)(step, param, grad, velocity, length);
+      param += length, grad += length, velocity += length, n -= length;
+    }
+    if (may_pass) stores_done();
+  }
+
   static void row(const SgdStep<T>& step, T* param, const T* grad, T* velocity, ptrdiff_t n) {
-    const bool past_cache = step.past_cache && has_stores_past_cache && reinterpret_cast<uintptr_t>(param) % 64 == 0;
     if (velocity == nullptr)
       plain(step, param, grad, n);
-    else if (step.nesterov)
-      (past_cache ? with_velocity<true, true> : with_velocity<true, false>)(step, param, grad, velocity, n);
     else
-      (past_cache ? with_velocity<false, true> : with_velocity<false, false>)(step, param, grad, velocity, n);
+      (step.nesterov ? by_pages<true> : by_pages<false>)(step, param, grad, velocity, n);
   }
 };
 

