@@ -72,7 +72,7 @@ def test_docstring_example(module, name, text):
     assert runner.failures == 0
 
 
-@pytest.mark.parametrize("module", ["_runtime", "_sgd", "_stats", "nn", "sklearn"])
+@pytest.mark.parametrize("module", ["_runtime", "_sgd", "_stats", "_records", "nn", "sklearn"])
 def test_module_doctests(module):
     found = importlib.import_module(f"numact.{module}")
     modules = [found, *(importlib.import_module(m) for m in sys.modules if m.startswith(f"numact.{module}."))]

@@ -413,7 +413,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             "Trade, 1998",
             remarks="Zero-centred, unlike sigmoid, but it saturates on both sides too.",
             from_output="tanh' = (1 - y) * (1 + y): an output near 1 has lost digits, at x = 5 the gradient keeps "
-            "about four digits in float32, at x = 9 none.",
+            "about three digits in float32, at x = 9 none.",
             examples={
                 "": ">>> na.tanh(np.array([-np.inf, 0.0, np.inf]))\narray([-1.,  0.,  1.])",
                 "_backward": '>>> print(f"{na.tanh_backward(1.0, 10.0):.12e}")\n8.244614455767e-09',
