@@ -228,6 +228,12 @@ def test_initial_weight_told_is_kept():
     assert np.all(used.weight.value == 5)
 
 
+def test_sizes_that_are_small_integers_do_not_overflow():
+    hundred = np.int8(100)
+    assert nn.Maxout(2, hundred, hundred).weight.value.shape == (2, 10000)
+    assert nn.mlp(np.full(3, hundred), "glu").parameters[0].value.shape == (100, 200)
+
+
 @pytest.mark.parametrize("pieces", [1, 2])
 def test_maxout_keeps_the_mean_square(pieces):
     rng = np.random.default_rng(0)

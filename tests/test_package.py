@@ -57,21 +57,22 @@ def test_records_cannot_be_changed():
         na.activations["relu"] = None
 
 
-DOCSTRINGS = _build.docstrings()
+DOCSTRINGS = [(na, name, text) for name, text in _build.docstrings().items()]
+DOCSTRINGS += [(na.ufuncs, name, text) for name, text in _build.ufunc_docstrings().items()]
 
 
-@pytest.mark.parametrize("name", DOCSTRINGS)
-def test_docstring_example(name):
+@pytest.mark.parametrize(("module", "name", "text"), DOCSTRINGS, ids=lambda value: getattr(value, "__name__", None))
+def test_docstring_example(module, name, text):
     """The docstring as the user sees it, and its example."""
-    shown = getattr(na, name).__doc__
-    assert DOCSTRINGS[name].strip() in shown
+    shown = getattr(module, name).__doc__
+    assert text.strip() in shown
     runner = doctest.DocTestRunner()
-    runner.run(doctest.DocTestParser().get_doctest(DOCSTRINGS[name], {}, name, None, 0))
+    runner.run(doctest.DocTestParser().get_doctest(text, {}, name, None, 0))
     assert runner.tries > 2
     assert runner.failures == 0
 
 
-@pytest.mark.parametrize("module", ["_runtime", "_sgd", "_stats", "nn", "sklearn"])
+@pytest.mark.parametrize("module", ["_runtime", "_sgd", "_stats", "_records", "nn", "sklearn"])
 def test_module_doctests(module):
     found = importlib.import_module(f"numact.{module}")
     modules = [found, *(importlib.import_module(m) for m in sys.modules if m.startswith(f"numact.{module}."))]

@@ -240,6 +240,12 @@ def test_ends_come_from_the_catalogue(rng):
     assert na.activation_stats(na.softmax(x.reshape(-1, 10)), activation="softmax").saturated > 0.5
 
 
+def test_ends_of_any_dtype_count_in_full():
+    for end in (0, np.float16(0), np.int8(0), np.array(0, np.float32)):
+        assert na.activation_stats([0.01], low=end).saturated == 1
+        assert na.activation_stats([-0.01], high=end).saturated == 1
+
+
 def test_wrong_arguments():
     x = np.ones((3, 4))
     for error, match, arguments in (

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 _KINDS = {
-    "axis": "int",
-    "pieces": "int",
-    "lower": "float",
-    "upper": "float",
+    "axis": "SupportsIndex",
+    "pieces": "SupportsIndex",
+    "lower": "Real",
+    "upper": "Real",
     "training": "bool",
     "rng": "Any",
     "out": "Any",
@@ -63,7 +63,7 @@ def stubs() -> dict[str, str]:
     functions = {name: getattr(numact, name) for name in numact.__all__}
     own = {name: f for name, f in functions.items() if getattr(f, "__module__", "numact") == "numact" and callable(f)}
     own = {name: f for name, f in own.items() if not isinstance(f, type)}
-    typing = "from typing import Any\n\nimport numpy as np\nfrom numpy.typing import ArrayLike\n"
+    typing = "from typing import Any, SupportsIndex\n\nimport numpy as np\nfrom numpy.typing import ArrayLike\n"
     top = (
         "from collections.abc import Mapping\n" + typing + "\n"
         "from . import nn as nn\n"
@@ -80,7 +80,8 @@ def stubs() -> dict[str, str]:
         "from ._sgd import SGD as SGD\n"
         "from ._sgd import sgd_step as sgd_step\n"
         "from ._stats import ActivationStats as ActivationStats\n"
-        "from ._stats import activation_stats as activation_stats\n\n"
+        "from ._stats import activation_stats as activation_stats\n"
+        "from ._types import Real\n\n"
         "__version__: str\n"
         "activations: Mapping[str, Activation]\n"
     )
@@ -90,7 +91,7 @@ def stubs() -> dict[str, str]:
 
     texts = {
         "__init__.pyi": top + lines(numact, own),
-        "precise.pyi": typing + "\n" + lines(precise, precise.__all__),
+        "precise.pyi": typing + "\nfrom ._types import Real\n\n" + lines(precise, precise.__all__),
         "ufuncs.pyi": "import numpy as np\n\n" + lines(ufuncs, ufuncs.__all__),
     }
     return {file: formatted(file, HEADER + text) for file, text in texts.items()}

@@ -363,8 +363,9 @@ py::object make_front_end(const std::string& name, const std::string& doc, const
 }
 
 // Makes the functions of one tier at one level: (ufuncs, functions), both by name. `functions` holds the ufunc itself
-// where there are no parameters.
-py::tuple make_functions(const std::string& level, bool precise, const py::dict& docs, const std::string& module) {
+// where there are no parameters; `ufunc_docs` are the docstrings of the ufuncs that have some.
+py::tuple make_functions(const std::string& level, bool precise, const py::dict& docs, const py::dict& ufunc_docs,
+                         const std::string& module) {
   const Table& table = level_table(level);
   py::dict ufuncs, functions;
   for (int k = 0; k < table.elementwise_count; ++k) {
@@ -376,7 +377,7 @@ py::tuple make_functions(const std::string& level, bool precise, const py::dict&
     const Function function{&table,        kernel.record,     kernel.direction, precise,
                       kernel.arrays, kernel.parameters, kernel.outputs,   {},               nullptr};
     const std::string doc = docs.contains(key) ? std::string(py::str(docs[key])) : std::string();
-    ufuncs[key] = make_ufunc(name, doc, function);
+    ufuncs[key] = make_ufunc(name, ufunc_docs.contains(key) ? std::string(py::str(ufunc_docs[key])) : doc, function);
     if (kernel.parameters == 0)
       functions[key] = ufuncs[key];
     else
@@ -389,8 +390,8 @@ py::tuple make_functions(const std::string& level, bool precise, const py::dict&
 }  // namespace
 
 void register_ufuncs(py::module_& m) {
-  m.def("make_functions", make_functions, py::arg("level"), py::arg("precise"), py::arg("docs"), py::arg("module"),
-        "Ufuncs and public functions of one tier at one ISA level, by name.");
+  m.def("make_functions", make_functions, py::arg("level"), py::arg("precise"), py::arg("docs"), py::arg("ufunc_docs"),
+        py::arg("module"), "Ufuncs and public functions of one tier at one ISA level, by name.");
 }
 
 }  // namespace numact

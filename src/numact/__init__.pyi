@@ -1,7 +1,7 @@
 """Written by tools/make_stubs.py."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +21,7 @@ from ._sgd import SGD as SGD
 from ._sgd import sgd_step as sgd_step
 from ._stats import ActivationStats as ActivationStats
 from ._stats import activation_stats as activation_stats
+from ._types import Real
 
 __version__: str
 activations: Mapping[str, Activation]
@@ -145,22 +146,24 @@ geglu_backward: np.ufunc
 swiglu: np.ufunc
 swiglu_backward: np.ufunc
 
-def maxout(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> tuple[Any, Any]: ...
-def maxout_backward(dy: ArrayLike, which: ArrayLike, /, pieces: int, axis: int = -1, *, out: Any = None) -> Any: ...
+def maxout(x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> tuple[Any, Any]: ...
+def maxout_backward(
+    dy: ArrayLike, which: ArrayLike, /, pieces: SupportsIndex, axis: SupportsIndex = -1, *, out: Any = None
+) -> Any: ...
 def rrelu(
     x: ArrayLike,
     /,
-    lower: float = 0.125,
-    upper: float = 0.3333333333333333,
+    lower: Real = 0.125,
+    upper: Real = 0.3333333333333333,
     *,
     training: bool = False,
     rng: Any = None,
     out: Any = None,
 ) -> tuple[Any, Any]: ...
 def rrelu_backward(dy: ArrayLike, x: ArrayLike, /, slope: ArrayLike, *, out: Any = None) -> Any: ...
-def crelu(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any: ...
-def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any: ...
-def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any: ...
+def crelu(x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any: ...
+def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any: ...
+def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any: ...
 
 softmax: np.ufunc
 softmax_backward: np.ufunc

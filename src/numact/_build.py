@@ -27,6 +27,19 @@ def docstrings() -> dict[str, str]:
     }
 
 
+@functools.cache
+def ufunc_docstrings() -> dict[str, str]:
+    """The docstring of every ufunc in ``numact.ufuncs`` that is not the public function itself."""
+    return {
+        name + suffix: docstring(
+            name, suffix, kind, DESCRIPTIONS[name], {p: d for p, d, *_ in parameters}, operands=True
+        )
+        for name, kind, parameters in _native.catalogue()
+        for suffix in SUFFIXES
+        if kind == "elementwise" and parameters and suffix in DESCRIPTIONS[name].examples
+    }
+
+
 def _named(function: Any, name: str, module: str, doc: str) -> Any:
     """Give a Python function the name under which it is public, which pickle and help() go by."""
     function.__name__ = function.__qualname__ = name
@@ -68,7 +81,7 @@ def _ufunc_signature(suffix: str, kind: Kind, parameters: tuple[str, ...]) -> in
 def make(level: str, precise: bool, module: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Ufuncs and public functions of one tier at one ISA level, both by name."""
     docs = docstrings()
-    ufuncs, functions = _native.make_functions(level, precise, docs, module)
+    ufuncs, functions = _native.make_functions(level, precise, docs, ufunc_docstrings(), module)
     catalogue = {name: (kind, tuple(p for p, *_ in parameters)) for name, kind, parameters in _native.catalogue()}
     for name, (_, parameters) in catalogue.items():
         if not DESCRIPTIONS[name].learned:

@@ -122,7 +122,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             kink="leaky_relu'(0) = negative_slope.",
             remarks="The small slope on the left keeps a gradient alive where relu has none.",
             from_output="Nothing is lost where `negative_slope` is at least 0; below, the output does not tell the "
-            "sign of the input, and a scalar is a ValueError.",
+            "sign of the input.",
             parameters={"negative_slope": "Slope left of 0, any number but NaN."},
             examples={
                 "": ">>> na.leaky_relu(np.array([-2.0, 0.0, 3.0]), 0.1)\narray([-0.2,  0. ,  3. ])",
@@ -201,7 +201,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             kink="threshold'(threshold) = 0.",
             remarks="It jumps at the threshold unless `value` is equal to that; with both 0 it is relu.",
             from_output="Nothing is lost where `value` is at most `threshold`; above, the output does not tell the "
-            "side of the input, and a scalar is a ValueError.",
+            "side of the input.",
             parameters={
                 "threshold": "Where the identity starts, any number but NaN.",
                 "value": "The output up to there, any number but NaN.",
@@ -274,7 +274,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             "costs an exponential.",
             from_output="elu' = y + alpha on the left, which cancels where elu saturates: at x = -10 the gradient "
             "keeps about three digits in float32, at x = -17 none. `alpha` must be at least 0: below, the output "
-            "does not tell the sign of the input, and a scalar is a ValueError.",
+            "does not tell the sign of the input.",
             parameters={"alpha": "Minus the limit at minus infinity, any number but NaN."},
             examples={
                 "": ">>> na.elu(np.array([-np.inf, 0.0, 3.0]))\narray([-1.,  0.,  3.])",
@@ -413,7 +413,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             "Trade, 1998",
             remarks="Zero-centred, unlike sigmoid, but it saturates on both sides too.",
             from_output="tanh' = (1 - y) * (1 + y): an output near 1 has lost digits, at x = 5 the gradient keeps "
-            "about four digits in float32, at x = 9 none.",
+            "about three digits in float32, at x = 9 none.",
             examples={
                 "": ">>> na.tanh(np.array([-np.inf, 0.0, np.inf]))\narray([-1.,  0.,  1.])",
                 "_backward": '>>> print(f"{na.tanh_backward(1.0, 10.0):.12e}")\n8.244614455767e-09',

@@ -17,7 +17,11 @@ _OUT = ("out : ndarray, optional", "Where to write the result.")
 _TWO_OUT = ("out : tuple of two ndarrays, optional", "Where to write the results, or None in their place.")
 _KEYWORDS = ("**kwargs", "Every other keyword of a ufunc: where, casting, order, dtype, subok, signature.")
 _AXIS = ("axis : int, default -1", "The axis of the pieces.")
-_WRONG_KIND = ("TypeError", "If the data is of another kind: complex, longdouble, object, text.")
+# Ends of what is a TypeError and a ValueError, and a part of the latter.
+_NO_CAST = "or `out` is no array that the result can be cast to"
+_NO_FIT = "or `out` does not fit or is read-only"
+_NO_AXIS = "no such axis (numpy.exceptions.AxisError)"
+_KINDS = "complex, longdouble, object, text"
 
 Entry = tuple[str, str]
 
@@ -47,13 +51,16 @@ def _join(
     remarks: Sequence[str],
     parameters: Sequence[Entry],
     returns: Sequence[Entry],
+    wrong_kind: str,
     problem: str,
 ) -> str:
+    """The whole; `wrong_kind` goes on with what is a TypeError, `problem` says what is a ValueError."""
     computed = equation.replace("\n", "\n    ")
     parts = [summary, f"Computes ::\n\n    {computed}", *(_fill(r) for r in remarks if r)]
     parts.append(_section("Parameters", parameters))
     parts.append(_section("Returns", returns))
-    parts.append(_section("Raises", [_WRONG_KIND, ("ValueError", problem)]))
+    kind = ("TypeError", f"If the data is of another kind ({_KINDS}){wrong_kind}.")
+    parts.append(_section("Raises", [kind, ("ValueError", problem)]))
     source = _fill(f".. [1] {description.source}.", hanging="       ")
     parts.append(f"References\n----------\n{source}")
     example = description.examples[suffix]
@@ -65,25 +72,31 @@ def _maxout(suffix: str, description: Description) -> str:
     if suffix == "":
         summary, equation = f"{description.summary}.", description.plain
         remarks = [description.kink, description.remarks]
-        parameters = [("x : array_like", "The axis of the pieces has 1 to 256 of them."), _AXIS, _TWO_OUT]
+        parameters = [
+            ("x : array_like", f"Input with 1 to 256 pieces along the axis, of {_DATA}"),
+            _AXIS,
+            _TWO_OUT,
+        ]
         returns = [
-            ("y : ndarray or scalar", "The maximum, of the dtype of `x` and its shape less the axis."),
+            ("y : ndarray or scalar", "The maximum, of the data's dtype and shape less the axis."),
             ("which : ndarray or scalar of uint8", "The first piece that attains it."),
         ]
-        problem = "If there are no pieces or more than 256, or an output does not fit."
+        wrong_kind = f", is masked, `axis` is no integer, {_NO_CAST}"
+        problem = f"If there is {_NO_AXIS}, there are no pieces or more than 256, {_NO_FIT}."
     else:
         summary = "Gradient of `maxout` with respect to its input."
         equation, remarks = f"dx = dy * ({description.plain_derivative})", [description.kink]
         parameters = [
-            ("dy : array_like", "Gradient of the output."),
-            ("which : array_like of uint8", "As `maxout` returned it."),
+            ("dy : array_like", f"Gradient of the output, of {_DATA}"),
+            ("which : array_like of int", "As `maxout` returned it, of the shape of `dy`."),
             ("pieces : int", "How many pieces there were, 1 to 256."),
             _AXIS,
             _OUT,
         ]
-        returns = [("dx : ndarray", "Gradient of the input, of the dtype of `dy`.")]
-        problem = "If `pieces` is not in 1 to 256, or `which` or the output does not fit."
-    return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)
+        returns = [("dx : ndarray", "Gradient of the input, of the data's dtype.")]
+        wrong_kind = f", is masked, `which`, `pieces` or `axis` is no integer, {_NO_CAST}"
+        problem = f"If there is {_NO_AXIS}, `pieces` is not in 1 to 256, `which` does not fit, {_NO_FIT}."
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, wrong_kind, problem)
 
 
 def _rrelu(suffix: str, description: Description) -> str:
@@ -105,7 +118,10 @@ def _rrelu(suffix: str, description: Description) -> str:
             ("y : ndarray or scalar", "Of the data's dtype and shape."),
             ("slope : ndarray or scalar", "The slopes, of the data's dtype: of its shape when training, else one."),
         ]
-        problem = "If not lower <= upper, one of them is not finite in the data's dtype, or an output does not fit."
+        wrong_kind = f", is masked, a bound is no real scalar, {_NO_CAST}"
+        problem = (
+            f"If not lower <= upper, one of them or their difference is not finite in the data's dtype, {_NO_FIT}."
+        )
     else:
         summary = "Gradient of `rrelu` with respect to its input."
         equation, remarks = f"dx = dy * rrelu'(x)\n{description.plain_derivative}", [description.kink]
@@ -116,8 +132,9 @@ def _rrelu(suffix: str, description: Description) -> str:
             _OUT,
         ]
         returns = [("dx : ndarray or scalar", "Gradient of the input, of the data's dtype.")]
-        problem = "If shapes do not broadcast, or the output does not fit."
-    return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)
+        wrong_kind = f", an array is masked, `slope` is not real, {_NO_CAST}"
+        problem = f"If shapes do not broadcast, `slope` is a scalar NaN, {_NO_FIT}."
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, wrong_kind, problem)
 
 
 def _crelu(suffix: str, description: Description) -> str:
@@ -128,7 +145,7 @@ def _crelu(suffix: str, description: Description) -> str:
         remarks = [description.kink, description.remarks]
         parameters = [("x : array_like", f"Input of {_DATA}")]
         returns = [("y : ndarray", "Of the data's dtype, and of its shape but for the axis.")]
-        problem = "If the output does not fit."
+        problem = f"If there is {_NO_AXIS}, {_NO_FIT}."
     else:
         from_output = suffix == "_backward_from_output"
         summary = f"Gradient of `crelu` with respect to its input{', from the output' if from_output else ''}."
@@ -137,8 +154,11 @@ def _crelu(suffix: str, description: Description) -> str:
         data = ("y : array_like", f"Output of {_DATA}") if from_output else ("x : array_like", f"Input of {_DATA}")
         parameters = [gradient, data]
         returns = [("dx : ndarray", "Gradient of the input, of the data's dtype and the input's shape.")]
-        problem = "If `dy` or the output does not fit" + (", or the axis has no halves." if from_output else ".")
-    return _join(description, suffix, summary, equation, remarks, [*parameters, axis, _OUT], returns, problem)
+        halves = "the axis has no halves, " if from_output else ""
+        problem = f"If there is {_NO_AXIS}, {halves}`dy` does not fit, {_NO_FIT}."
+    parameters += [axis, _OUT]
+    wrong_kind = f", is masked, `axis` is no integer, {_NO_CAST}"
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, wrong_kind, problem)
 
 
 _OWN = {"maxout": _maxout, "rrelu": _rrelu, "crelu": _crelu}
@@ -147,14 +167,13 @@ _OWN = {"maxout": _maxout, "rrelu": _rrelu, "crelu": _crelu}
 def _over_rows(name: str, suffix: str, description: Description) -> str:
     if suffix == "":
         summary, equation = f"{description.summary}.", description.plain
-        remarks = [description.remarks]
+        remarks = [description.remarks, description.kink]
     else:
         output = suffix == "_backward_from_output"
         summary = f"Gradient of `{name}` with respect to its input{', from the output' if output else ''}."
         equation = f"dx = {description.plain_derivative}, where y = {name}(x)"
-        remarks = [description.from_output] if output else []
+        remarks = [description.from_output if output else description.kink]
     remarks += [
-        description.kink,
         "Sums are taken in float64 in a fixed order: the same bits for every memory layout and number of threads. An "
         "empty axis gives an empty array.",
     ]
@@ -170,14 +189,32 @@ def _over_rows(name: str, suffix: str, description: Description) -> str:
     axis = ("axis : int, default -1", "The axis to sum over, by keyword or in the place of `out`.")
     parameters += [axis, _OUT, keywords]
     returns = [(f"{'dx' if suffix else 'y'} : ndarray", "Of the data's dtype and shape.")]
-    problem = "If there is no such axis (numpy.exceptions.AxisError), shapes do not fit, or `x` is 0-d."
-    return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)
+    wrong_kind = f", `axis` is no integer, {_NO_CAST}"
+    problem = f"If there is {_NO_AXIS}, `{array[0]}` is 0-d, shapes do not fit, {_NO_FIT}."
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, wrong_kind, problem)
 
 
-def docstring(name: str, suffix: str, kind: Kind, description: Description, defaults: dict[str, float | None]) -> str:
+def _operands_example(function: str, suffix: str, values: Sequence[float], learned: bool) -> str:
+    """An example of the ufunc under ``numact.function`` with these values of the parameters."""
+    arguments = ", ".join([*(["1.0"] if suffix else []), "x", *map(repr, values)])
+    return (
+        f">>> x = np.array([0.5, 2.0])\n>>> y = na.ufuncs.{function}({arguments})\n"
+        f">>> np.array_equal(y, na.{function}({arguments}){'[0]' if learned else ''})\nTrue"
+    )
+
+
+def docstring(
+    name: str,
+    suffix: str,
+    kind: Kind,
+    description: Description,
+    defaults: dict[str, float | None],
+    operands: bool = False,
+) -> str:
     """The docstring of ``name + suffix``; `defaults` holds the activation's parameters and their defaults.
 
-    A backward that returns the gradient of a learned parameter too is told from ``description.learned``.
+    A backward that returns the gradient of a learned parameter too is told from ``description.learned``. With
+    `operands` it is that of the ufunc under the function, of which every parameter is an operand.
     """
     if name in _OWN:
         return _OWN[name](suffix, description)
@@ -185,6 +222,7 @@ def docstring(name: str, suffix: str, kind: Kind, description: Description, defa
         return _over_rows(name, suffix, description)
     gated = kind == "gated"
     learned = description.learned and suffix == "_backward"
+    alone, learned = learned and operands, learned and not operands
     arrays = ["gate", "value"] if gated else ["x"]
     if suffix == "":
         summary, equation = f"{description.summary}.", description.plain
@@ -192,13 +230,19 @@ def docstring(name: str, suffix: str, kind: Kind, description: Description, defa
     elif suffix == "_backward":
         of = "gate and its value" if gated else f"input{' and its parameter' if learned else ''}"
         summary = f"Gradient of `{name}` with respect to its {of}."
-        equation = description.plain_derivative if gated else f"dx = dy * {name}'(x)\n{description.plain_derivative}"
+        equation = description.plain_derivative
+        if not gated:
+            equation = f"dx = dy * {name}'(x)\n{equation.partition(';')[0] if alone else equation}"
         remarks = [description.kink, "Accurate in saturation too; `dy` multiplies the derivative as IEEE numbers do."]
         if learned:
+            (parameter,) = defaults
+            equation = f"{equation}\nd{parameter} = sum(dy * d {name} / d {parameter}) over what it was broadcast to"
             remarks.append(
                 "The parameter's gradient is summed in float64 in a fixed order: the same bits for every memory "
                 "layout and number of threads."
             )
+        if alone:
+            remarks.append(f"`numact.{name}_backward` gives the gradient of the parameter too.")
     else:
         summary = f"Gradient of `{name}` with respect to its input, from the output."
         equation = f"dx = dy * {name}'(x), where y = {name}(x)"
@@ -211,9 +255,11 @@ def docstring(name: str, suffix: str, kind: Kind, description: Description, defa
     for array in ["y"] if from_output else arrays:
         parameters.append((f"{array} : array_like", f"{'Output' if from_output else 'Input'} of {_DATA}"))
     for parameter, default in defaults.items():
-        head = f"{parameter} : array_like" + ("" if default is None else f", default {default:g}")
-        rule = "" if learned else " A scalar, or an array that broadcasts; it never changes the dtype of the result."
-        parameters.append((head, description.parameters[parameter] + rule))
+        head = f"{parameter} : array_like" + ("" if default is None or operands else f", default {default:g}")
+        rule = "A scalar, or an array that broadcasts; it never changes the dtype of the result."
+        if operands:
+            rule += " Outside of its domain the formula counts, or the result is NaN."
+        parameters.append((head, f"{description.parameters[parameter]} {rule}"))
     two = suffix == "_backward" and (learned or gated)
     parameters += ([_TWO_OUT] if two else [_OUT]) + ([] if learned else [_KEYWORDS])
 
@@ -222,5 +268,16 @@ def docstring(name: str, suffix: str, kind: Kind, description: Description, defa
     if learned:
         (parameter,) = defaults
         returns.append((f"d{parameter} : ndarray or scalar", f"Of the data's dtype and the shape of `{parameter}`."))
-    problem = "If shapes do not broadcast" + (", or a scalar parameter is outside its domain." if defaults else ".")
-    return _join(description, suffix, summary, equation, remarks, parameters, returns, problem)
+    wrong_kind = (
+        f", {'an array is masked, ' if learned else ''}{'a parameter is not real, ' if defaults else ''}{_NO_CAST}"
+    )
+    problem = "If shapes do not broadcast, "
+    if defaults and not operands:
+        told = not (from_output and "does not tell" in description.from_output)
+        problem += f"a scalar parameter is outside its domain{'' if told else ' or hides the input from the output'}, "
+    problem += f"{_NO_FIT}."
+    if operands and defaults:
+        values = [0.25 if default is None else default for default in defaults.values()]
+        example = _operands_example(name + suffix, suffix, values, alone)
+        description = description._replace(examples={suffix: example})
+    return _join(description, suffix, summary, equation, remarks, parameters, returns, wrong_kind, problem)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from ._runtime import _native
 
 if TYPE_CHECKING:  # takes long to import
     from numpy.typing import ArrayLike, NDArray
+
+    from ._types import Real
 
     Array = NDArray[Any]
 
@@ -165,7 +167,7 @@ def _parameter_dtype(dtype: np.dtype[Any], precise: bool) -> type[np.floating[An
     return np.float64 if dtype == np.float64 or (precise and dtype == np.float32) else np.float32
 
 
-def _axis(name: str, axis: int, dimensions: int) -> int:
+def _axis(name: str, axis: SupportsIndex, dimensions: int) -> int:
     try:
         if isinstance(axis, (bool, np.bool_)):
             raise TypeError
@@ -183,10 +185,10 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
     native = _native.make_maxout(level)
     direct, direct_backward = native["maxout"], native["maxout_backward"]
 
-    def maxout(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> tuple[Any, Any]:
+    def maxout(x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> tuple[Any, Any]:
         return direct(x, axis, out) or any_maxout(x, axis, out)
 
-    def any_maxout(x: ArrayLike, axis: int, out: Any) -> tuple[Any, Any]:
+    def any_maxout(x: ArrayLike, axis: SupportsIndex, out: Any) -> tuple[Any, Any]:
         (array,), dtype = _as_data("maxout", x)
         axis = _axis("maxout", axis, array.ndim)
         pieces = array.shape[axis]
@@ -200,11 +202,15 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         _run(direct, array, axis, (y.array, which.array))
         return y.result(), which.result()
 
-    def maxout_backward(dy: ArrayLike, which: ArrayLike, /, pieces: int, axis: int = -1, *, out: Any = None) -> Any:
+    def maxout_backward(
+        dy: ArrayLike, which: ArrayLike, /, pieces: SupportsIndex, axis: SupportsIndex = -1, *, out: Any = None
+    ) -> Any:
         dx = direct_backward(dy, which, pieces, axis, out)
         return any_maxout_backward(dy, which, pieces, axis, out) if dx is None else dx
 
-    def any_maxout_backward(dy: ArrayLike, which: ArrayLike, pieces: int, axis: int, out: Any) -> Any:
+    def any_maxout_backward(
+        dy: ArrayLike, which: ArrayLike, pieces: SupportsIndex, axis: SupportsIndex, out: Any
+    ) -> Any:
         (gradient,), dtype = _as_data("maxout_backward", dy)
         taken = np.asarray(which)
         if taken.dtype.kind not in "iu":
@@ -239,8 +245,8 @@ def rrelu_functions(functions: Mapping[str, Any], level: str, precise: bool) -> 
     def rrelu(
         x: ArrayLike,
         /,
-        lower: float = 1 / 8,
-        upper: float = 1 / 3,
+        lower: Real = 1 / 8,
+        upper: Real = 1 / 3,
         *,
         training: bool = False,
         rng: Any = None,
@@ -330,11 +336,11 @@ def crelu_functions(level: str) -> dict[str, Callable[..., Any]]:
     direct, direct_backward = native["crelu"], native["crelu_backward"]
     direct_from_output = native["crelu_backward_from_output"]
 
-    def crelu(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+    def crelu(x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any:
         y = direct(x, axis, out)
         return any_crelu(x, axis, out) if y is None else y
 
-    def any_crelu(x: ArrayLike, axis: int, out: Any) -> Any:
+    def any_crelu(x: ArrayLike, axis: SupportsIndex, out: Any) -> Any:
         (array,), dtype = _as_data("crelu", x)
         axis = _axis("crelu", axis, array.ndim)
         array = _cast(array, dtype)
@@ -342,11 +348,11 @@ def crelu_functions(level: str) -> dict[str, Callable[..., Any]]:
         _run(direct, array, axis, y.array)
         return y.result()
 
-    def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+    def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any:
         dx = direct_backward(dy, x, axis, out)
         return any_crelu_backward(dy, x, axis, out) if dx is None else dx
 
-    def any_crelu_backward(dy: ArrayLike, x: ArrayLike, axis: int, out: Any) -> Any:
+    def any_crelu_backward(dy: ArrayLike, x: ArrayLike, axis: SupportsIndex, out: Any) -> Any:
         (gradient, array), dtype = _as_data("crelu_backward", dy, x)
         axis = _axis("crelu_backward", axis, array.ndim)
         expected = _with_length(array.shape, axis, 2 * array.shape[axis])
@@ -359,11 +365,11 @@ def crelu_functions(level: str) -> dict[str, Callable[..., Any]]:
         _run(direct_backward, gradient, array, axis, dx.array)
         return dx.result()
 
-    def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any:
+    def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any:
         dx = direct_from_output(dy, y, axis, out)
         return any_from_output(dy, y, axis, out) if dx is None else dx
 
-    def any_from_output(dy: ArrayLike, y: ArrayLike, axis: int, out: Any) -> Any:
+    def any_from_output(dy: ArrayLike, y: ArrayLike, axis: SupportsIndex, out: Any) -> Any:
         (gradient, output), dtype = _as_data("crelu_backward_from_output", dy, y)
         axis = _axis("crelu_backward_from_output", axis, output.ndim)
         length = output.shape[axis]

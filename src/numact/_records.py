@@ -25,6 +25,12 @@ class Parameter:
     domain : str
         What a scalar may be: "any", "positive", "nonnegative", or "at least" another parameter, which it names; NaN
         never.
+
+    Examples
+    --------
+    >>> import numact as na
+    >>> na.activations["softplus"].parameters
+    (Parameter(name='beta', default=1.0, domain='positive'),)
     """
 
     name: str
@@ -71,6 +77,15 @@ class Activation:
         sums, count in ulp of the sum of their terms' magnitudes.
     worst_input : mapping
         By the same keys the largest error found and where.
+
+    Examples
+    --------
+    >>> import numact as na
+    >>> record = na.activations["elu"]
+    >>> record.source[:11], record.saturates, record.output_range
+    ('D. Clevert,', 'left', (-1.0, inf))
+    >>> record.forward is na.elu
+    True
     """
 
     name: str

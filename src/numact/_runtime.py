@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import numpy as np
 
@@ -97,7 +97,7 @@ else:
     _native = _load()
 
 
-def set_num_threads(n: int | None) -> None:
+def set_num_threads(n: SupportsIndex | None) -> None:
     """Set how many threads a call may use, for the whole process.
 
     The number of CPUs this process may run on and the limit of the OpenMP runtime (``OMP_NUM_THREADS``,
@@ -181,7 +181,7 @@ class num_threads(contextlib.ContextDecorator):
     1
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: SupportsIndex) -> None:
         self._n = _checked(n)
 
     def __repr__(self) -> str:

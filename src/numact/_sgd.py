@@ -14,7 +14,10 @@ from ._runtime import _native
 if TYPE_CHECKING:  # takes long to import
     from numpy.typing import NDArray
 
+    from ._types import Real
+
     _Array = NDArray[np.generic]  # bfloat16 of ml_dtypes is no np.floating
+    _Reals = Real | Sequence[Real] | NDArray[np.floating[Any] | np.integer[Any]]
 
 _small_step = _native.small_sgd_step  # True if it was one
 
@@ -121,10 +124,10 @@ def sgd_step(
     grad: _Array,
     velocity: _Array | None = None,
     *,
-    lr: float,
-    momentum: float = 0.0,
-    dampening: float = 0.0,
-    weight_decay: float = 0.0,
+    lr: Real,
+    momentum: Real = 0.0,
+    dampening: Real = 0.0,
+    weight_decay: Real = 0.0,
     nesterov: bool = False,
     maximize: bool = False,
     master: _Array | None = None,
@@ -176,7 +179,7 @@ def sgd_step(
     ------
     TypeError
         If an array is not an ndarray of the right dtype, is masked, or is to be updated but read-only; if there is a
-        master, but `param` is float32 or float64.
+        master, but `param` is float32 or float64; if a number is not real.
     ValueError
         If shapes differ, arrays share memory, or a number lies outside its domain. Nothing has been written then.
 
@@ -275,7 +278,8 @@ class SGD:
     Raises
     ------
     TypeError, ValueError
-        As `sgd_step` does, also when two parameters share memory. Nothing has been written then.
+        As `sgd_step` does, also when two parameters share memory. Nothing has been written then. It cannot be copied or
+        pickled either, which is a TypeError: keep its `state_dict`.
 
     See Also
     --------
@@ -309,13 +313,13 @@ class SGD:
     def __init__(
         self,
         params: Iterable[_Array],
-        lr: float | Sequence[float],
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float | Sequence[float] = 0.0,
+        lr: _Reals,
+        momentum: Real = 0.0,
+        dampening: Real = 0.0,
+        weight_decay: _Reals = 0.0,
         nesterov: bool = False,
         maximize: bool = False,
-        max_norm: float | None = None,
+        max_norm: Real | None = None,
         skip_nonfinite: bool = False,
     ) -> None:
         if isinstance(params, np.ndarray):
@@ -363,21 +367,24 @@ class SGD:
 
     @property
     def params(self) -> tuple[_Array, ...]:
+        """The parameters, the very arrays that were given."""
         return self._params
 
     @property
     def lr(self) -> float | tuple[float, ...]:
+        """The learning rate, as one number or one for each array; assign either, at least 0 and finite."""
         lr: float | tuple[float, ...] = self._options["lr"]
         return lr
 
     @lr.setter
-    def lr(self, lr: float | Sequence[float]) -> None:
+    def lr(self, lr: _Reals) -> None:
         checked = _scalar_or_each("lr", lr, len(self._params))
         self._native.set_learning_rates(_each(checked, len(self._params)))
         self._options["lr"] = checked
 
     @property
     def last_norm(self) -> float | None:
+        """The norm of all gradients of the last step, before clipping; None if nothing asked for it."""
         norm: float | None = self._native.last_norm
         return norm
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from ._functions import _as_data, _axis, _cast
 from ._records import activations
 from ._runtime import _native, isa
+
+if TYPE_CHECKING:
+    from ._types import Real
 
 _LEVEL = isa()
 
@@ -32,6 +35,13 @@ class ActivationStats(NamedTuple):
         The smallest and the largest finite element; NaN where there are none.
     zero, saturated, nonfinite : float or ndarray
         Fractions of all elements; NaN where there are none.
+
+    Examples
+    --------
+    >>> import numact as na
+    >>> stats = na.activation_stats([0.0, 1.0, 0.5, float("nan")], low=0.0)
+    >>> stats.mean, stats.zero, stats.saturated, stats.nonfinite
+    (0.5, 0.25, 0.25, 0.25)
     """
 
     mean: Statistic
@@ -58,12 +68,12 @@ def _shown(value: Statistic) -> str:
 def activation_stats(
     x: ArrayLike,
     /,
-    axis: int | Sequence[int] | None = None,
+    axis: SupportsIndex | Sequence[SupportsIndex] | None = None,
     *,
     activation: str | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    tolerance: float = 0.01,
+    low: Real | None = None,
+    high: Real | None = None,
+    tolerance: Real = 0.01,
 ) -> ActivationStats:
     """Mean, standard deviation, ends, and the fractions of zeros, saturated and non-finite elements, in one pass.
 
@@ -94,7 +104,8 @@ def activation_stats(
     Raises
     ------
     TypeError
-        If the data is of another kind: complex, longdouble, object, text; if both activation and an end are given.
+        If the data is of another kind (complex, longdouble, object, text) or masked, an end is no real number, an axis
+        no integer, or if both activation and an end are given.
     ValueError
         If the activation is unknown or its output does not tell, an end is NaN, the tolerance is negative, or an axis
         occurs twice.
@@ -113,6 +124,7 @@ def activation_stats(
     """
     (array,), dtype = _as_data("activation_stats", x)
     low, high = _ends(activation, low, high)
+    tolerance = float(tolerance)
     if not tolerance >= 0:
         raise ValueError(f"activation_stats: tolerance must be at least 0, got {tolerance!r}")
     array = _cast(array, dtype)
@@ -122,7 +134,9 @@ def activation_stats(
     return ActivationStats(*(rows[:, 0].tolist() if kept is None else rows.reshape(len(rows), *kept)))
 
 
-def _table(array: NDArray[Any], axis: int | Sequence[int] | None) -> tuple[NDArray[Any], int, tuple[int, ...] | None]:
+def _table(
+    array: NDArray[Any], axis: SupportsIndex | Sequence[SupportsIndex] | None
+) -> tuple[NDArray[Any], int, tuple[int, ...] | None]:
     """A view with the axes that are kept, those summed over, and as one the kept axes that stood behind those.
 
     Also the number of the first ones, and the shape of the kept axes, None where there are none.
@@ -146,12 +160,12 @@ def _table(array: NDArray[Any], axis: int | Sequence[int] | None) -> tuple[NDArr
     return table, len(outer), (*table.shape[: len(outer)], *array.shape[behind:])
 
 
-def _ends(activation: str | None, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+def _ends(activation: str | None, low: Real | None, high: Real | None) -> tuple[float | None, float | None]:
     if activation is None:
         for name, end in (("low", low), ("high", high)):
             if end is not None and math.isnan(end):
                 raise ValueError(f"activation_stats: {name} must be a number, not NaN")
-        return low, high
+        return None if low is None else float(low), None if high is None else float(high)
     if low is not None or high is not None:
         raise TypeError("activation_stats: give either activation or low and high")
     ends = saturated_ends(activation)

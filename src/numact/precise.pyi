@@ -1,9 +1,11 @@
 """Written by tools/make_stubs.py."""
 
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from ._types import Real
 
 relu: np.ufunc
 relu_backward: np.ufunc
@@ -126,22 +128,24 @@ geglu_backward: np.ufunc
 swiglu: np.ufunc
 swiglu_backward: np.ufunc
 
-def maxout(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> tuple[Any, Any]: ...
-def maxout_backward(dy: ArrayLike, which: ArrayLike, /, pieces: int, axis: int = -1, *, out: Any = None) -> Any: ...
+def maxout(x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> tuple[Any, Any]: ...
+def maxout_backward(
+    dy: ArrayLike, which: ArrayLike, /, pieces: SupportsIndex, axis: SupportsIndex = -1, *, out: Any = None
+) -> Any: ...
 def rrelu(
     x: ArrayLike,
     /,
-    lower: float = 0.125,
-    upper: float = 0.3333333333333333,
+    lower: Real = 0.125,
+    upper: Real = 0.3333333333333333,
     *,
     training: bool = False,
     rng: Any = None,
     out: Any = None,
 ) -> tuple[Any, Any]: ...
 def rrelu_backward(dy: ArrayLike, x: ArrayLike, /, slope: ArrayLike, *, out: Any = None) -> Any: ...
-def crelu(x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any: ...
-def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any: ...
-def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: int = -1, *, out: Any = None) -> Any: ...
+def crelu(x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any: ...
+def crelu_backward(dy: ArrayLike, x: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any: ...
+def crelu_backward_from_output(dy: ArrayLike, y: ArrayLike, /, axis: SupportsIndex = -1, *, out: Any = None) -> Any: ...
 
 softmax: np.ufunc
 softmax_backward: np.ufunc

@@ -26,13 +26,14 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, SupportsIndex, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 import numact as na
 from numact import nn
+from numact._types import Real
 from numact.nn._checks import positive_int, real
 
 try:
@@ -163,29 +164,29 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (100,),
+        hidden_layer_sizes: SupportsIndex | Sequence[SupportsIndex] | NDArray[np.integer[Any]] = (100,),
         activation: str = "relu",
         *,
         activation_parameters: Mapping[str, Any] | None = None,
         batch_norm: bool = False,
-        dropout: float = 0.0,
+        dropout: Real = 0.0,
         initial_weight: str | None = None,
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
+        alpha: Real = 0.0001,
+        batch_size: SupportsIndex | str = "auto",
         learning_rate: str | Callable[[float, int], float] = "constant",
-        learning_rate_init: float = 0.01,
-        max_iter: int = 200,
+        learning_rate_init: Real = 0.01,
+        max_iter: SupportsIndex = 200,
         shuffle: bool = True,
         random_state: Any = None,
-        tol: float = 1e-4,
+        tol: Real = 1e-4,
         verbose: bool = False,
         warm_start: bool = False,
-        momentum: float = 0.9,
+        momentum: Real = 0.9,
         nesterovs_momentum: bool = True,
-        max_norm: float | None = 1.0,
+        max_norm: Real | None = 1.0,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: float = 10,
+        validation_fraction: Real = 0.1,
+        n_iter_no_change: Real = 10,
         dtype: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -269,7 +270,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If data or parameters are not valid, or the training diverges. Nothing has been changed then, except that
             a training that goes on with the network of the call before, and diverges, leaves its last finite weights.
         """
@@ -331,6 +332,11 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`, and if ``early_stopping`` is set.
         """
         self._check_parameters()
         if self.early_stopping:
@@ -376,7 +382,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             values,
             lr=self.learning_rate_init,
             momentum=self.momentum,
-            nesterov=self.nesterovs_momentum and self.momentum > 0,
+            nesterov=self.nesterovs_momentum and bool(self.momentum > 0),
             weight_decay=[decay if value.ndim == 2 else 0.0 for value in values],
             max_norm=self.max_norm,
             skip_nonfinite=True,
@@ -490,6 +496,12 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`, if ``early_stopping`` is set, or ``classes`` are not there in the first call, others than then,
+            or without one in ``y``.
         """
         if classes is not None:
             given = np.unique(classes)
@@ -501,18 +513,68 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
         return super().partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> Array:
-        """The most probable class of each row of ``X``."""
+        """The most probable class of each row.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no network yet.
+        TypeError, ValueError
+            If ``X`` is no matrix of finite numbers, or has other features.
+        """
         outputs = self._outputs(X)
         labels = outputs[:, 0] > 0 if len(self.classes_) == 2 else outputs.argmax(axis=1)
         predicted: Array = self.classes_[labels.astype(np.intp)]
         return predicted
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class, in the order of ``classes_``, for each row of ``X``."""
+        """The probability of each class, for each row.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows, classes)
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no network yet.
+        TypeError, ValueError
+            If ``X`` is no matrix of finite numbers, or has other features.
+        """
         return self._probabilities(X, na.sigmoid, na.softmax)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """The logarithm of `predict_proba`, accurate also where that is 0."""
+        """The logarithm of `predict_proba`, accurate also where that is 0.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows, classes)
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no network yet.
+        TypeError, ValueError
+            If ``X`` is no matrix of finite numbers, or has other features.
+        """
         return self._probabilities(X, na.log_sigmoid, na.log_softmax)
 
     def _probabilities(self, X: Any, of_one: Callable[..., Any], of_all: Callable[..., Any]) -> Array:
@@ -563,6 +625,22 @@ class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
         return tags
 
     def predict(self, X: Any) -> Array:
-        """The targets of each row of ``X``, of shape (rows,) if there is one."""
+        """The targets of each row.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows,) or (rows, targets)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no network yet.
+        TypeError, ValueError
+            If ``X`` is no matrix of finite numbers, or has other features.
+        """
         outputs = self._outputs(X)
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs

@@ -186,7 +186,7 @@ def add_commands(commands: Any) -> None:
     add("--dtype", choices=DTYPES, default="float32", metavar="DTYPE", help="one of %(choices)s" + shown)
     add("--size", type=sizes, default="8Ki,1Mi", metavar="N,N,...", help="elements of the arrays" + shown)
     add("--threads", type=positive_int, metavar="N", help="threads of numact; NumPy has one (default: all)")
-    add("--seconds", type=seconds, default=0.05, metavar="S", help="for each of the two in a row" + shown)
+    add("--seconds", type=seconds, default=0.05, metavar="S", help="seconds for each of the two in a row" + shown)
     add("--csv", type=Path, metavar="FILE", help="write the table to FILE too")
     add("-o", "--output", type=picture, metavar="FILE", help="picture of the ratios to write: .png, .pdf or .svg")
     parser.set_defaults(run=_bench)

@@ -131,10 +131,10 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "list", help="the catalogue as a table", description="Print every activation with what is recorded of it."
     )
-    parser.add_argument("--json", action="store_true", help="all records in full, as JSON")
+    parser.add_argument("--json", action="store_true", help="the records but for functions and worst inputs, as JSON")
     parser.set_defaults(run=_list)
     parser = commands.add_parser(
-        "info", help="one activation in full", description="Print all that is recorded of one activation."
+        "info", help="one activation in full", description="Print what is recorded of one activation."
     )
     parser.add_argument("name", type=activation, metavar="NAME", help="an activation; 'numact list' shows them all")
     parser.set_defaults(run=_info)

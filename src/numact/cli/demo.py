@@ -209,7 +209,14 @@ def add_commands(commands: Any) -> None:
     add("--lr", type=_learning_rate, default=0.05, metavar="RATE", help="learning rate" + shown)
     add("--momentum", type=_momentum, default=0.9, metavar="M", help="momentum of SGD" + shown)
     add("--seed", type=_seed, default=1, metavar="N", help="of split, initial weights and batches" + shown)
-    add("-o", "--output", type=picture, default="numact-demo.png", metavar="FILE", help="picture to write" + shown)
+    add(
+        "-o",
+        "--output",
+        type=picture,
+        default="numact-demo.png",
+        metavar="FILE",
+        help="picture to write: .png, .pdf or .svg" + shown,
+    )
     add("--no-picture", action="store_true", help="draw no picture")
     add("--no-benchmark", action="store_true", help="time nothing")
     add("-q", "--quiet", action="store_true", help="print results only, no progress")

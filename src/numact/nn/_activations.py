@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 import numact as na
 from numact._runtime import _native
+from numact._types import Real
 from numact.nn._checks import float_dtype, known, positive_int
 from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, parameter, result_array
 
@@ -166,6 +167,8 @@ def backward_by_input(name: str) -> Any:
 class Gated(OwnMemoryLayer):
     """A gated linear unit: an activation of the first half of the columns, times the second half.
 
+    Computes ``f(x[..., :half], x[..., half:])`` with the function f of that name in `numact`.
+
     Parameters
     ----------
     name : {"glu", "reglu", "geglu", "swiglu"}
@@ -175,6 +178,11 @@ class Gated(OwnMemoryLayer):
     ------
     TypeError, ValueError
         If there is no such gated function.
+
+    References
+    ----------
+    Y. Dauphin, A. Fan, M. Auli, D. Grangier, "Language Modeling with Gated Convolutional Networks", ICML 2017.
+    N. Shazeer, "GLU Variants Improve Transformer", arXiv:2002.05202, 2020.
 
     Examples
     --------
@@ -219,6 +227,8 @@ class Gated(OwnMemoryLayer):
 class RReLU(DrawingLayer):
     """Rectifier whose slope for negative inputs is drawn anew for each element in training, and else their mean.
 
+    Computes x for x > 0, slope * x elsewhere; the derivative at 0 is the slope.
+
     Parameters
     ----------
     lower, upper : float, optional
@@ -231,6 +241,11 @@ class RReLU(DrawingLayer):
     TypeError, ValueError
         If the slopes are outside their domain, or ``rng`` is no Generator.
 
+    References
+    ----------
+    B. Xu, N. Wang, T. Chen, M. Li, "Empirical Evaluation of Rectified Activations in Convolutional Network",
+    arXiv:1505.00853, 2015.
+
     Examples
     --------
     >>> from numact import nn
@@ -240,7 +255,7 @@ class RReLU(DrawingLayer):
 
     activation = "rrelu"
 
-    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, lower: Real = 1 / 8, upper: Real = 1 / 3, *, rng: np.random.Generator | None = None) -> None:
         super().__init__(rng)
         na.rrelu([0.0], lower, upper)  # refuses values outside their domain now, not in training
         self._range = (lower, upper)
@@ -275,7 +290,9 @@ class _LearnedActivation(OwnMemoryLayer):
 
     activation: str
 
-    def __init__(self, name: str, shape: int | tuple[int, ...], initial: ArrayLike, dtype: DTypeLike) -> None:
+    def __init__(
+        self, name: str, shape: SupportsIndex | tuple[SupportsIndex, ...], initial: ArrayLike, dtype: DTypeLike
+    ) -> None:
         super().__init__()
         shape = shape if isinstance(shape, tuple) else (shape,)
         shape = tuple(positive_int("shape", n) for n in shape)
@@ -316,6 +333,8 @@ class _LearnedActivation(OwnMemoryLayer):
 class PReLU(_LearnedActivation):
     """Rectifier with a learned slope for negative inputs.
 
+    Computes x for x > 0, weight * x elsewhere; the derivative at 0 is the weight.
+
     Parameters
     ----------
     shape : int or tuple of int, optional
@@ -328,12 +347,16 @@ class PReLU(_LearnedActivation):
     Raises
     ------
     TypeError, ValueError
-        If the initial values do not fit the shape, or the dtype is another.
+        If a size is no positive integer, the initial values do not fit the shape, or the dtype is another.
 
     Attributes
     ----------
     weight : Parameter
         The slopes.
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers", ICCV 2015.
 
     Examples
     --------
@@ -345,7 +368,11 @@ class PReLU(_LearnedActivation):
     activation = "prelu"
 
     def __init__(
-        self, shape: int | tuple[int, ...] = 1, *, initial: ArrayLike = 0.25, dtype: DTypeLike = np.float32
+        self,
+        shape: SupportsIndex | tuple[SupportsIndex, ...] = 1,
+        *,
+        initial: ArrayLike = 0.25,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         super().__init__("weight", shape, initial, dtype)
         self.weight = self._parameter
@@ -366,11 +393,15 @@ class Swish(_LearnedActivation):
     Raises
     ------
     TypeError, ValueError
-        If the initial values do not fit the shape, or the dtype is another.
+        If a size is no positive integer, the initial values do not fit the shape, or the dtype is another.
 
     Attributes
     ----------
     beta : Parameter
+
+    References
+    ----------
+    P. Ramachandran, B. Zoph, Q. Le, "Searching for Activation Functions", arXiv:1710.05941, 2017.
 
     Examples
     --------
@@ -382,7 +413,11 @@ class Swish(_LearnedActivation):
     activation = "swish"
 
     def __init__(
-        self, shape: int | tuple[int, ...] = 1, *, initial: ArrayLike = 1.0, dtype: DTypeLike = np.float32
+        self,
+        shape: SupportsIndex | tuple[SupportsIndex, ...] = 1,
+        *,
+        initial: ArrayLike = 1.0,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         super().__init__("beta", shape, initial, dtype)
         self.beta = self._parameter

@@ -54,6 +54,8 @@ class History:
     ['epoch', 'loss', 'lr', 'metric', 'samples_per_second', 'seconds', 'validation_loss', 'validation_metric']
     >>> len(history), history.stopped
     (2, 'epochs')
+    >>> history.best_epoch
+    2
     """
 
     loss: list[float] = field(default_factory=list)
@@ -78,11 +80,20 @@ class History:
 
     @property
     def best_epoch(self) -> int | None:
+        """The epoch, counted from 1, whose validation loss (training loss without validation) was least."""
         watched = self._watched
         return watched.index(min(watched)) + 1 if watched else None
 
     def append(self, steps: int, **epoch: Any) -> None:
-        """Add an epoch, with an element for each list, after which there were ``steps`` steps."""
+        """Add an epoch.
+
+        Parameters
+        ----------
+        steps : int
+            Number of steps after it.
+        **epoch
+            An element for each list, by its name.
+        """
         for name, value in epoch.items():
             getattr(self, name).append(value)
         self.steps = steps
@@ -95,7 +106,13 @@ class History:
             del each[epochs:]
 
     def as_dict(self) -> dict[str, list[Any]]:
-        """The lists by name, with "epoch" from 1: what ``pandas.DataFrame`` takes."""
+        """The lists by name, with "epoch" from 1: what ``pandas.DataFrame`` takes.
+
+        Returns
+        -------
+        dict of str to list
+            Copies.
+        """
         lists = {each.name: getattr(self, each.name) for each in fields(self)}
         return {"epoch": list(range(1, len(self) + 1))} | {
             name: list(value) for name, value in lists.items() if isinstance(value, list)
@@ -125,6 +142,23 @@ class Run:
         What the model made of ``x``; may be overwritten on the way back.
     loss : float
         The loss of the present batch.
+    stopping : str
+        What `stop` was given, empty before.
+
+    Examples
+    --------
+    Stop at the first epoch with a loss below a limit:
+
+    >>> import numpy as np
+    >>> from numact import nn
+    >>> class Limit(nn.Callback):
+    ...     def on_epoch_end(self, run):
+    ...         if run.history.loss[-1] < 1e-3:
+    ...             run.stop("limit")
+    >>> x = np.linspace(-1, 1, 64).reshape(-1, 1)
+    >>> model = nn.Sequential(nn.Dense(1, 1), rng=np.random.default_rng(0))
+    >>> nn.fit(model, x, 2 * x, loss="mean_squared_error", lr=0.1, epochs=99, callbacks=[Limit()]).stopped
+    'limit'
     """
 
     model: Layer
@@ -141,14 +175,21 @@ class Run:
     stopping: str = field(default="", init=False)
 
     def stop(self, reason: str = "callback") -> None:
-        """End the training after the present epoch; ``reason`` becomes ``history.stopped``."""
+        """End the training after the present epoch.
+
+        Parameters
+        ----------
+        reason : str, optional
+            What becomes ``history.stopped``.
+        """
         self.stopping = reason
 
 
 class Callback:
     """Base of what is called during a training; override what is needed.
 
-    An exception that a method raises ends the training and leaves the weights as they are then.
+    Each method takes the training as it runs, a `Run`. An exception that it raises ends the training and leaves the
+    weights as they are then.
 
     Examples
     --------
@@ -176,7 +217,14 @@ class Callback:
     def on_output(self, run: Run, name: str, layer: Layer, y: Array) -> None:
         """After each layer of the model, in training steps: its output, before the next layer may overwrite it.
 
-        ``name`` is the position of the layer as in the names of its parameters: "0" for "0.weight".
+        Parameters
+        ----------
+        run : Run
+        name : str
+            Position of the layer as in the names of its parameters: "0" for "0.weight".
+        layer : Layer
+        y : ndarray
+            Its output.
         """
 
     def on_step(self, run: Run) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from numact._types import Real
 from numact.nn._checks import generator, positive_int, real
 
 Array = NDArray[Any]
@@ -38,7 +39,7 @@ def check_finite(name: str, array: Array, places: Array | None = None) -> None:
 
 def batches(
     *arrays: ArrayLike,
-    batch_size: int,
+    batch_size: SupportsIndex,
     rng: np.random.Generator | None = None,
     shuffle: bool = True,
     reuse: bool = False,
@@ -66,8 +67,9 @@ def batches(
 
     Raises
     ------
-    ValueError
-        If the lengths differ; at the call, not at the first batch.
+    TypeError, ValueError
+        If there is no array, the lengths differ, ``batch_size`` is no positive integer or ``rng`` no Generator; at the
+        call, not at the first batch.
 
     Examples
     --------
@@ -110,7 +112,7 @@ def _batches(
 
 def split(
     *arrays: ArrayLike,
-    fraction: float = 0.2,
+    fraction: Real = 0.2,
     stratify: ArrayLike | None = None,
     rng: np.random.Generator | None = None,
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
@@ -134,8 +136,9 @@ def split(
 
     Raises
     ------
-    ValueError
-        If the lengths differ, or nothing would be left or set aside.
+    TypeError, ValueError
+        If there is no array, the lengths differ, ``fraction`` is not between 0 and 1, ``stratify`` has NaN or another
+        shape, ``rng`` is no Generator, or nothing would be left or set aside.
 
     Examples
     --------
@@ -184,7 +187,7 @@ class _Scaling:
 
     @property
     def mean(self) -> Array:
-        """Mean of each feature, in float64."""
+        """Mean of each feature, in float64; a RuntimeError before `fit`."""
         if self._mean is None:
             raise RuntimeError(f"{self!r} has seen no data yet: call fit first")
         return self._mean
@@ -241,9 +244,8 @@ class Standardize(_Scaling):
 
     Raises
     ------
-    TypeError, ValueError
-        From the methods: if the data are no matrix of finite real numbers, have other features than those fitted, or
-        are too large for float64.
+    TypeError, ValueError, RuntimeError
+        From the methods.
 
     Attributes
     ----------
@@ -277,7 +279,23 @@ class Standardize(_Scaling):
         return f"Standardize(per_feature={self._per_feature})"
 
     def fit(self, x: ArrayLike) -> Standardize:
-        """Take mean and scale of ``x``, of shape (rows, features); returns the object itself."""
+        """Take mean and scale of data.
+
+        Parameters
+        ----------
+        x : array_like, shape (rows, features)
+            Finite real numbers.
+
+        Returns
+        -------
+        Standardize
+            The object itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` is no matrix of finite real numbers, or too large for float64.
+        """
         self._mean, rest = self._centred(x)
         scale = root_mean_square(rest)
         if not self._per_feature:
@@ -287,13 +305,46 @@ class Standardize(_Scaling):
         return self
 
     def transform(self, x: ArrayLike) -> Array:
-        """Return ``(x - mean) / scale``, in the floating-point dtype of ``x`` (float64 for integers)."""
+        """Return ``(x - mean) / scale``.
+
+        Parameters
+        ----------
+        x : array_like, shape (rows, features)
+            Real numbers.
+
+        Returns
+        -------
+        ndarray, shape (rows, features)
+            In the floating-point dtype of ``x``, float64 for integers.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` is no matrix of real numbers with these features.
+        RuntimeError
+            If `fit` was not called.
+        """
         x, dtype = self._taken(x)
         y: Array = ((x - self.mean) / self.scale).astype(dtype, copy=False)
         return y
 
     def inverse(self, y: ArrayLike) -> Array:
-        """Return ``y * scale + mean``, what `transform` made ``y`` of."""
+        """Return ``y * scale + mean``, what `transform` made ``y`` of.
+
+        Parameters
+        ----------
+        y : array_like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows, features)
+            In the floating-point dtype of ``y``, float64 for integers.
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As `transform`.
+        """
         y, dtype = self._taken(y)
         x: Array = (y * self.scale + self.mean).astype(dtype, copy=False)
         return x
@@ -314,8 +365,7 @@ class Whiten(_Scaling):
     Raises
     ------
     TypeError, ValueError
-        If ``epsilon`` is not above 0. From the methods: if the data are no matrix of finite real numbers, have other
-        features than those fitted, or are too large for float64.
+        If ``epsilon`` is not above 0.
 
     Attributes
     ----------
@@ -339,7 +389,7 @@ class Whiten(_Scaling):
     True
     """
 
-    def __init__(self, *, epsilon: float = 1e-6) -> None:
+    def __init__(self, *, epsilon: Real = 1e-6) -> None:
         super().__init__()
         if not real("epsilon", epsilon) > 0:
             raise ValueError(f"epsilon must be above 0, got {epsilon}")
@@ -349,7 +399,23 @@ class Whiten(_Scaling):
         return f"Whiten(epsilon={self._epsilon})"
 
     def fit(self, x: ArrayLike) -> Whiten:
-        """Take mean and principal axes of ``x``, of shape (rows, features); returns the object itself."""
+        """Take mean and principal axes of data.
+
+        Parameters
+        ----------
+        x : array_like, shape (rows, features)
+            Finite real numbers.
+
+        Returns
+        -------
+        Whiten
+            The object itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` is no matrix of finite real numbers, or too large for float64.
+        """
         mean, rest = self._centred(x)
         unit = np.abs(rest).max() or 1.0  # of which all are parts, so that no square leaves the range
         rest /= unit
@@ -366,13 +432,46 @@ class Whiten(_Scaling):
         return self
 
     def transform(self, x: ArrayLike) -> Array:
-        """Return the whitened ``x``, in its floating-point dtype (float64 for integers)."""
+        """Return ``(x - mean) @ components / scale``.
+
+        Parameters
+        ----------
+        x : array_like, shape (rows, features)
+            Real numbers.
+
+        Returns
+        -------
+        ndarray, shape (rows, features)
+            In the floating-point dtype of ``x``, float64 for integers.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` is no matrix of real numbers with these features.
+        RuntimeError
+            If `fit` was not called.
+        """
         x, dtype = self._taken(x)
         y: Array = ((x - self.mean) @ self.components / self.scale).astype(dtype, copy=False)
         return y
 
     def inverse(self, y: ArrayLike) -> Array:
-        """Return what `transform` made ``y`` of."""
+        """Return ``y * scale @ components.T + mean``, what `transform` made ``y`` of.
+
+        Parameters
+        ----------
+        y : array_like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows, features)
+            In the floating-point dtype of ``y``, float64 for integers.
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As `transform`.
+        """
         y, dtype = self._taken(y)
         x: Array = ((y * self.scale) @ self.components.T + self.mean).astype(dtype, copy=False)
         return x

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import SupportsIndex
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -36,8 +39,8 @@ class Dense(OwnMemoryLayer):
     Raises
     ------
     TypeError, ValueError
-        If a size is not positive, the initialiser is unknown, weights or biases have another shape, the dtype is not
-        floating-point or ``rng`` no Generator.
+        If a size is no positive integer, the initialiser is unknown, weights or biases are not real or have another
+        shape, the dtype is another or ``rng`` no Generator.
 
     Attributes
     ----------
@@ -45,6 +48,13 @@ class Dense(OwnMemoryLayer):
         Shape (inputs, units). Drawn when the layer is put into a Sequential or, alone, when it is first used.
     bias : Parameter or None
         Shape (units,).
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, G. Orr, K.-R. Mueller, "Efficient BackProp", 1998.
+    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+    K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers", ICCV 2015.
+    G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-Normalizing Neural Networks", NeurIPS 2017.
 
     Examples
     --------
@@ -57,8 +67,8 @@ class Dense(OwnMemoryLayer):
 
     def __init__(
         self,
-        inputs: int,
-        units: int,
+        inputs: SupportsIndex,
+        units: SupportsIndex,
         *,
         initial_weight: str | ArrayLike | None = None,
         initial_bias: ArrayLike = 0.0,
@@ -86,6 +96,7 @@ class Dense(OwnMemoryLayer):
 
     @property
     def weight(self) -> Parameter:
+        """The weights, drawn now if they are not yet."""
         if self._weight is None:
             self.initialise(None, generator(None))
         assert self._weight is not None
@@ -152,8 +163,8 @@ class Dense(OwnMemoryLayer):
 class Maxout(Dense):
     """Fully connected layer with several linear pieces per unit, of which the largest is the output.
 
-    The weights are drawn from the LeCun normal distribution unless told: the larger of two equally distributed pieces
-    has the mean square of one.
+    Of equal pieces the first counts. The weights are drawn from the LeCun normal distribution unless told: the larger
+    of two equally distributed pieces has the mean square of one.
 
     Parameters
     ----------
@@ -176,6 +187,10 @@ class Maxout(Dense):
     bias : Parameter or None
         Shape (pieces * units,).
 
+    References
+    ----------
+    I. Goodfellow, D. Warde-Farley, M. Mirza, A. Courville, Y. Bengio, "Maxout Networks", ICML 2013.
+
     Examples
     --------
     The absolute value is the larger of x and -x:
@@ -190,9 +205,9 @@ class Maxout(Dense):
 
     def __init__(
         self,
-        inputs: int,
-        units: int,
-        pieces: int = 2,
+        inputs: SupportsIndex,
+        units: SupportsIndex,
+        pieces: SupportsIndex = 2,
         *,
         initial_weight: str | ArrayLike | None = "lecun_normal",
         initial_bias: ArrayLike = 0.0,
@@ -201,11 +216,11 @@ class Maxout(Dense):
         rng: np.random.Generator | None = None,
     ) -> None:
         self._pieces = (positive_int("pieces", pieces), positive_int("units", units))
-        if pieces > MOST_PIECES:
+        if self._pieces[0] > MOST_PIECES:
             raise ValueError(f"pieces must be at most {MOST_PIECES}, got {pieces}")
         super().__init__(
             inputs,
-            pieces * units,
+            math.prod(self._pieces),  # as Python integers, which do not overflow
             initial_weight=initial_weight,
             initial_bias=initial_bias,
             bias=bias,

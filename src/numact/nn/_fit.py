@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import numact as na
+from numact._types import Real
 from numact.nn._callbacks import Callback, History, Run, overriding
 from numact.nn._checks import generator, instance, positive_int, real
 from numact.nn._data import batches, split
@@ -37,6 +38,18 @@ class DivergedError(ArithmeticError):
         Both counted from 1, the step since the first epoch.
     history : History
         Of the epochs before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numact import nn
+    >>> x = np.ones((32, 1))
+    >>> model = nn.Sequential(nn.Dense(1, 1), rng=np.random.default_rng(0))
+    >>> try:
+    ...     nn.fit(model, x, x, loss="mean_squared_error", lr=1e30, epochs=9)
+    ... except nn.DivergedError as error:
+    ...     print(error.step, error.history.stopped)
+    3 diverged
     """
 
     def __init__(self, what: str, run: Run) -> None:
@@ -243,14 +256,14 @@ def fit(
     *,
     loss: str | Callable[..., tuple[float, Array]] = "softmax_cross_entropy",
     optimizer: na.SGD | None = None,
-    epochs: int = 10,
-    batch_size: int = 32,
+    epochs: SupportsIndex = 10,
+    batch_size: SupportsIndex = 32,
     shuffle: bool = True,
     sample_weight: ArrayLike | None = None,
-    validation: float | Sequence[ArrayLike] | None = None,
+    validation: Real | Sequence[ArrayLike] | None = None,
     schedule: str | Schedule = "constant",
-    patience: int | None = None,
-    min_delta: float = 0.0,
+    patience: SupportsIndex | None = None,
+    min_delta: Real = 0.0,
     restore_best: bool | None = None,
     callbacks: Iterable[Callback] = (),
     progress: bool | None = None,
@@ -348,7 +361,7 @@ def fit(
     epochs, batch_size = positive_int("epochs", epochs), positive_int("batch_size", batch_size)
     if patience is not None:
         patience = positive_int("patience", patience)
-    if not 0 <= real("min_delta", min_delta) < math.inf:
+    if not 0 <= (min_delta := real("min_delta", min_delta)) < math.inf:
         raise ValueError(f"min_delta must be a number of at least 0, got {min_delta}")
     rng = generator(rng)
     if not isinstance(callbacks, Iterable):

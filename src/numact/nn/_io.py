@@ -209,10 +209,28 @@ def load(
 
     Raises
     ------
+    TypeError
+        If an object is of another kind.
     ValueError
         If the file is damaged, no file of `save`, or does not fit, naming the tensor. Nothing has been changed then.
     OSError
         If it cannot be read.
+
+    See Also
+    --------
+    save : writes it, and has an example of a training that goes on.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from numact import nn
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.npz")
+    >>> nn.save(path, nn.Dense(1, 1, initial_weight=3.0))
+    >>> layer = nn.Dense(1, 1)
+    >>> nn.load(path, layer)
+    >>> layer.weight.value
+    array([[3.]], dtype=float32)
     """
     _check_kinds(model, optimizer, rng)
     arrays = _read(Path(path))

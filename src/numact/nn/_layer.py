@@ -42,6 +42,12 @@ class Parameter:
         The gradient that the latest ``backward`` left, of the shape and dtype of ``value``.
     name : str
         Its name in the layer ("weight"), with the position of the layer in front in a Sequential ("0.weight").
+
+    Examples
+    --------
+    >>> from numact import nn
+    >>> nn.Sequential(nn.BatchNorm(3)).parameters[0]
+    Parameter('0.weight', shape=(3,), dtype=float32)
     """
 
     value: Array
@@ -114,6 +120,24 @@ class Layer(ABC):
         initialise chooses by it.
     frozen : bool
         Whether this layer stays as it is in training.
+
+    Raises
+    ------
+    TypeError
+        If a class derived from it lacks `forward` or `backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numact import nn
+    >>> class Double(nn.Layer):
+    ...     def forward(self, x, training=False):
+    ...         return 2 * np.asarray(x)
+    ...
+    ...     def backward(self, dy):
+    ...         return 2 * np.asarray(dy)
+    >>> nn.Sequential(Double(), nn.Activate("relu")).forward([-1.0, 3.0])
+    array([0., 6.])
     """
 
     activation: str | None = None
@@ -167,7 +191,15 @@ class Layer(ABC):
         self.frozen = False
 
     def initialise(self, activation: str | None, rng: np.random.Generator) -> None:  # noqa: B027
-        """Draw the weights that have no value yet, in a way that suits the ``activation`` that follows."""
+        """Draw the weights that have no value yet, in a way that suits the activation that follows.
+
+        Parameters
+        ----------
+        activation : str or None
+            Its name, None for none.
+        rng : numpy.random.Generator
+            Source of the weights, unless the layer has one of its own.
+        """
 
     @abstractmethod
     def forward(self, x: ArrayLike, training: bool = False) -> Array:
@@ -175,6 +207,21 @@ class Layer(ABC):
 
         With ``training`` the array returned is the layer's own and valid until its next training forward, without it
         is new, and nothing kept is disturbed.
+
+        Parameters
+        ----------
+        x : array_like
+            Real numbers, as a rule of shape (rows, columns).
+        training : bool, optional
+
+        Returns
+        -------
+        y : ndarray
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` is of another kind or shape than the layer takes.
         """
 
     @abstractmethod
@@ -183,6 +230,23 @@ class Layer(ABC):
 
         Sets every ``grad``, without adding to it. The array returned is the layer's own and valid until its next
         ``backward``.
+
+        Parameters
+        ----------
+        dy : array_like
+            Floating-point numbers, of the shape of the output.
+
+        Returns
+        -------
+        dx : ndarray
+            Of the shape of ``x``.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no training forward.
+        TypeError, ValueError
+            If ``dy`` is of another kind or shape.
         """
 
     # How a Sequential calls a layer. `spare` says that the array given may be overwritten, in what is returned that

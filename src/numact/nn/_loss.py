@@ -30,7 +30,7 @@ def softmax_cross_entropy(
     Parameters
     ----------
     logits : array_like, shape (rows, classes)
-        Floating-point numbers, not yet normalised.
+        float16, float32 or float64, not yet normalised.
     labels : array_like, shape (rows,)
         The right class of each row, integers from 0 to classes - 1.
     sample_weight : array_like, shape (rows,), optional
@@ -42,14 +42,17 @@ def softmax_cross_entropy(
     -------
     loss : float
     dlogits : ndarray, shape (rows, classes)
-        (softmax(logits) - onehot(labels)) / rows, in the dtype of ``logits``.
+        (softmax(logits) - onehot(labels)) / rows, in the dtype of ``logits``; with weights times their part of the sum
+        in place of 1 / rows.
 
     Raises
     ------
     TypeError
-        If the logits are not floating-point numbers or the labels not integers.
+        If the logits have another dtype, the labels are not integers, the weights not real, or ``out`` is no array of
+        that dtype.
     ValueError
-        If the shapes do not fit, there is no row, or a label is out of range.
+        If the shapes do not fit, there is no row, a label is out of range, a weight negative or not finite, or ``out``
+        not C-contiguous or read-only.
 
     Examples
     --------
@@ -86,12 +89,13 @@ def binary_cross_entropy_with_logits(
 ) -> tuple[float, Array]:
     """Mean of -t log(p) - (1 - t) log(1 - p), where p = sigmoid(logits), with its gradient.
 
-    NaN among the logits, or an infinity, makes the loss NaN.
+    NaN among the logits makes the loss NaN, and so does an infinity that the target agrees with; another makes it
+    infinite.
 
     Parameters
     ----------
     logits : array_like, shape (rows, ...)
-        Floating-point numbers.
+        float16, float32 or float64.
     targets : array_like, of the shape of ``logits``
         Probabilities from 0 to 1, or bool.
     sample_weight : array_like, shape (rows,), optional
@@ -103,14 +107,16 @@ def binary_cross_entropy_with_logits(
     -------
     loss : float
     dlogits : ndarray
-        (sigmoid(logits) - targets) / size, in the dtype of ``logits``.
+        (sigmoid(logits) - targets) / size, in the dtype of ``logits``; with weights times their part of the sum in
+        place of 1 / rows.
 
     Raises
     ------
     TypeError
-        If the logits are not floating-point numbers or the targets not real.
+        If the logits have another dtype, targets or weights are not real, or ``out`` is no array of that dtype.
     ValueError
-        If the shapes do not fit, there is no element, or a target is not from 0 to 1.
+        If the shapes do not fit, there is no element, a target is not from 0 to 1, a weight negative or not finite, or
+        ``out`` not C-contiguous or read-only.
 
     Examples
     --------
@@ -168,14 +174,17 @@ def mean_squared_error(
     -------
     loss : float
     dprediction : ndarray
-        2 (prediction - targets) / size, in the dtype of ``prediction``.
+        2 (prediction - targets) / size, in the dtype of ``prediction``; with weights times their part of the sum in
+        place of 1 / rows.
 
     Raises
     ------
     TypeError
-        If the prediction is not floating-point numbers or the targets not real.
+        If the prediction is not floating-point numbers, targets or weights are not real, or ``out`` is no array of the
+        prediction's dtype.
     ValueError
-        If the shapes do not fit or there is no element.
+        If the shapes do not fit, there is no element, a weight is negative or not finite, or ``out`` not C-contiguous
+        or read-only.
 
     Examples
     --------

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 import numact as na
+from numact._types import Real
 from numact.nn import _initialisers
 from numact.nn._activations import Activate, Gated, PReLU, RReLU, Swish, check_parameters
-from numact.nn._checks import known
+from numact.nn._checks import known, positive_int
 from numact.nn._dense import Dense, Maxout
 from numact.nn._layer import Layer
 from numact.nn._regularisation import BatchNorm, Dropout
@@ -23,12 +24,12 @@ _LEARNED: dict[str, tuple[str, type[PReLU] | type[Swish]]] = {"prelu": ("weight"
 
 
 def mlp(
-    widths: Sequence[int],
+    widths: Sequence[SupportsIndex] | NDArray[np.integer[Any]],
     activation: str = "relu",
     activation_parameters: Mapping[str, Any] | None = None,
     *,
     batch_norm: bool = False,
-    dropout: float = 0.0,
+    dropout: Real = 0.0,
     initial_weight: str | None = None,
     dtype: DTypeLike = np.float32,
     rng: np.random.Generator | None = None,
@@ -75,6 +76,7 @@ def mlp(
         raise TypeError(f"widths must be a sequence such as [64, 100, 10], got {widths!r}")
     if len(widths) < 2:
         raise ValueError(f"widths must be those of input and output at least, got {list(widths)}")
+    sizes = [positive_int("units" if i else "inputs", width) for i, width in enumerate(widths)]
     known("activation", activation, [*na.activations, "identity"])
     if not isinstance(activation_parameters, Mapping | None):
         raise TypeError(
@@ -89,8 +91,8 @@ def mlp(
     if initial_weight is not None:
         options["initial_weight"] = known("initialiser", initial_weight, _initialisers.NAMES)
     layers: list[Layer] = []
-    columns = widths[0]
-    for _, units in pairwise(widths[:-1]):
+    columns = sizes[0]
+    for _, units in pairwise(sizes[:-1]):
         if activation == "maxout":
             layers.append(Maxout(columns, units, **options, **parameters))
         else:
@@ -101,7 +103,7 @@ def mlp(
         if dropout:
             layers.append(Dropout(dropout))
         columns = 2 * units if activation == "crelu" else units
-    return Sequential(*layers, Dense(columns, widths[-1], **options), rng=rng)
+    return Sequential(*layers, Dense(columns, sizes[-1], **options), rng=rng)
 
 
 def _activation(name: str, kind: str, units: int, parameters: dict[str, Any], dtype: DTypeLike) -> list[Layer]:

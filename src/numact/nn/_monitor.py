@@ -6,13 +6,14 @@ import math
 import os
 import warnings
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
 import numact as na
 from numact._stats import activation_stats, saturated_ends
+from numact._types import Real
 from numact.nn._activations import Activate
 from numact.nn._callbacks import Callback, Run
 from numact.nn._checks import positive_int, real
@@ -24,7 +25,17 @@ Array = NDArray[Any]
 
 
 class HealthWarning(UserWarning):
-    """What a `Monitor` found wrong with a training."""
+    """What a `Monitor` found wrong with a training.
+
+    Examples
+    --------
+    Make an error of it:
+
+    >>> import warnings
+    >>> from numact import nn
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", nn.HealthWarning)
+    """
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,18 @@ class Finding:
     epoch, step : int
         When it was found, counted from 1.
     message : str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numact import nn
+    >>> x = np.ones((8, 1))
+    >>> model = nn.Sequential(nn.Dense(1, 1, initial_weight=1e6), rng=np.random.default_rng(0))
+    >>> monitor = nn.Monitor(warn=False)
+    >>> history = nn.fit(model, x, x, loss="mean_squared_error", lr=1e-9, epochs=1, callbacks=[monitor])
+    >>> finding = monitor.findings[0]
+    >>> finding.kind, finding.layer, finding.epoch, finding.step
+    ('exploding', '0', 1, 1)
     """
 
     kind: str
@@ -63,6 +86,18 @@ class LayerHealth:
         all others.
     gradient_norm : list of float
         Euclidean norm of the gradients of all parameters, NaN while the layer is frozen; empty for one without.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numact import nn
+    >>> x = np.linspace(-1, 1, 8).reshape(-1, 1)
+    >>> model = nn.Sequential(nn.Dense(1, 1, initial_weight=2.0), rng=np.random.default_rng(0))
+    >>> monitor = nn.Monitor()
+    >>> history = nn.fit(model, x, x, loss="mean_squared_error", epochs=1, callbacks=[monitor])
+    >>> health = monitor.layers["0"]
+    >>> health.title, health.min, health.max
+    ('0 Dense(1, 1)', [-2.0], [2.0])
     """
 
     title: str
@@ -151,11 +186,11 @@ class Monitor(Callback):
     def __init__(
         self,
         *,
-        every: int = 10,
-        dead: float = 0.1,
-        saturated: float = 0.5,
-        vanishing: float = 1e-3,
-        exploding: float = 100.0,
+        every: SupportsIndex = 10,
+        dead: Real = 0.1,
+        saturated: Real = 0.5,
+        vanishing: Real = 1e-3,
+        exploding: Real = 100.0,
         warn: bool = True,
     ) -> None:
         self.every = positive_int("every", every)
@@ -315,6 +350,17 @@ class Monitor(Callback):
         Returns
         -------
         matplotlib.figure.Figure
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not there.
+        RuntimeError
+            If nothing is recorded.
+        ValueError
+            If ``path`` ends in no format of matplotlib.
+        OSError
+            If it cannot be written.
         """
         try:
             from matplotlib import colormaps

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from numact._types import Real
 from numact.nn._checks import float_dtype, positive_int, real
 from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parameter, parameter, result_array
 
@@ -44,8 +45,8 @@ class BatchNorm(OwnMemoryLayer):
     Raises
     ------
     TypeError, ValueError
-        If ``features`` is not positive, ``momentum`` not in [0, 1], ``eps`` not above 0, or the dtype not
-        floating-point.
+        If ``features`` is no positive integer, ``momentum`` not in [0, 1], ``eps`` not above 0 and finite, or the dtype
+        another.
 
     Attributes
     ----------
@@ -73,7 +74,7 @@ class BatchNorm(OwnMemoryLayer):
     _transparent = True
 
     def __init__(
-        self, features: int, *, momentum: float = 0.9, eps: float = 1e-5, dtype: DTypeLike = np.float32
+        self, features: SupportsIndex, *, momentum: Real = 0.9, eps: Real = 1e-5, dtype: DTypeLike = np.float32
     ) -> None:
         super().__init__()
         shape = (positive_int("features", features),)
@@ -201,7 +202,7 @@ class Dropout(DrawingLayer):
 
     _transparent = True
 
-    def __init__(self, rate: float, *, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, rate: Real, *, rng: np.random.Generator | None = None) -> None:
         super().__init__(rng)
         self._rate = _real_in("rate", rate, 0, 1, closed=False)
         self._mask, self._y = Buffer(), Buffer()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from numact._types import Real
 from numact.nn._checks import known, real
 
 #: ``schedule(epoch, epochs)`` gives what the learning rate is multiplied by: ``epoch`` counts the epochs that are done,
@@ -18,16 +19,17 @@ Schedule = Callable[[float, int], float]
 class _Warm:
     """Linear warm-up, which all share."""
 
-    warmup: float = 0.0
+    warmup: Real = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= real("warmup", self.warmup) < math.inf:
             raise ValueError(f"warmup must be a number of epochs of at least 0, got {self.warmup}")
 
     def __call__(self, epoch: float, epochs: int) -> float:
-        if epoch < self.warmup:
-            return epoch / self.warmup
-        return self._after(epoch - self.warmup, epochs - self.warmup)
+        warmup = float(self.warmup)
+        if epoch < warmup:
+            return epoch / warmup
+        return self._after(epoch - warmup, epochs - warmup)
 
     def _after(self, epoch: float, epochs: float) -> float:
         raise NotImplementedError
@@ -63,6 +65,8 @@ class ConstantSchedule(_Warm):
 class StepSchedule(_Warm):
     """A learning rate that falls by a factor every so many epochs.
 
+    Computes ``factor ** ((epoch - warmup) // every)``.
+
     Parameters
     ----------
     warmup : float, optional
@@ -85,8 +89,8 @@ class StepSchedule(_Warm):
     [1.0, 1.0, 0.5, 0.25]
     """
 
-    every: float = 10.0
-    factor: float = 0.1
+    every: Real = 10.0
+    factor: Real = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,13 +100,15 @@ class StepSchedule(_Warm):
             raise ValueError(f"factor must be a number of at least 0, got {self.factor}")
 
     def _after(self, epoch: float, epochs: float) -> float:
-        factor: float = self.factor ** (epoch // self.every)
+        factor: float = float(self.factor) ** (epoch // float(self.every))
         return factor
 
 
 @dataclass(frozen=True)
 class CosineSchedule(_Warm):
     """A learning rate that falls along half a period of the cosine until the training ends.
+
+    Computes ``final + (1 - final) * (1 + cos(pi * (epoch - warmup) / (epochs - warmup))) / 2``.
 
     Parameters
     ----------
@@ -128,7 +134,7 @@ class CosineSchedule(_Warm):
     [1.0, 0.55, 0.1]
     """
 
-    final: float = 0.0
+    final: Real = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -137,7 +143,8 @@ class CosineSchedule(_Warm):
 
     def _after(self, epoch: float, epochs: float) -> float:
         part = epoch / epochs if epoch < epochs else 1.0
-        return self.final + (1 - self.final) * (1 + math.cos(math.pi * part)) / 2
+        final = float(self.final)
+        return final + (1 - final) * (1 + math.cos(math.pi * part)) / 2
 
 
 _SCHEDULES: dict[str, type[_Warm]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +29,7 @@ class Sequential(OwnMemoryLayer):
     Raises
     ------
     TypeError, ValueError
-        If there is no layer, one is none, or the same one is given twice.
+        If there is no layer, one is none, the same one is given twice, or ``rng`` is no Generator.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class Sequential(OwnMemoryLayer):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, index: int) -> Layer:
+    def __getitem__(self, index: SupportsIndex) -> Layer:
         return self.layers[index]
 
     def __iter__(self) -> Iterator[Layer]:
@@ -137,7 +137,7 @@ class Sequential(OwnMemoryLayer):
         if not self._initialised:
             self.initialise(None, generator(None))
 
-    def replace(self, index: int, layer: Layer, rng: np.random.Generator | None = None) -> None:
+    def replace(self, index: SupportsIndex, layer: Layer, rng: np.random.Generator | None = None) -> None:
         """Put a layer in the place of another.
 
         An optimizer made before goes on with the old parameters: make a new one.
@@ -156,7 +156,7 @@ class Sequential(OwnMemoryLayer):
             If there is no such position, or the layer is none or in the Sequential already. One that a Sequential
             around this one has elsewhere is refused when that one is used.
         """
-        layers = list(self.layers)
+        layers, index = list(self.layers), operator.index(index)
         if not -len(layers) <= index < len(layers):
             raise IndexError(f"there is no layer {index} in a Sequential of {len(layers)}")
         layers[index] = layer
@@ -211,6 +211,7 @@ class Sequential(OwnMemoryLayer):
 
     @property
     def frozen(self) -> bool:
+        """Whether every layer stays as it is in training; assigning sets all of them."""
         return all(layer.frozen for layer in self.layers)
 
     @frozen.setter
@@ -218,7 +219,7 @@ class Sequential(OwnMemoryLayer):
         for layer in self.layers:
             layer.frozen = frozen
 
-    def freeze(self, stop: int | None = None) -> None:
+    def freeze(self, stop: SupportsIndex | None = None) -> None:
         """Keep the layers before position `stop` as they are, all by default.
 
         Parameters
@@ -228,8 +229,8 @@ class Sequential(OwnMemoryLayer):
 
         Raises
         ------
-        IndexError
-            If there is no such position.
+        IndexError, TypeError
+            If there is no such position, or `stop` is no integer.
         """
         if stop is not None and not -len(self.layers) <= operator.index(stop) <= len(self.layers):
             raise IndexError(f"freeze: stop is {stop}, but there are {len(self.layers)} layers")
@@ -290,6 +291,13 @@ class Sequential(OwnMemoryLayer):
         -------
         dx : ndarray or None
             Valid until the next ``backward``; None without `input_gradient`.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no training forward, or its result is used up.
+        TypeError, ValueError
+            If ``dy`` is of another kind or shape.
         """
         return self._backward(np.asarray(dy), False, input_gradient)[0]
 
@@ -317,7 +325,7 @@ class Sequential(OwnMemoryLayer):
         layer, message = repr(self.layers[index]), str(error)
         return type(error)(f"layer {index}{'' if layer in message else f', {layer}'}: {message}")
 
-    def summary(self, input_shape: int | tuple[int, ...], batch_size: int = 32) -> str:
+    def summary(self, input_shape: SupportsIndex | tuple[SupportsIndex, ...], batch_size: SupportsIndex = 32) -> str:
         """A table of the layers: output shape, numbers learned and frozen, and bytes that training keeps for backward.
 
         It is measured on a copy, with a batch of zeros. An array that two layers keep counts for the first.
@@ -331,6 +339,11 @@ class Sequential(OwnMemoryLayer):
         Returns
         -------
         str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a size is no positive integer, or a layer does not take what it gets.
         """
         shape = input_shape if isinstance(input_shape, tuple) else (input_shape,)
         model = copy.deepcopy(self)
