@@ -119,6 +119,14 @@ def test_static_checks(command):
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.mark.parametrize("use", ["functions", "networks", "estimators"])
+def test_numpy_scalars_serve_as_python_scalars(use):
+    pytest.importorskip("sklearn")
+    import numpy_scalars
+
+    getattr(numpy_scalars, use)()
+
+
 def test_installed_size():
     """Below 3 MB, byte code aside."""
     files = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"]

@@ -114,13 +114,27 @@ def _record(name: str) -> Activation:
     return activations[name]
 
 
+Errors = dict[tuple[str, str, str], tuple[float, float, str]]
+
+
+def _of_both_tiers(errors: Errors) -> Errors:
+    """The same, those of precise too where it takes the kernels of the standard tier."""
+    keys = {
+        (dtype, tier, direction): (dtype, tier if dtype == "float32" else "standard", direction)
+        for dtype in dict.fromkeys(dtype for dtype, _, _ in errors)
+        for tier in ("standard", "precise")
+        for direction in ("forward", "backward", "parameter")
+    }
+    return {key: errors[own] for key, own in keys.items() if own in errors}
+
+
 def _records() -> Mapping[str, Activation]:
     """The catalogue over the public functions of the standard tier."""
     result = {}
     for name, kind, given in _native.catalogue():
         description = DESCRIPTIONS[name]
         parameters = tuple(Parameter(p, default, domain) for p, default, domain, _ in given)
-        errors = ERRORS.get(name, {})  # none yet of a function that was not measured
+        errors = _of_both_tiers(ERRORS.get(name, {}))  # none yet of a function that was not measured
         forward = {"maxout": ("y", "which"), "rrelu": ("y", "slope")}.get(name, ("y",))
         backward: tuple[str, ...] = ("dx", f"d{parameters[0].name}") if description.learned else ("dx",)
         if kind == "gated":
