@@ -326,13 +326,23 @@ def test_verbose(capsys):
         ({"activation": "maxout", "activation_parameters": {"piece": 3}}, TypeError, "maxout takes pieces, got piece"),
         ({"activation": "rrelu", "activation_parameters": {"low": 0}}, TypeError, "rrelu takes lower, upper, got low"),
         ({"activation": "identity", "activation_parameters": {"a": 0}}, TypeError, "identity takes no parameters"),
-        ({"hidden_layer_sizes": (16, 0)}, ValueError, "units must be at least 1, got 0"),
+        ({"hidden_layer_sizes": (16, 0)}, ValueError, "hidden_layer_sizes must be at least 1, got 0"),
+        ({"hidden_layer_sizes": "16"}, TypeError, "hidden_layer_sizes must be an integer, got '16'"),
         ({"learning_rate": "adaptive"}, ValueError, "unknown schedule 'adaptive'"),
         *(
-            ({name: -1}, ValueError, f"{name} must be at least 0, got -1")
-            for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction")
+            ({name: value}, ValueError, f"{name} must be at least 0 and finite, got {value}")
+            for name in ("alpha", "learning_rate_init", "tol", "momentum")
+            for value in (-1, np.nan, np.inf)
         ),
-        ({"tol": np.nan}, ValueError, "tol must be at least 0, got nan"),
+        *(
+            ({name: value}, ValueError, f"{name} must be at least 0 and below 1, got {value}")
+            for name in ("dropout", "validation_fraction")
+            for value in (-1, np.nan, 1.0)
+        ),
+        *(
+            ({name: "no"}, TypeError, f"{name} must be True or False, got 'no'")
+            for name in ("batch_norm", "shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
+        ),
         ({"max_iter": 0}, ValueError, "max_iter must be at least 1"),
         ({"n_iter_no_change": None}, TypeError, "n_iter_no_change must be an integer, got None"),
         *(
@@ -343,9 +353,8 @@ def test_verbose(capsys):
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"batch_size": "all"}, ValueError, "batch_size must be 'auto' or an integer, got 'all'"),
         ({"initial_weight": "glorot"}, ValueError, "unknown initialiser 'glorot'"),
-        ({"dropout": 1.0}, ValueError, r"rate must be in \[0, 1\)"),
         ({"dtype": "float16"}, TypeError, "dtype must be np.float32 or np.float64, got float16"),
-        ({"early_stopping": True, "validation_fraction": 2}, ValueError, "fraction must lie between 0 and 1"),
+        ({"early_stopping": True, "validation_fraction": 0}, ValueError, "fraction must lie between 0 and 1"),
     ],
 )
 def test_refused(parameters, error, message):

@@ -391,8 +391,12 @@ def test_calls_that_are_refused(built, function):
         f(*(x,) * inputs, axis=2)
     with pytest.raises(ValueError, match="enough dimensions"):
         f(*(np.float64(1),) * inputs)
-    with pytest.raises(TypeError, match="integer"):
-        f(*(x,) * inputs, axis=0.5)
+    for axis in (0.5, True, "0", [0], np.float64(0)):
+        message = rf"{function}: axis must be an integer, not (numpy\.)?{type(axis).__name__}"
+        with pytest.raises(TypeError, match=message):
+            f(*(x,) * inputs, axis=axis)
+        with pytest.raises(TypeError, match=message):
+            f(*(x,) * inputs, axis)
     with pytest.raises(ValueError, match="mismatch"):
         f(*(x,) * inputs, out=np.empty((2, 4)))
     with pytest.raises(TypeError):
@@ -417,7 +421,7 @@ def test_axis_by_position(built, function, rng):
     assert ufunc(*data, out) is out
     with pytest.raises(np.exceptions.AxisError):
         ufunc(*data, 2)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="axis is given by position and by keyword"):
         ufunc(*data, 0, axis=0)
 
 

@@ -76,8 +76,8 @@ Result translated(Result failed, const Call& call) {
     return call();
   } catch (pybind11::error_already_set& error) {
     error.restore();
-  } catch (const pybind11::value_error& error) {
-    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const pybind11::builtin_exception& error) {
+    error.set_error();
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
   } catch (const std::exception& error) {

@@ -262,6 +262,13 @@ bool is_foreign(PyObject* object) {
   return !PyArray_Check(object) && !PyArray_CheckAnyScalar(object) && PyObject_HasAttrString(object, "__array_ufunc__") == 1;
 }
 
+std::string name_of(PyObject* ufunc) { return reinterpret_cast<PyUFuncObject*>(ufunc)->name; }
+
+void check_axis(PyObject* ufunc, PyObject* axis) {
+  if (!PyIndex_Check(axis) || PyBool_Check(axis))
+    throw py::type_error(name_of(ufunc) + ": axis must be an integer, not " + Py_TYPE(axis)->tp_name);
+}
+
 PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
   return translated<PyObject*>(nullptr, [&] {
     const Function& function = row_functions().at(self);
@@ -278,8 +285,11 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
       has_axes |= PyUnicode_CompareWithASCIIString(keyword, "axes") == 0;
     }
     // An axis may stand where the output may.
-    if (axis == nullptr && positional == inputs + 1 && PyIndex_Check(args[inputs]) && !PyArray_Check(args[inputs]))
-      return call_with_axis(call_ufunc, self, args, inputs, positional, keywords, args[inputs]);
+    PyObject* const last = positional == inputs + 1 ? args[inputs] : Py_None;
+    const bool is_output = last == Py_None || PyArray_Check(last) || is_foreign(last);
+    if (!is_output && axis != nullptr) throw py::type_error(name_of(self) + ": axis is given by position and by keyword");
+    if (!is_output || axis != nullptr) check_axis(self, is_output ? axis : last);
+    if (!is_output) return call_with_axis(call_ufunc, self, args, inputs, positional, keywords, last);
     if (outputs.alone && positional >= inputs)
       if (py::object result = call_directly(function, args, axis, outputs.given[0])) return result.release().ptr();
     // pandas would go along the rows of its transposed blocks where no keyword is given.

@@ -169,11 +169,11 @@ def _parameter_dtype(dtype: np.dtype[Any], precise: bool) -> type[np.floating[An
 
 def _axis(name: str, axis: SupportsIndex, dimensions: int) -> int:
     try:
-        if isinstance(axis, (bool, np.bool_)):
-            raise TypeError
-        index = operator.index(axis)
+        index = None if isinstance(axis, bool) else operator.index(axis)
     except TypeError:
-        raise TypeError(f"{name}: axis must be an integer, not {type(axis).__name__}") from None
+        index = None
+    if index is None:
+        raise TypeError(f"{name}: axis must be an integer, not {type(axis).__name__}")
     if not -dimensions <= index < dimensions:
         raise np.exceptions.AxisError(index, dimensions, name)
     return index % dimensions

@@ -151,6 +151,13 @@ def _all_or_nothing(method: Method) -> Method:
     return cast(Method, careful)
 
 
+# Numbers of at least 0, and what they must be below.
+_ENDS = dict.fromkeys(("alpha", "learning_rate_init", "tol", "momentum"), math.inf) | {
+    "dropout": 1,
+    "validation_fraction": 1,
+}
+
+
 class _Printer(nn.Callback):
     def on_epoch_end(self, run: nn.Run) -> None:
         print(f"Iteration {run.epoch}, loss = {run.history.loss[-1]:.8f}")
@@ -221,13 +228,23 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         return state
 
     def _check_parameters(self) -> None:
-        """Refuse, under the name it has here, what is no number, or a negative one."""
+        """Refuse, under the name it has here, what is of another type or outside its domain."""
+        for name in ("batch_norm", "shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
+            if not isinstance(value := getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
         positive_int("max_iter", self.max_iter)
         if self.n_iter_no_change != math.inf:
             positive_int("n_iter_no_change", self.n_iter_no_change)
-        for name in ("dropout", "alpha", "learning_rate_init", "tol", "momentum", "validation_fraction"):
-            if not real(name, value := getattr(self, name)) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {value}")
+        for width in self._hidden():
+            positive_int("hidden_layer_sizes", width)
+        for name, end in _ENDS.items():
+            if not 0 <= real(name, value := getattr(self, name)) < end:
+                domain = "at least 0 and finite" if end == math.inf else f"at least 0 and below {end}"
+                raise ValueError(f"{name} must be {domain}, got {value}")
+
+    def _hidden(self) -> list[Any]:
+        sizes = self.hidden_layer_sizes
+        return list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         """The data as arrays; `first` takes note of their columns, else they must fit those."""
@@ -357,8 +374,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
 
     def _start(self, x: Array, outputs: int) -> None:
         """A new network."""
-        hidden = self.hidden_layer_sizes
-        widths = [x.shape[1], *(hidden if isinstance(hidden, Iterable) else (hidden,)), outputs]
+        widths = [x.shape[1], *self._hidden(), outputs]
         self._rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.model_ = nn.mlp(
             widths,
