@@ -159,6 +159,26 @@ def test_bfloat16_in_any_order_of_import(order):
 
 
 @pytest.mark.skipif(bfloat16 is None, reason="needs ml_dtypes")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "na.gelu(x, dtype=b)",
+        "na.gelu(x.astype(np.float32), signature=(b, b), casting='unsafe')",
+        "na.softmax(x, dtype=b)",
+        "na.swiglu.reduce(x, dtype=b)",
+        "na.swiglu_backward(x, x, x, dtype=b)[1]",
+    ],
+)
+def test_first_call_asks_for_bfloat16(call):
+    code = (
+        "import ml_dtypes, numact as na, numpy as np\nb = np.dtype(ml_dtypes.bfloat16)\nx = np.ones((2, 3), b)\n"
+        f"assert ({call}).dtype == b\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.skipif(bfloat16 is None, reason="needs ml_dtypes")
 def test_numact_does_not_import_ml_dtypes():
     code = "import sys, numact, numpy as np; numact.silu(np.ones(3, np.float16)); assert 'ml_dtypes' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

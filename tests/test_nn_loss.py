@@ -124,6 +124,15 @@ def test_softmax_cross_entropy_takes_any_layout_and_number_of_threads(classes):
     np.testing.assert_allclose(dlogits[:5], share / rows, rtol=1e-5, atol=1e-12)
 
 
+def test_labels_in_the_memory_of_out(rng):
+    logits, memory = rng.normal(size=(64, 8)), np.zeros((64, 8))
+    labels = memory.view(np.int64).reshape(-1)[-64:]
+    labels[:] = np.arange(64) % 8
+    loss, dlogits = nn.softmax_cross_entropy(logits, labels.copy())
+    assert nn.softmax_cross_entropy(logits, labels, out=memory)[0] == loss
+    np.testing.assert_array_equal(memory, dlogits)
+
+
 def test_wrong_labels_leave_out_alone():
     out = np.full((2, 3), 7.0)
     for labels in ([0, 3], [0, -1], np.array([0, 2**63], np.uint64)):

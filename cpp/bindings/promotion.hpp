@@ -1,6 +1,8 @@
 // Which dtype a ufunc computes in. A ufunc is made without loops; they are added as array methods, and its promoter sends every
 // other combination of dtypes to them.
 #pragma once
+#include <algorithm>
+
 #include "numpy_api.hpp"
 
 namespace numact {
@@ -54,6 +56,14 @@ PyArray_DTypeMeta* data_dtype(PyObject* ufunc, Function& function, PyArray_DType
     function.bfloat16 = data;
   }
   return data;
+}
+
+// Hands the promoter's answer to NumPy, which gives up where it repeats the question, as it does when the loop that was asked for
+// is new: then an output is left open, which the loop decides.
+inline int answered(PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* result[], int operands) {
+  if (std::equal(result, result + operands, given)) result[operands - 1] = nullptr;
+  for (int i = 0; i < operands; ++i) Py_XINCREF(result[i]);
+  return 0;
 }
 
 inline void add_promoter(const pybind11::object& ufunc, PyArrayMethod_PromoterFunction* promoter, int operands) {

@@ -190,11 +190,8 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
   return translated(-1, [&] {
     Function& function = row_functions().at(ufunc);
     PyArray_DTypeMeta* const data = data_dtype(ufunc, function, given, signature);
-    for (int i = 0; i < function.operands(); ++i) {
-      result[i] = data;
-      Py_INCREF(result[i]);
-    }
-    return 0;
+    std::fill_n(result, function.operands(), data);
+    return answered(given, result, function.operands());
   });
 }
 

@@ -146,7 +146,9 @@ double softmax_cross_entropy(const py::object& logits, const py::object& labels,
                              const py::object& out) {
   PyArrayObject* const gradient = array(out);
   const ptrdiff_t rows = PyArray_DIM(gradient, 0), classes = PyArray_DIM(gradient, 1);
-  const py::object numbers = contiguous(labels, NPY_INT64);
+  // A copy: memory is indexed by them, and theirs may be that of `out` or change meanwhile.
+  const py::object numbers = checked(PyArray_FromAny(labels.ptr(), PyArray_DescrFromType(NPY_INT64), 1, 1,
+                                                     NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | NPY_ARRAY_ENSURECOPY, nullptr));
   const auto* const number = static_cast<const npy_int64*>(PyArray_DATA(array(numbers)));
   const npy_int64* const wrong = std::find_if_not(number, number + rows, [=](npy_int64 k) { return 0 <= k && k < classes; });
   if (wrong != number + rows) {

@@ -76,11 +76,9 @@ int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta
     Function& function = elementwise_functions().at(ufunc);
     PyArray_DTypeMeta* const data = data_dtype(ufunc, function, given, signature);
     PyArray_DTypeMeta* const parameter = dtype_of(function.loops[static_cast<int>(*type_of(data))]->kernel->parameter);
-    for (int i = 0; i < function.operands(); ++i) {
+    for (int i = 0; i < function.operands(); ++i)
       result[i] = i >= function.arrays && i < function.inputs() ? parameter : data;
-      Py_INCREF(result[i]);
-    }
-    return 0;
+    return answered(given, result, function.operands());
   });
 }
 

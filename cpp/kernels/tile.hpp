@@ -76,7 +76,7 @@ __attribute__((noinline)) void copy_rows(const char* from, ptrdiff_t from_step, 
   for (ptrdiff_t r = 0; r < rows; ++r) __builtin_memcpy(to + r * to_step, from + r * from_step, size_t(bytes));
 }
 // Rows of up to `room` bytes but the last, which it returns, without gaps in the target: a buffer. What is behind a row comes
-// along, and the next row covers it.
+// along, though another thread may be writing there, and the next row covers it.
 template <ptrdiff_t room>
 NUMACT_LANE ptrdiff_t copy_with_gaps(const char* from, ptrdiff_t step, char* to, ptrdiff_t bytes, ptrdiff_t rows) {
   if (step < room) return 0;
