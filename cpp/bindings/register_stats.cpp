@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "../activations/row_facts.hpp"
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
+#include "direct_call.hpp"
 #include "gil.hpp"
 #include "records.hpp"
 #include "register.hpp"
@@ -27,22 +29,22 @@ constexpr ptrdiff_t least_rows = 1 << 10, piece_elements = 1 << 16;
 
 // Axes of one kind, the innermost first, merged where the strides allow it.
 struct Axes {
-  std::vector<ptrdiff_t> lengths, strides;
+  int count = 0;
   ptrdiff_t size = 1;
+  ptrdiff_t lengths[NPY_MAXDIMS], strides[NPY_MAXDIMS];
 
   void add(ptrdiff_t length, ptrdiff_t stride) {
     size *= length;
     if (length == 1) return;
-    if (!lengths.empty() && stride == strides.back() * lengths.back()) {
-      lengths.back() *= length;
-    } else {
-      lengths.push_back(length);
-      strides.push_back(stride);
-    }
+    const int last = count - 1;
+    if (count > 0 && stride == strides[last] * lengths[last])
+      lengths[last] *= length;
+    else
+      lengths[count] = length, strides[count++] = stride;
   }
   ptrdiff_t offset(ptrdiff_t index) const {
     ptrdiff_t offset = 0;
-    for (std::size_t i = 0; i < lengths.size(); ++i) {
+    for (int i = 0; i < count; ++i) {
       offset += index % lengths[i] * strides[i];
       index /= lengths[i];
     }
@@ -56,12 +58,12 @@ struct Job {
   Axes outer, rows;
   ptrdiff_t width, piece, panels, tasks_per_chunk;
   ptrdiff_t rows_taken, pieces;  // the first ones
-  std::vector<double> pivots;    // of the units
-  std::vector<double> states;    // by outer unit, piece, field and column
+  double* pivots;                           // of the units
+  double* states;                           // by outer unit, piece, field and column
 
   ptrdiff_t tasks() const { return outer.size * pieces * panels; }
   double* at(ptrdiff_t unit, ptrdiff_t index) {
-    return states.data() + (unit * pieces + index) * stats_field_count * width;
+    return states + (unit * pieces + index) * stats_field_count * width;
   }
 
   static void run_chunk(void* argument, ptrdiff_t chunk) {
@@ -72,7 +74,7 @@ struct Job {
                       unit = task / job.panels / job.pieces;
       StatsPart part = job.part;
       part.x += job.outer.offset(unit);
-      part.pivots += unit * part.columns;
+      if (part.pivots != nullptr) part.pivots += unit * part.columns;
       part.begin = index * job.piece;
       part.end = std::min(job.rows_taken, part.begin + job.piece);
       part.first_group = static_cast<int>(panel) * most_stats_groups;
@@ -85,7 +87,8 @@ struct Job {
     rows_taken = count;
     pieces = (count + piece - 1) / piece;
     part.scale = scale;
-    part.pivots = pivots.data();
+    const auto is_shifted = [](double pivot) { return pivot != 0; };
+    part.pivots = std::any_of(pivots, pivots + outer.size * part.columns, is_shifted) ? pivots : nullptr;
     part.pitch = width;
     const double work = cost_per_element * double(outer.size) * double(count) * double(part.columns);
     threads::run((tasks() + tasks_per_chunk - 1) / tasks_per_chunk, threads::worthwhile(work), run_chunk, this);
@@ -107,25 +110,23 @@ struct Job {
   }
 };
 
-// x: axes of the outer units, then those over which is summed, then one of columns.
-py::object activation_stats(const std::string& level, const py::object& x, int outer_axes, double low, double high) {
-  if (!PyArray_Check(x.ptr())) throw py::type_error("an array is needed");
-  auto* const array = reinterpret_cast<PyArrayObject*>(x.ptr());
-  const std::optional<Type> type = type_of(array);
-  const int axes = PyArray_NDIM(array);
-  if (!type || !PyArray_ISBEHAVED_RO(array) || outer_axes < 0 || outer_axes >= axes)
+// x: axes of the outer units, then those over which is summed, then one of columns. The rows of the result are those of StatsRow.
+py::object activation_stats(const Table& table, PyObject* x, int outer_axes, double low, double high) {
+  auto* const array = reinterpret_cast<PyArrayObject*>(x);
+  const std::optional<Type> type = PyArray_Check(x) && PyArray_ISBEHAVED_RO(array) ? type_of(array) : std::nullopt;
+  const int axes = type ? PyArray_NDIM(array) : 0;
+  if (outer_axes < 0 || outer_axes >= axes)
     throw py::type_error("an aligned array of floating-point numbers in native byte order is needed");
 
-  const Table& table = level_table(level);
-  Job job{};
+  Job job;
   job.walk = table.stats[static_cast<int>(*type)];
   for (int i = axes - 2; i >= 0; --i)
     (i < outer_axes ? job.outer : job.rows).add(PyArray_DIM(array, i), PyArray_STRIDE(array, i));
-  if (job.rows.lengths.empty()) job.rows.lengths.push_back(1), job.rows.strides.push_back(0);
+  if (job.rows.count == 0) job.rows.lengths[0] = 1, job.rows.strides[0] = 0, job.rows.count = 1;
   const ptrdiff_t columns = PyArray_DIM(array, axes - 1), units = job.outer.size * columns, n = job.rows.size;
 
   npy_intp shape[] = {stats_row_count, units};
-  const py::object result = checked(PyArray_SimpleNew(2, shape, NPY_FLOAT64));
+  py::object result = checked(PyArray_SimpleNew(2, shape, NPY_FLOAT64));
   auto* const values = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr())));
   if (n == 0) std::fill_n(values, stats_row_count * units, std::numeric_limits<double>::quiet_NaN());
   if (n == 0 || units == 0) return result;
@@ -133,8 +134,8 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
   const int groups = static_cast<int>((columns + row_lanes - 1) / row_lanes);
   const ptrdiff_t column_stride = columns == 1 ? PyArray_ITEMSIZE(array) : PyArray_STRIDE(array, axes - 1);
   const int together = columns < row_lanes ? static_cast<int>(row_lanes / columns) : 1;
-  job.part = {PyArray_BYTES(array), static_cast<int>(job.rows.lengths.size()), job.rows.lengths.data(),
-              job.rows.strides.data(), columns, column_stride, 0, n, together, 0, groups, low, high, 1, nullptr, 0};
+  job.part = {PyArray_BYTES(array), job.rows.count, job.rows.lengths, job.rows.strides, columns, column_stride, 0, n,
+              together, 0, groups, low, high, 1, nullptr, 0};
   job.width = together * columns;
   job.piece = std::max(least_rows, piece_elements / columns);
   job.piece = (job.piece + together - 1) / together * together;
@@ -142,35 +143,47 @@ py::object activation_stats(const std::string& level, const py::object& x, int o
   job.panels = (groups + most_stats_groups - 1) / most_stats_groups;
   const ptrdiff_t task_elements = std::min(n, job.piece) * std::min<ptrdiff_t>(columns, row_lanes * most_stats_groups);
   job.tasks_per_chunk = std::max<ptrdiff_t>(1, threads::chunk_length / task_elements);
-  job.states.resize(static_cast<std::size_t>(job.outer.size * pieces * job.width * stats_field_count));
-  job.pivots.resize(static_cast<std::size_t>(units));
+  const ptrdiff_t states = job.outer.size * pieces * job.width * stats_field_count;
+  const std::unique_ptr<double[]> memory(new double[static_cast<std::size_t>(states + 2 * units)]);  // not filled with 0
+  job.states = memory.get(), job.pivots = job.states + states;
+  double* const wanted = job.pivots + units;  // at which scale each is still to be found, 0 once it is known
+  std::fill_n(wanted, units, 1.0);
 
   constexpr ptrdiff_t sampled = 64;  // the first of so many parts of the rows
-  std::vector<double> wanted(static_cast<std::size_t>(units), 1.0);
-  const WithoutGil released;
+  const WithoutGil released(cost_per_element * double(units) * double(n));
   const FpScope scope;
   for (const double scale : {1.0, StatsUnits::smaller, StatsUnits::larger}) {
-    std::fill(job.pivots.begin(), job.pivots.end(), 0.0);
+    const auto is_wanted = [&] { return std::find(wanted, wanted + units, scale) != wanted + units; };
+    if (!is_wanted()) continue;
+    std::fill_n(job.pivots, units, 0.0);
     for (const StatsStage stage : {StatsStage::sample, StatsStage::all, StatsStage::again}) {
       const ptrdiff_t rows = stage == StatsStage::sample ? n / sampled : n;
-      if (rows < (stage == StatsStage::sample ? 16 : 1) || std::find(wanted.begin(), wanted.end(), scale) == wanted.end()) continue;
+      if (rows < (stage == StatsStage::sample ? 16 : 1) || !is_wanted()) continue;
       job.run(scale, rows);
       for (ptrdiff_t unit = 0; unit < job.outer.size; ++unit) {
         const ptrdiff_t first = unit * columns;
         table.finish_stats({job.at(unit, 0), job.width, columns, stage, *type == Type::float64, double(rows), scale,
-                            wanted.data() + first, job.pivots.data() + first, values + first, units});
+                            wanted + first, job.pivots + first, values + first, units});
       }
     }
   }
   return result;
 }
 
+py::object make_activation_stats(const std::string& level) {
+  const Table& table = level_table(level);
+  return make_direct_function("activation_stats", 4, [&table](PyObject* const* args) {
+    const long outer_axes = PyLong_AsLong(args[1]);
+    const double low = PyFloat_AsDouble(args[2]), high = PyFloat_AsDouble(args[3]);
+    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+    return activation_stats(table, args[0], static_cast<int>(outer_axes), low, high);
+  });
+}
+
 }  // namespace
 
 void register_stats(py::module_& m) {
-  m.def("activation_stats", activation_stats, py::arg("level"), py::arg("x"), py::arg("outer_axes"), py::arg("low"),
-        py::arg("high"),
-        "Mean, deviation, smallest, largest, fractions zero, saturated and not finite, as rows of one column per unit.");
+  m.def("make_activation_stats", make_activation_stats, py::arg("level"), "activation_stats at one ISA level.");
 }
 
 }  // namespace numact

@@ -194,7 +194,7 @@ struct StatsPart {
   int together, first_group, last_group;
   double low, high;  // at which an element is saturated; NaN where it cannot be
   double scale;
-  const double* pivots;  // of the columns, numbers of the data's type
+  const double* pivots;  // of the columns, numbers of the data's type; nullptr where all are 0
   ptrdiff_t pitch;
 };
 using StatsWalk = void (*)(const StatsPart&, double* states);

@@ -28,7 +28,7 @@ struct StatsLanes {
   T pivot[row_lanes], smallest[row_lanes], largest[row_lanes];
   Count zero[row_lanes], saturated[row_lanes], nonfinite[row_lanes];
 
-  // Lane j has column j % width; those from `used` on none. Whether a pivot is not 0.
+  // Lane j has column j % width of `pivots`, if there are any; those from `used` on none. Whether one is not 0.
   __attribute__((noinline)) bool start(const double* pivots, ptrdiff_t used, ptrdiff_t width) {
     for (int j = 0; j < row_lanes; ++j) {
       sum[j] = squares[j] = all[j] = all_squares[j] = 0;
@@ -36,7 +36,7 @@ struct StatsLanes {
       zero[j] = saturated[j] = nonfinite[j] = 0;
     }
     bool shifted = false;
-    for (ptrdiff_t j = 0, column = 0; j < used; ++j, column = column + 1 < width ? column + 1 : 0)
+    for (ptrdiff_t j = 0, column = 0; j < used && pivots != nullptr; ++j, column = column + 1 < width ? column + 1 : 0)
       pivot[j] = T(pivots[column]), shifted |= pivot[j] != 0;
     return shifted;
   }
@@ -56,8 +56,12 @@ struct StatsLanes {
       found[stats_zero][j] = double(zero[j]), found[stats_saturated][j] = double(saturated[j]);
       found[stats_nonfinite][j] = double(nonfinite[j]);
     }
-    for (int field = 0; field < stats_field_count; ++field, to += pitch)
-      for (ptrdiff_t j = begin; j < end; ++j) to[j] = found[field][j];
+    for (int field = 0; field < stats_field_count; ++field, to += pitch) {
+      if (end - begin == row_lanes)
+        __builtin_memcpy(to, found[field], sizeof found[field]);
+      else
+        for (ptrdiff_t j = begin; j < end; ++j) to[j] = found[field][j];
+    }
   }
 };
 
@@ -264,7 +268,7 @@ struct StatsWalker {
   const ptrdiff_t columns = part.columns, width = columns < row_lanes ? columns : row_lanes, used = together * width;
   // Of the groups' columns.
   const ptrdiff_t first = first_column(part.first_group), row_length = first_column(part.last_group - 1) + width - first;
-  const ptrdiff_t pitch = together * row_length;
+  const ptrdiff_t step_length = together * row_length;
   ptrdiff_t done = 0;    // steps
   bool shifted = false;  // a pivot is not 0
   ptrdiff_t offsets[most_stats_groups];
@@ -274,7 +278,7 @@ struct StatsWalker {
     for (int k = 0; k < groups; ++k) {
       const ptrdiff_t column = first_column(part.first_group + k);
       offsets[k] = column - first;
-      shifted |= lanes[k].start(part.pivots + column, used, width);
+      shifted |= lanes[k].start(part.pivots != nullptr ? part.pivots + column : nullptr, used, width);
     }
   }
 
@@ -284,17 +288,17 @@ struct StatsWalker {
     return column < last ? column : last;
   }
 
-  // `next`, `stride`: where what follows is stored, and how far apart in bytes.
-  void add(const T* x, ptrdiff_t count, const char* next, ptrdiff_t stride) {
+  // Steps `pitch` elements apart. `next`, `stride`: where what follows is stored, and how far apart in bytes.
+  void add(const T* x, ptrdiff_t pitch, ptrdiff_t count, const char* next, ptrdiff_t stride) {
     const bool none = part.low != part.low && part.high != part.high;
-    none ? add<StatsEnds::none>(x, count, next, stride) : add<StatsEnds::some>(x, count, next, stride);
+    none ? add<StatsEnds::none>(x, pitch, count, next, stride) : add<StatsEnds::some>(x, pitch, count, next, stride);
   }
   template <StatsEnds ends>
-  void add(const T* x, ptrdiff_t count, const char* next, ptrdiff_t stride) {
+  void add(const T* x, ptrdiff_t pitch, ptrdiff_t count, const char* next, ptrdiff_t stride) {
     const T low = T(part.low), high = T(part.high);
     constexpr int strip_length = strip_lanes<ends, T>;
     constexpr ptrdiff_t bytes = strip_length * item;
-    const bool in_order = stride == pitch * item;
+    const bool in_order = stride == step_length * item;
     const StatsSteps<T> steps{x, pitch, count, next, in_order ? count * bytes : bytes, in_order ? bytes : stride,
                               offsets, low, high, part.scale};
     for (int k = 0; k < groups && done % fold_length == 0; ++k) lanes[k].fold();
@@ -326,9 +330,10 @@ struct StatsWalker {
       }
       run.from += now * run.stride;
     }
-    for (ptrdiff_t i = filled; i < (steps - 1) * pitch + row_lanes; ++i) buffer[i] = T(__builtin_nanf(""));
-    add(buffer, steps, run.from, together * run.stride);
-    for (ptrdiff_t i = filled; i < steps * pitch; ++i) lanes[0].nonfinite[i - (steps - 1) * pitch] -= 1;
+    const ptrdiff_t last = (steps - 1) * step_length;
+    for (ptrdiff_t i = filled; i < last + row_lanes; ++i) buffer[i] = T(__builtin_nanf(""));
+    add(buffer, step_length, steps, run.from, together * run.stride);
+    for (ptrdiff_t i = filled; i < last + step_length; ++i) lanes[0].nonfinite[i - last] -= 1;
   }
 
   // Rows from one on as they lie, as far as they make whole steps; how many that were.
@@ -337,17 +342,18 @@ struct StatsWalker {
     // A step reads row_lanes elements, the last one too many.
     const ptrdiff_t whole = run.rows / together - (used < row_lanes), steps = whole < most ? whole : most;
     if (steps <= 0) return 0;
+    const ptrdiff_t stride = together * run.stride;
     const char* const from = run.from + first * item;
-    add(reinterpret_cast<const T*>(from), steps, from + steps * pitch * item, pitch * item);
+    add(reinterpret_cast<const T*>(from), stride / item, steps, from + steps * stride, stride);
     return steps * together;
   }
 
   void run() {
-    // Rows that follow one another; short runs are put together in the buffer.
-    const bool direct = same<S, T> && part.column_stride == item && part.strides[0] == row_length * item &&
-                        (part.axes == 1 || part.lengths[0] >= 8 * together);
+    // Short rows must follow one another; short runs are put together in the buffer.
+    const bool steady = columns >= row_lanes ? part.strides[0] % item == 0 : part.strides[0] == row_length * item;
+    const bool direct = same<S, T> && part.column_stride == item && steady && (part.axes == 1 || part.lengths[0] >= 8 * together);
     ptrdiff_t most = fold_length;
-    while (most * pitch > block_length) most /= 2;
+    while (most * step_length > block_length) most /= 2;
     for (ptrdiff_t row = part.begin, rows; row < part.end; row += rows) {
       const ptrdiff_t to_fold = fold_length - done % fold_length, steps = to_fold < most ? to_fold : most;
       rows = direct ? add_direct(row, steps) : 0;

@@ -17,7 +17,7 @@ from ._runtime import _native, isa
 if TYPE_CHECKING:
     from ._types import Real
 
-_LEVEL = isa()
+_native_stats = _native.make_activation_stats(isa())
 
 Statistic = float | NDArray[np.float64]
 
@@ -130,7 +130,7 @@ def activation_stats(
     array = _cast(array, dtype)
     table, outer, kept = _table(array, axis)
     ends = (math.nan if low is None else low + tolerance, math.nan if high is None else high - tolerance)
-    rows = _native.activation_stats(_LEVEL, table, outer, *ends)
+    rows = _native_stats(table, outer, *ends)
     return ActivationStats(*(rows[:, 0].tolist() if kept is None else rows.reshape(len(rows), *kept)))
 
 
