@@ -177,3 +177,8 @@ def test_records_are_pickled_by_name():
     record = na.activations["elu"]
     assert pickle.loads(pickle.dumps(record)) is record
     assert copy.deepcopy(record) is record
+
+
+def test_completion_shows_what_is_public():
+    assert set(dir(na)) == {*na.__all__, "nn", "precise", "ufuncs", "__version__"}
+    assert dir(na.precise) == sorted(na.precise.__all__)

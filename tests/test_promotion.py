@@ -346,7 +346,10 @@ def test_ways_to_pass_a_parameter(module, case, dtype):
     with pytest.raises(TypeError, match=r"argument"):
         function(x=x)
     with pytest.raises(TypeError, match=r"argument"):
-        function(*data, 0.5, None, None, None)
+        function(*data, *[0.5] * case.parameters, None, None)
+    for wrong in ("0.5", 1j, *([] if case.activation in LEARNED and case.suffix == "_backward" else [None])):
+        with pytest.raises(TypeError, match=f"{name} must be "):
+            function(*data, wrong)
     if case.arrays == 2:
         with pytest.raises(TypeError, match=r"argument"):
             function(x, **{name: 0.5})
@@ -562,7 +565,8 @@ def test_numpy_float_scalar_as_parameter_is_as_quiet_as_a_python_float():
 
 def test_masked_array_is_refused_where_the_mask_would_be_lost():
     masked = np.ma.masked_array([1.0, 2.0], [True, False])
-    for call in (lambda: na.maxout(masked), lambda: na.prelu_backward(masked, 1.0, 0.5)):
+    calls = (lambda: na.maxout(masked), lambda: na.prelu_backward(masked, 1.0, 0.5), lambda: na.softmax(masked))
+    for call in calls:
         with pytest.raises(TypeError, match="mask"):
             call()
 

@@ -612,7 +612,7 @@ def test_subnormal_data(built, dtype, rng):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_no_warnings(built, dtype, case, rng):
-    """For any pair of special values, and where NumPy casts in front of the loop without complaint."""
+    """For any pair of special values, and where NumPy casts in front of the loop or behind it."""
     special = support.special_values(dtype)
     ufunc = built.ufuncs[case.name]
     grids = np.meshgrid(*([special] * case.arrays), indexing="ij")
@@ -628,12 +628,14 @@ def test_no_warnings(built, dtype, case, rng):
         ufunc(*(each.astype(int) for each in wide), *support.defaults(case))
         narrow = [each.astype(np.float32) for each in wide]
         ufunc(*narrow, *support.defaults(case), out=np.empty(narrow[0].shape))
+        ufunc(*(each * 1e100 for each in wide), *support.defaults(case), out=np.empty(narrow[0].shape, np.float32))
         ufunc(*([np.float32(INF)] * case.arrays), *support.defaults(case))
         if case.parameters:
-            ufunc(*narrow, *[np.full(narrow[0].shape, 0.1)] * case.parameters)
+            for value in (0.1, 1e-300, 1e300):
+                ufunc(*narrow, *[np.full(narrow[0].shape, value)] * case.parameters)
             function = built.functions[case.name]
             positive = any(each.domain == "positive" for each in case.record.parameters)
-            for value in (0.1, 1e300, 1e-300, 5e-324, *([] if positive else [0])):
+            for value in (0.1, 1e300, *([1e-44] if positive else [1e-300, 5e-324, 0])):
                 same = [value] * case.parameters
                 function(*narrow, *same)
                 function(*wide, *same)
@@ -712,13 +714,17 @@ def test_floating_point_mode_of_others(built, dtype, case, control, mxcsr, rng):
     long = [np.resize(x, 300_000) for x in data]
     small = float(np.finfo(dtype).smallest_subnormal) * 1000
     scalar = [small] * case.parameters
+    zero_d = [np.array(small, support.parameter_dtype(dtype, built.tier))] * case.parameters
     calls = {
         "arrays": lambda: ufunc(*data, *parameters),
         "step 2": lambda: ufunc(*(x[::2] for x in data), *(x[::2] for x in parameters)),
         "long": lambda: ufunc(*long, *(np.resize(x, len(long[0])) for x in parameters)),
         "one": lambda: ufunc(*(x[:1] for x in data), *(x[:1] for x in parameters)),
         "small parameter": lambda: function(*data, *scalar),
+        "0-d parameter": lambda: function(*data, *zero_d),
     }
+    if dtype != np.float64:  # with casts in front of the loop
+        calls["wider"] = lambda: ufunc(*data, *parameters, dtype=np.float64)
     for name, call in calls.items():
         expected = call()
         with mxcsr.mode(control):

@@ -187,7 +187,8 @@ def special_values() -> str:
         "`max` is the largest number of the dtype, `tiny` its smallest normal and `sub` its smallest subnormal "
         "number;\n`below` and `above` a kink mean the numbers next to it. Figures are those of float32 to six digits, "
         "at default parameters\n(weight 0.25 for `prelu`), and gradients are for dy = 1: `dy` multiplies them as IEEE "
-        "numbers do. A result between two\nnumbers is rounded, within the error bound: 0.5 sub to 0 or to sub, above "
+        "numbers do, but that an infinite one may stay\ninfinite at an infinite x where the derivative is 0. A result "
+        "between two\nnumbers is rounded, within the error bound: 0.5 sub to 0 or to sub, above "
         "max to inf. NaN in a data array gives NaN in every result that depends on it.\n"
         "No call raises a floating-point warning.\n\n"
         + "\n\n".join(map(special_values_of, na.activations.values()))

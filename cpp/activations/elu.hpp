@@ -40,8 +40,9 @@ struct Elu {
     } else {
       // The power of two in alpha joins that of exp(-a), so that nothing overflows or underflows before the result does; one bit
       // of it stays with the mantissa, or its first two parts might go too far.
-      constexpr T least = sizeof(T) == sizeof(float) ? -378 : -3066;
-      const T size = at_most(absolute(alpha), Format<T>::largest), down = reciprocal_of_power(power_part(size));
+      constexpr bool is_float = sizeof(T) == sizeof(float);
+      constexpr T least = is_float ? -378 : -3066, most = is_float ? T(0x1p126) : T(0x1p1022);  // whose reciprocal is normal
+      const T size = at_most(absolute(alpha), most), down = reciprocal_of_power(power_part(size));
       const Reduced<A> exp(-at_most(a, T(-1.5) * ExpConstants<A>::lowest), 0);
       const T factor = 2 * (alpha * down), mantissa = multiply_add<A>(exp.expm1(), factor, factor);
       const auto power = power_of_two<A>(at_least(exp.n + (exponent_part(size) - 1), least));

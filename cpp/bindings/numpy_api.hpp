@@ -69,6 +69,10 @@ inline void check(int status) {
   if (status < 0) throw pybind11::error_already_set();
 }
 
+inline bool is_masked(PyObject* object) {
+  return PyArray_Check(object) && !PyArray_CheckExact(object) && PyObject_HasAttrString(object, "mask") == 1;
+}
+
 // What `call` returns; a C++ exception, which CPython must not see, becomes a Python error and `failed`.
 template <class Result, class Call>
 Result translated(Result failed, const Call& call) {

@@ -281,6 +281,9 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
         outputs.keyword(keyword, args[positional + k]);
       has_axes |= PyUnicode_CompareWithASCIIString(keyword, "axes") == 0;
     }
+    for (Py_ssize_t i = 0; i < std::min(inputs, positional); ++i)
+      if (is_masked(args[i]))
+        throw py::type_error(name_of(self) + ": the mask of a masked array would be lost; pass its .data or .filled()");
     // An axis may stand where the output may.
     PyObject* const last = positional == inputs + 1 ? args[inputs] : Py_None;
     const bool is_output = last == Py_None || PyArray_Check(last) || is_foreign(last);
@@ -292,7 +295,7 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
     // pandas would go along the rows of its transposed blocks where no keyword is given.
     if (axis == nullptr && !has_axes && positional >= inputs && is_foreign(args[0]))
       return call_with_axis(numpy_call, self, args, positional, positional, keywords, py::int_(-1).ptr());
-    return numpy_call(self, args, nargs, keywords);
+    return call_numpy(numpy_call, self, args, nargs, keywords);
   });
 }
 

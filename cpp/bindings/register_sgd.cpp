@@ -86,7 +86,7 @@ std::string shape_text(PyArrayObject* a) {
 void check_is_array(const py::handle& object, const std::string& name) {
   if (!PyArray_Check(object.ptr()))
     throw py::type_error(name + " must be a numpy.ndarray, not " + type_name(object));
-  if (!PyArray_CheckExact(object.ptr()) && py::hasattr(object, "mask"))
+  if (is_masked(object.ptr()))
     throw py::type_error(name + " is a masked array, whose mask would be ignored: pass its .data");
 }
 

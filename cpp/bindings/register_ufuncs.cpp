@@ -123,7 +123,7 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
     }
     if (plain)
       if (py::object result = call_directly(function, *loop, args, parameters, outputs.given)) return result.release().ptr();
-    return numpy_call(self, args, nargs, keywords);
+    return call_numpy(numpy_call, self, args, nargs, keywords);
   });
 }
 
@@ -200,18 +200,20 @@ bool is_scalar(PyObject* value, double& number) {
   } else if (!PyLong_Check(value)) {
     return false;
   }
+  const FpScope scope;
   number = PyFloat_AsDouble(value);
   if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
   return true;
 }
 
 // Scalars are checked against the domain; arrays follow the formula. Leaves the scalar in numbers[j], NaN for an array:
-// the next parameter may have to be compared with it. Returns whether the value is a number that needs no further look.
-bool check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers) {
+// the next parameter may have to be compared with it. as_float: it is cast to float32. Returns whether the value is a number that
+// needs no further look.
+bool check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers, bool as_float) {
   const ParameterRecord& parameter = front.record->parameter[j];
   double& number = numbers[j];
   number = std::numeric_limits<double>::quiet_NaN();
-  if (PyComplex_Check(value) || PyArray_IsScalar(value, ComplexFloating)) {
+  if (PyComplex_Check(value) || PyArray_IsScalar(value, ComplexFloating) || PyUnicode_Check(value) || value == Py_None) {
     const py::str text = py::repr(value);
     PyErr_Format(PyExc_TypeError, "%s: %s must be a real number, got %U", front.definition.ml_name, parameter.name,
                  text.ptr());
@@ -222,10 +224,12 @@ bool check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers
   const Domain domain = front.from_output ? parameter.domain_from_output : parameter.domain;
   const int before = j > 0 ? j - 1 : 0;
   const double previous = j > 0 ? numbers[before] : std::numeric_limits<double>::quiet_NaN();
-  if (within(number, domain, previous)) return simple;
+  const bool vanishes = as_float && domain == Domain::positive && number <= 0x1p-150;  // which is rounded to 0
+  if (within(number, domain, previous) && !vanishes) return simple;
   const py::str text = py::repr(value);
-  PyErr_Format(PyExc_ValueError, "%s: %s must be %s, got %U", front.definition.ml_name, parameter.name,
-               requirement(domain, front.record->parameter[before].name, previous).c_str(), text.ptr());
+  PyErr_Format(PyExc_ValueError, "%s: %s must be %s%s, got %U", front.definition.ml_name, parameter.name,
+               requirement(domain, front.record->parameter[before].name, previous).c_str(), vanishes ? " in float32" : "",
+               text.ptr());
   throw py::error_already_set();
 }
 
@@ -288,6 +292,7 @@ py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize
 
   const Loop* const loop = loop_for(function, args);
   bool plain = loop != nullptr && outputs.alone;
+  const bool as_float = loop != nullptr && !typed && loop->kernel->parameter == Type::float32;
   double numbers[most_parameters];
   Scalar scalars[most_parameters];
   Operand parameters[most_parameters];
@@ -298,7 +303,7 @@ py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize
                    front.record->parameter[j].name);
       throw py::error_already_set();
     }
-    const bool number = check_domain(front, j, value, numbers);
+    const bool number = check_domain(front, j, value, numbers, as_float);
     if (!plain) continue;
     if (number) {
       scalars[j] = Scalar(numbers[j]);

@@ -1,4 +1,4 @@
-"""The command: runs the experiments, prints what they found, writes figures, results and the page."""
+"""Runs the experiments of the lecture: prints what they found, and writes figures, results.json and the page."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import math
 import multiprocessing
 import os
+import signal
+import sys
 import textwrap
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ def finish(name: str, result: dict[str, Any], out: Path) -> None:
     file.write_text(json.dumps({key: results[key] for key in NAMES if key in results}, indent=1) + "\n")
 
 
+def named(arguments: tuple[str, Setting, Path]) -> tuple[str, dict[str, Any]]:
+    return arguments[0], run(*arguments)
+
+
 def run_all(names: Sequence[str], setting: Setting, out: Path, jobs: int) -> None:
     """The experiments side by side; what measures times runs alone."""
     quiet = replace(setting, progress=False)
@@ -56,10 +61,11 @@ def run_all(names: Sequence[str], setting: Setting, out: Path, jobs: int) -> Non
             done(name, run(name, setting if jobs == 1 else quiet, out))
         rest = sorted((name for name in names if name not in alone), key=lambda name: name not in LONGEST)
         if rest:
-            with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-                running = {pool.submit(run, name, quiet, out): name for name in rest}
-                for each in as_completed(running):
-                    done(running[each], each.result())
+            # Ctrl-C reaches all processes of a terminal; this one then ends the others.
+            context = multiprocessing.get_context("spawn")
+            with context.Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+                for name, result in pool.imap_unordered(named, [(name, quiet, out) for name in rest]):
+                    done(name, result)
 
 
 def verdict(finding: dict[str, Any]) -> str:
@@ -112,8 +118,10 @@ def experiment(text: str) -> str:
     return text
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m examples.lecture7", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.lecture7", description=__doc__, epilog=f"experiments: {', '.join(NAMES)}"
+    )
     parser.add_argument("names", nargs="*", type=experiment, metavar="NAME", help="experiments, by default all")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where figures and results.json go")
     parser.add_argument("--seeds", type=at_least_one, default=5, help="repetitions, by default 5")
@@ -127,11 +135,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     setting = Setting(options.seeds, options.effort)
     options.out.mkdir(parents=True, exist_ok=True)
     names = [] if options.only_page else options.names or NAMES
-    run_all(names, setting, options.out, options.jobs)
+    try:
+        run_all(names, setting, options.out, options.jobs)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     if options.page is not None:
         results = json.loads((options.out / RESULTS).read_text())
         fill_page(options.page, results)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

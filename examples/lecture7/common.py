@@ -132,7 +132,7 @@ class Trained:
 
 
 def train(model: nn.Sequential, lr: float, epochs: int, seed: int, data: Data | None = None, **options: Any) -> Trained:
-    """One training with mini-batches of 32 and momentum 0.9 unless told."""
+    """One training with mini-batches of 32 and momentum 0.9 unless told; Ctrl-C ends the experiment with it."""
     data = digits() if data is None else data
     history = nn.History()
     diverged = False
@@ -143,6 +143,8 @@ def train(model: nn.Sequential, lr: float, epochs: int, seed: int, data: Data | 
         )  # fmt: skip
     except nn.DivergedError:
         diverged = True
+    if history.stopped == "interrupt":
+        raise KeyboardInterrupt
     return Trained(model, history, accuracy(model, data.x_test, data.y_test), diverged)
 
 

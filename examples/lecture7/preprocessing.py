@@ -65,6 +65,8 @@ def wine(seed: int, setting: Setting) -> tuple[float, float]:
                 )  # fmt: skip
             except nn.DivergedError:
                 continue
+            if history.stopped == "interrupt":
+                raise KeyboardInterrupt
             best = min(best, (history.loss[-1], float(np.mean(model.forward(before(x_test)).argmax(axis=1) == y_test))))
         results.append(best[1])
     return results[0], results[1]

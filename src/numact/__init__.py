@@ -19,6 +19,7 @@ from ._standard import functions as _public
 __version__ = _version()
 
 globals().update(_public)
+_MODULES = ("nn", "precise", "ufuncs")
 _FROM_RECORDS = ("Activation", "Parameter", "activations")
 _FROM_STATS = ("ActivationStats", "activation_stats")
 
@@ -28,13 +29,17 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:  # what is imported when first used
-    if name in ("nn", "precise", "ufuncs"):
+    if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     for module, names in (("_records", _FROM_RECORDS), ("_stats", _FROM_STATS)):
         if name in names:
             value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_MODULES, "__version__"]
 
 
 __all__ = [

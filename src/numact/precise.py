@@ -13,3 +13,7 @@ _, _functions = _build.make(isa(), True, "numact.precise")
 globals().update(_functions)
 
 __all__ = [*_functions]
+
+
+def __dir__() -> list[str]:
+    return __all__
