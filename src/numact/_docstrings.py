@@ -233,7 +233,11 @@ def docstring(
         equation = description.plain_derivative
         if not gated:
             equation = f"dx = dy * {name}'(x)\n{equation.partition(';')[0] if alone else equation}"
-        remarks = [description.kink, "Accurate in saturation too; `dy` multiplies the derivative as IEEE numbers do."]
+        remarks = [
+            description.kink,
+            "NaN at NaN, accurate in saturation too; `dy` multiplies the derivative as IEEE numbers do, but that an "
+            "infinite one may stay infinite at infinity.",
+        ]
         if learned:
             (parameter,) = defaults
             equation = f"{equation}\nd{parameter} = sum(dy * d {name} / d {parameter}) over what it was broadcast to"
