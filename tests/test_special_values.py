@@ -805,3 +805,15 @@ def test_builds_agree_where_promised(dtype, rng):
         results = [build(level, "standard").ufuncs[case.name](*arrays) for level in levels]
         for level, result in zip(levels, results, strict=True):
             assert_same_bits(result, results[0], f"{case.name} {level}", *arrays)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_largest_parameters_count(dtype):
+    """Also where the reciprocal of their power of two is subnormal; infinite ones count as the largest number."""
+    largest = np.finfo(dtype).max
+    x, dy = np.array([-1.0, 0.0, 1.0], dtype), dtype(2**-20)
+    for alpha in (largest, -largest, largest / 2, np.inf):
+        expected = dy * np.minimum(alpha, largest) * np.exp(x)
+        np.testing.assert_allclose(na.elu_backward(dy, x, dtype(alpha)), [*expected[:2], dy], rtol=4e-7)
+    assert (na.squareplus(x, np.inf) > 1e18).all()
+    assert (na.squareplus_backward(dy, x, np.inf) == dy / 2).all()

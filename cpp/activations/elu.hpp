@@ -42,9 +42,10 @@ struct Elu {
       // of it stays with the mantissa, or its first two parts might go too far.
       constexpr bool is_float = sizeof(T) == sizeof(float);
       constexpr T least = is_float ? -378 : -3066, most = is_float ? T(0x1p126) : T(0x1p1022);  // whose reciprocal is normal
+      const T finite = with_sign_of(at_most(absolute(alpha), Format<T>::largest), alpha);
       const T size = at_most(absolute(alpha), most), down = reciprocal_of_power(power_part(size));
       const Reduced<A> exp(-at_most(a, T(-1.5) * ExpConstants<A>::lowest), 0);
-      const T factor = 2 * (alpha * down), mantissa = multiply_add<A>(exp.expm1(), factor, factor);
+      const T factor = 2 * (finite * down), mantissa = multiply_add<A>(exp.expm1(), factor, factor);
       const auto power = power_of_two<A>(at_least(exp.n + (exponent_part(size) - 1), least));
       left = dy * power.part * power.part * (power.rest * mantissa);
     }

@@ -26,7 +26,8 @@ struct SquareplusParts {
   word scale, half, a, s, product;  // scaled: b / 2, |x|, s, s w
   bool is_far;
 
-  NUMACT_LANE SquareplusParts(word x, word b) : scale(1) {
+  NUMACT_LANE SquareplusParts(word x, word b_given) : scale(1) {
+    const word b = at_most(b_given, Format<word>::largest);
     if constexpr (!A::wide) {
       const word root = square_root(b);
       scale = reciprocal_of_power(power_part(root > least_root ? root : least_root)) * small;
