@@ -23,6 +23,16 @@ PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
 
 }  // namespace
 
+PyObject* call_numpy(vectorcallfunc call, PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
+  const FpScope scope;
+  const py::object quiet = py::module_::import("numpy").attr("errstate")(py::arg("all") = "ignore");
+  quiet.attr("__enter__")();
+  PyObject* const result = call(self, args, nargs, keywords);
+  const py::error_scope kept;
+  quiet.attr("__exit__")(py::none(), py::none(), py::none());
+  return result;
+}
+
 py::object make_direct_function(const char* name, int arguments, DirectFunction function) {
   auto* const direct = new Direct{{name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)), METH_FASTCALL, nullptr},
                                   arguments,

@@ -56,15 +56,7 @@ std::decay_t<decltype(Function::loops[0])> loop_for(const Function& function, Py
 // ---- calls of NumPy ----
 
 // What NumPy makes of a call, its casts as quiet as the loops and in the same floating-point environment.
-inline PyObject* call_numpy(vectorcallfunc call, PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
-  const FpScope scope;
-  const pybind11::object quiet = pybind11::module_::import("numpy").attr("errstate")(pybind11::arg("all") = "ignore");
-  quiet.attr("__enter__")();
-  PyObject* const result = call(self, args, nargs, keywords);
-  const pybind11::error_scope kept;
-  quiet.attr("__exit__")(pybind11::none(), pybind11::none(), pybind11::none());
-  return result;
-}
+PyObject* call_numpy(vectorcallfunc call, PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords);
 
 // ---- axes ----
 

@@ -259,11 +259,9 @@ bool is_foreign(PyObject* object) {
   return !PyArray_Check(object) && !PyArray_CheckAnyScalar(object) && PyObject_HasAttrString(object, "__array_ufunc__") == 1;
 }
 
-std::string name_of(PyObject* ufunc) { return reinterpret_cast<PyUFuncObject*>(ufunc)->name; }
-
-void check_axis(PyObject* ufunc, PyObject* axis) {
-  if (!PyIndex_Check(axis) || PyBool_Check(axis))
-    throw py::type_error(name_of(ufunc) + ": axis must be an integer, not " + Py_TYPE(axis)->tp_name);
+[[noreturn]] void refuse(PyObject* ufunc, const char* what, const char* more = "") {
+  PyErr_Format(PyExc_TypeError, "%s: %s%s", reinterpret_cast<PyUFuncObject*>(ufunc)->name, what, more);
+  throw py::error_already_set();
 }
 
 PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
@@ -282,13 +280,14 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
       has_axes |= PyUnicode_CompareWithASCIIString(keyword, "axes") == 0;
     }
     for (Py_ssize_t i = 0; i < std::min(inputs, positional); ++i)
-      if (is_masked(args[i]))
-        throw py::type_error(name_of(self) + ": the mask of a masked array would be lost; pass its .data or .filled()");
+      if (is_masked(args[i])) refuse(self, "the mask of a masked array would be lost; pass its .data or .filled()");
     // An axis may stand where the output may.
     PyObject* const last = positional == inputs + 1 ? args[inputs] : Py_None;
     const bool is_output = last == Py_None || PyArray_Check(last) || is_foreign(last);
-    if (!is_output && axis != nullptr) throw py::type_error(name_of(self) + ": axis is given by position and by keyword");
-    if (!is_output || axis != nullptr) check_axis(self, is_output ? axis : last);
+    if (!is_output && axis != nullptr) refuse(self, "axis is given by position and by keyword");
+    PyObject* const given = is_output ? axis : last;
+    if (given != nullptr && (!PyIndex_Check(given) || PyBool_Check(given)))
+      refuse(self, "axis must be an integer, not ", Py_TYPE(given)->tp_name);
     if (!is_output) return call_with_axis(call_ufunc, self, args, inputs, positional, keywords, last);
     if (outputs.alone && positional >= inputs)
       if (py::object result = call_directly(function, args, axis, outputs.given[0])) return result.release().ptr();
