@@ -1,5 +1,6 @@
 """nn.Monitor: what it records and what it warns of."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -238,6 +239,16 @@ def test_plot_of_one_step_shows_it(data, rng):
     train(nn.mlp([6, 16, 2], rng=rng), data, monitor)
     for axes in monitor.plot().axes:
         assert all(line.get_marker() == "o" for line in axes.lines)
+
+
+def test_warnings_name_the_line_that_called_fit(rng):
+    """From each place that finds something, the end of a diverged training among them."""
+    x = np.ones((8, 1))
+    for weight, lr in ((1e6, 1e-9), (2.0, 1e308)):
+        model = nn.Sequential(nn.Dense(1, 1, initial_weight=weight, dtype=float), rng=rng)
+        with pytest.warns(nn.HealthWarning) as caught, contextlib.suppress(nn.DivergedError):
+            nn.fit(model, x, x, loss="mean_squared_error", lr=lr, epochs=9, callbacks=[nn.Monitor(exploding=1e3)])
+        assert {each.filename for each in caught} == {__file__}
 
 
 def test_wrong_arguments():

@@ -101,6 +101,15 @@ def test_loss_of_ones_own():
     assert all(map(math.isnan, history.metric))
 
 
+@pytest.mark.parametrize(("result", "got"), [(0.5, "float"), ((0.5,), "1 values"), (np.zeros(2), "ndarray")])
+def test_loss_of_ones_own_returns_a_pair(result, got):
+    model = network(2)
+    before = weights(model)
+    with pytest.raises(TypeError, match=rf"loss must return the pair \(mean loss, .*\), got {got}"):
+        nn.fit(model, X, TARGETS, loss=lambda output, y: result)
+    assert same(weights(model), before)
+
+
 @pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy_with_logits", "mean_squared_error"])
 def test_steps_allocate_nothing_of_the_size_of_the_data(loss):
     """After the first epoch, of which the layers keep their memory."""
@@ -286,11 +295,16 @@ def test_a_callback_sets_the_learning_rate_of_the_epochs_that_follow():
         assert optimizer.lr == 0.05
 
 
-@pytest.mark.parametrize("schedule", [nn.CosineSchedule, lambda epoch, epochs: None])
+@pytest.mark.parametrize("schedule", [math.hypot, lambda epoch, epochs: 0.5])
+def test_a_schedule_is_any_function_of_two(schedule):
+    nn.fit(network(), X, LABELS, epochs=1, schedule=schedule)
+
+
+@pytest.mark.parametrize("schedule", [lambda epoch, epochs: "much", lambda epoch, epochs: None])
 def test_a_schedule_returns_a_number(schedule):
     model = network()
     before = weights(model)
-    with pytest.raises(TypeError, match=r"what the schedule returns must be a real number, got (CosineSchedule|None)"):
+    with pytest.raises(TypeError, match=r"what the schedule returns must be a real number, got ('much'|None)"):
         nn.fit(model, X, LABELS, schedule=schedule)
     assert same(weights(model), before)
 
@@ -694,13 +708,18 @@ REFUSED = [
     ((X.astype(complex), LABELS), {}, TypeError, "x must be real numbers, got dtype complex128"),
     ((X, changed(LABELS, 3, 3)), {}, ValueError, r"y must lie in 0..2, the model has 3 outputs; label 3 is 3"),
     ((X, changed(LABELS, 3, -1)), {}, ValueError, "label 3 is -1"),
-    ((X, LABELS.astype(float)), {}, TypeError, "y must be integers, one class number per row, got dtype float64"),
+    ((X, LABELS.astype(float)), {}, TypeError, r"y must be integers, .*, got dtype float64; .* y\.astype\(int\)"),
     ((X, np.eye(3, dtype=int)[LABELS]), {}, ValueError, r"for one-hot rows pass y\.argmax\(axis=1\)"),
     ((X, LABELS[:, np.newaxis]), {}, ValueError, r"y must have shape \(rows,\), .*, got \(103, 1\)$"),
     ((X, LABELS), {"loss": "softmax_crossentropy"}, ValueError, "did you mean 'softmax_cross_entropy'"),
     ((X, LABELS), {"loss": 3}, TypeError, "loss must be named by a string, got 3"),
     ((X, LABELS), {"schedule": "cosin"}, ValueError, "unknown schedule 'cosin'; did you mean 'cosine'"),
     ((X, LABELS), {"epoch": 3}, TypeError, "fit has no parameter 'epoch'; did you mean epochs"),
+    ((X, LABELS), {"schedule": nn.StepSchedule}, TypeError, r"schedule must be an instance, nn\.StepSchedule\(\)"),
+    ((X, LABELS), {"schedule": lambda e: 0.1}, TypeError, r"schedule is called with \(epochs done, epochs\): too many"),
+    ((X, LABELS), {"shuffle": "no"}, TypeError, "shuffle must be True or False, got 'no'"),
+    ((X, LABELS), {"restore_best": "no"}, TypeError, "restore_best must be True or False, got 'no'"),
+    ((X, LABELS), {"patience": True}, TypeError, "patience must be an integer, got True"),
     ((X, LABELS), {"lr": -1}, ValueError, "lr must be at least 0"),
     ((X, LABELS), {"epochs": 0}, ValueError, "epochs must be at least 1"),
     ((X, LABELS), {"batch_size": 2.5}, TypeError, "batch_size must be an integer"),
@@ -740,6 +759,66 @@ def test_refused(data, options, error, message):
         nn.fit(model, *data, **{"rng": rng} | options)
     assert same(weights(model), before)
     assert rng.bit_generator.state == state
+
+
+def test_labels_for_one_output():
+    message = r'y must lie in 0\.\.0, the model has 1 output; .* take loss="binary_cross_entropy_with_logits" and y of'
+    with pytest.raises(ValueError, match=message):
+        nn.fit(network(1), X, LABELS > 0)
+
+
+def test_bool_labels_are_0_and_1():
+    one, other = network(2), network(2)
+    for model, labels in ((one, LABELS > 0), (other, (LABELS > 0).astype(int))):
+        nn.fit(model, X, labels, epochs=2, validation=0.2, rng=np.random.default_rng(0))
+    assert same(weights(one), weights(other))
+
+
+def test_batch_norm_needs_batches_of_two_rows():
+    model = nn.mlp([4, 8, 3], batch_norm=True, rng=np.random.default_rng(0))
+    before = weights(model)
+    for x, labels, batch_size in ((X, LABELS, 1), (X[:1], LABELS[:1], 32)):
+        with pytest.raises(ValueError, match=r"layer 1, BatchNorm\(8\), .*of two rows or more .*or freeze the layer"):
+            nn.fit(model, x, labels, batch_size=batch_size)
+        assert same(weights(model), before)
+    nn.fit(model, X, LABELS, batch_size=102, epochs=1)  # the last batch has one row
+    model[1].freeze()
+    nn.fit(model, X, LABELS, batch_size=1, epochs=1)
+    sequences = nn.Sequential(nn.BatchNorm(4), nn.Dense(4, 2), rng=np.random.default_rng(0))
+    nn.fit(
+        sequences, X[:100].reshape(20, 5, 4), TARGETS[:100].reshape(20, 5, 2), batch_size=1, loss="mean_squared_error"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "warned"),
+    [
+        ("softmax", "softmax_cross_entropy", True),
+        ("log_softmax", "softmax_cross_entropy", True),
+        ("sigmoid", "binary_cross_entropy_with_logits", True),
+        ("sigmoid", "mean_squared_error", False),
+        ("softmax", nn.softmax_cross_entropy, False),
+    ],
+)
+def test_losses_that_take_logits(name, loss, warned):
+    model = nn.Sequential(network(2), nn.Activate(name))
+    y = LABELS > 0 if "softmax" in name else TARGETS > 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nn.fit(model, X, y, loss=loss, epochs=1)
+    assert len(caught) == warned
+    for each in caught:
+        assert f"{loss} takes logits: leave out the last layer, Activate('{name}')" in str(each.message)
+        assert each.filename == __file__
+
+
+def test_stop_is_called_not_set():
+    class Stop(nn.Callback):
+        def on_epoch_end(self, run):
+            run.stop = True
+
+    with pytest.raises(AttributeError, match="'stop' is read-only"):
+        nn.fit(network(), X, LABELS, epochs=2, callbacks=[Stop()])
 
 
 def test_targets_whose_squares_overflow_diverge_without_warning():
@@ -974,6 +1053,11 @@ def test_a_refused_fit_leaves_whiten():
         new.fit(large)
     with pytest.raises(RuntimeError, match="has seen no data yet"):
         new.transform([[1.0]])
+
+
+def test_a_fraction_is_given_by_its_name():
+    with pytest.raises(TypeError, match=r"split takes arrays, got 0\.2; did you mean fraction=0\.2\?"):
+        nn.split(X, LABELS, 0.2)
 
 
 def test_classes_that_are_not_numbers():

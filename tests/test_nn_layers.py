@@ -586,7 +586,8 @@ def test_replace():
     for index, layer, error, message in [
         (3, nn.Dense(8, 5), IndexError, "no layer 3 in a Sequential of 3"),
         (-4, nn.Dense(8, 5), IndexError, "no layer -4"),
-        (0, "relu", TypeError, "argument 0 is 'relu'"),
+        (0, "relu", TypeError, r"replace takes a layer, got 'relu'; write nn\.Activate\('relu'\)"),
+        ("0", nn.Dense(8, 5), TypeError, "index must be an integer, got '0'"),
         (0, model[2], ValueError, "given twice"),
     ]:
         with pytest.raises(error, match=message):

@@ -40,6 +40,14 @@ def test_softmax_cross_entropy_is_stable():
         assert math.isnan(nn.softmax_cross_entropy([[0.0, np.inf]], [1])[0])
 
 
+def test_bool_labels_are_0_and_1(rng):
+    logits, labels = rng.normal(size=(20, 2)), np.arange(20) % 3 == 0
+    loss, gradient = nn.softmax_cross_entropy(logits, labels)
+    expected, expected_gradient = nn.softmax_cross_entropy(logits, labels.astype(int))
+    assert loss == expected
+    np.testing.assert_array_equal(gradient, expected_gradient)
+
+
 @pytest.mark.parametrize(
     ("logits", "labels", "error", "message"),
     [
@@ -55,7 +63,7 @@ def test_softmax_cross_entropy_is_stable():
             np.zeros((2, 3)),
             [0.0, 1.0],
             TypeError,
-            "labels must be integers, one class number per row, got dtype float64",
+            r"labels must be integers, .*, got dtype float64; for whole numbers pass labels\.astype\(int\)",
         ),
         (
             np.zeros((2, 3)),

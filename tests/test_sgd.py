@@ -604,7 +604,7 @@ def test_many_axes():
 
 def test_repr():
     text = repr(na.SGD([np.ones(2)], lr=0.5))
-    assert text.startswith("SGD(<1 arrays>, lr=0.5, momentum=0.0")
+    assert text.startswith("SGD(<1 array>, lr=0.5, momentum=0.0")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -17,6 +17,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 import joblib
+import scipy.sparse
 import sklearn.neural_network
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
@@ -115,6 +116,105 @@ def test_is_nn_fit():
     assert np.array_equal(classifier.predict_proba(IRIS), na.softmax(model.forward(IRIS)))
     assert (classifier.n_iter_, classifier.t_, classifier.n_layers_) == (30, 30 * 150, 4)
     assert (classifier.loss_, classifier.best_loss_) == (history.loss[-1], min(history.loss))
+
+
+def test_regressor_is_nn_fit_on_half_the_loss():
+    regressor = short(MLPRegressor, activation="gelu", early_stopping=True, alpha=0.32, max_norm=None, max_iter=5)
+    regressor.fit(IRIS, TARGETS[:, 0])
+    rng = np.random.default_rng(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
+    model = nn.mlp([4, 16, 1], "gelu", dtype=np.float64, rng=rng)
+    (x, y), validation = nn.split(IRIS, TARGETS[:, :1], fraction=0.1, rng=rng)
+    decay = [2 * 0.01 if p.value.ndim == 2 else 0.0 for p in model.parameters]
+    history = nn.fit(
+        model, x, y, loss="mean_squared_error", lr=0.05, momentum=0.9, nesterov=True, weight_decay=decay, epochs=5,
+        batch_size=32, validation=validation, rng=rng,
+    )  # fmt: skip
+    np.testing.assert_allclose(np.multiply(regressor.loss_curve_, 2), history.loss, rtol=1e-12)
+    np.testing.assert_allclose(regressor.validation_scores_, history.validation_metric, rtol=1e-12)
+
+
+LABELLED = (IRIS[:, :3] > 0).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("cls", "y", "out"),
+    [
+        (MLPRegressor, TARGETS[:, 0], "identity"),
+        (MLPRegressor, IRIS[:, :3] ** 2, "identity"),
+        (MLPClassifier, TWO, "logistic"),
+        (MLPClassifier, SPECIES, "softmax"),
+        (MLPClassifier, LABELLED, "logistic"),
+    ],
+)
+def test_equal_settings_step_as_scikit_learn(cls, y, out):
+    options = {
+        "hidden_layer_sizes": (8, 5), "activation": "logistic", "learning_rate_init": 0.3, "alpha": 0.3,
+        "batch_size": 50, "shuffle": False, "momentum": 0.0, "nesterovs_momentum": False, "random_state": 0,
+    }  # fmt: skip
+    ours = cls(max_norm=None, **options)
+    theirs = getattr(sklearn.neural_network, cls.__name__)(solver="sgd", **options)
+    for i in range(3):
+        for estimator in (ours, theirs):
+            classes = {"classes": np.unique(y) if y.ndim == 1 else range(3)} if cls is MLPClassifier else {}
+            estimator.partial_fit(IRIS, y, **classes)
+        pairs = list(zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True))
+        for mine, other in pairs:
+            if i == 0:
+                mine[...] = other
+            np.testing.assert_allclose(mine, other, rtol=1e-10)
+    penalty = 0.3 / 2 / 50 * sum(np.sum(weight**2) for weight in ours.coefs_)
+    assert ours.loss_ + penalty == pytest.approx(theirs.loss_, rel=0.01)
+    assert ours.out_activation_ == theirs.out_activation_ == out
+    predicted, expected = ours.predict(IRIS), theirs.predict(IRIS)
+    assert (predicted.shape, predicted.dtype) == (expected.shape, expected.dtype)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-10)
+    assert ours.score(IRIS, y) == pytest.approx(theirs.score(IRIS, y))
+    if cls is MLPClassifier:
+        assert np.array_equal(ours.classes_, theirs.classes_)
+        np.testing.assert_allclose(ours.predict_proba(IRIS), theirs.predict_proba(IRIS), rtol=1e-10)
+
+
+@pytest.mark.parametrize("activation", ["relu", "maxout", "glu"])
+def test_weights_by_scikit_learns_names(activation):
+    new = MLPClassifier()
+    for name in ("coefs_", "intercepts_", "out_activation_"):
+        assert not hasattr(new, name)
+    fitted = short(MLPClassifier, max_iter=1, activation=activation, batch_norm=True).fit(IRIS, SPECIES)
+    copied = pickle.loads(pickle.dumps(fitted))
+    columns = 16 if activation == "relu" else 32
+    assert [w.shape for w in copied.coefs_] == [(4, columns), (16, 3)]
+    assert [b.shape for b in copied.intercepts_] == [(columns,), (3,)]
+    assert all(map(np.array_equal, copied.coefs_ + copied.intercepts_, fitted.coefs_ + fitted.intercepts_))
+    assert copied.out_activation_ == "softmax"
+    assert not hasattr(clone(fitted), "coefs_")
+    with pytest.raises(AttributeError):
+        fitted.coefs_ = []
+
+
+def test_several_labels():
+    classifier = short(MLPClassifier, early_stopping=True, max_iter=100)
+    classifier.fit(IRIS, LABELLED, sample_weight=np.arange(150) % 4)
+    assert classifier.score(IRIS, LABELLED) > 0.9
+    assert 0 < max(classifier.validation_scores_) <= 1
+    p = classifier.predict_proba(IRIS)
+    np.testing.assert_allclose(np.exp(classifier.predict_log_proba(IRIS)), p, rtol=1e-12)
+    assert np.array_equal(classifier.predict(IRIS), p > 0.5)
+    assert classifier.set_params(early_stopping=False).fit(IRIS, SPECIES).predict(IRIS).shape == (150,)
+    classifier.set_params(warm_start=True)
+    with pytest.raises(ValueError, match=r"y must have shape \(150,\) as before, got \(150, 3\)"):
+        classifier.fit(IRIS, LABELLED)
+    with pytest.raises(ValueError, match=r"y of shape \(rows, labels\) must be 0 or 1"):
+        MLPClassifier().fit(IRIS, LABELLED + np.arange(3))
+    with pytest.raises(ValueError, match=r"y has 3 labels, but the classes are \[0, 1\]"):
+        MLPClassifier().partial_fit(IRIS, LABELLED, classes=[0, 1])
+    with pytest.raises(TypeError, match="y must be dense, got csr"):
+        MLPClassifier().fit(IRIS, scipy.sparse.csr_array(LABELLED))
+
+
+def test_unknown_parameters_name_the_class():
+    for cls in (MLPClassifier, MLPRegressor):
+        with pytest.raises(TypeError, match=rf"^{cls.__name__}\.__init__\(\) got an unexpected .* 'solver'"):
+            cls(solver="adam")
 
 
 def test_shares_names_with_scikit_learn():
@@ -354,7 +454,10 @@ def test_verbose(capsys):
         ({"batch_size": "all"}, ValueError, "batch_size must be 'auto' or an integer, got 'all'"),
         ({"initial_weight": "glorot"}, ValueError, "unknown initialiser 'glorot'"),
         ({"dtype": "float16"}, TypeError, "dtype must be np.float32 or np.float64, got float16"),
-        ({"early_stopping": True, "validation_fraction": 0}, ValueError, "fraction must lie between 0 and 1"),
+        *(
+            ({"early_stopping": True, "validation_fraction": fraction}, ValueError, f"^validation_fraction{message}")
+            for fraction, message in ((0, " must lie between 0 and 1"), (0.001, "=0.001 of 150 rows .*sets 0 aside"))
+        ),
     ],
 )
 def test_refused(parameters, error, message):

@@ -445,4 +445,5 @@ class SGD:
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
-        return f"SGD(<{len(self._params)} arrays>, {options})"
+        count = len(self._params)
+        return f"SGD(<{count} {'array' if count == 1 else 'arrays'}>, {options})"

@@ -26,6 +26,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, SupportsIndex, TypeVar, cast
 
 import numpy as np
@@ -34,14 +35,15 @@ from numpy.typing import NDArray
 import numact as na
 from numact import nn
 from numact._types import Real
-from numact.nn._checks import positive_int, real
+from numact.nn._checks import flag, outside, positive_int, real
+from numact.nn._samples import Objective
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils import check_random_state
-    from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.multiclass import check_classification_targets, type_of_target
+    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 except ImportError as error:
     raise ImportError(
         f"numact.sklearn needs scikit-learn 1.6 or newer ({error}); "
@@ -57,7 +59,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer.
     activation : str, default "relu"
-        Any name in ``numact.activations``, or "identity"; see `numact.nn.mlp`.
+        Any name in ``numact.activations``, "identity", or "logistic" for sigmoid; see `numact.nn.mlp`.
     activation_parameters : mapping, optional
         Parameters of the activation, such as ``{"negative_slope": 0.1}``.
     batch_norm : bool, default False
@@ -120,16 +122,38 @@ _ATTRIBUTES = """loss_ : float
         The largest of them.
     model_ : numact.nn.Sequential
         The network.
+    coefs_, intercepts_ : list of ndarray
+        Weights of shape (inputs, outputs) and biases of each dense layer, the network's own arrays: of maxout with all
+        pieces, of gated functions with gates and values. Batch normalisation and what activations learn is apart, in
+        ``model_``.
+    out_activation_ : str
+        What turns the last outputs into predictions: "softmax", "logistic" or "identity".
     n_features_in_, n_layers_, n_outputs_ : int
         Columns of the input, layers with input and output, columns of the output.
     n_iter_, t_ : int
         Epochs, and rows seen in them."""
 
+_NOTES = """What differs from scikit-learn's class:
 
-def _documented(cls: type[Any]) -> type[Any]:
-    """Fill in what the docstrings of both classes share. Python 3.13 has them without indentation, older ones with."""
+    - SGD is the only solver. ``learning_rate_init`` is 0.01, and ``max_norm=1.0`` clips long gradients.
+    - ``learning_rate`` is a schedule; "invscaling" and "adaptive" are not among them.
+    - Weights start with the distribution that suits the activation, biases at 0.
+    - Early stopping goes by the validation loss, not by the score. Losses are without the penalty.
+    - There is no sparse input."""
+
+
+def _finished(cls: type[Any]) -> type[Any]:
+    """Fill in what the docstrings of both classes share, and give each an ``__init__`` that errors name by the class.
+
+    Python 3.13 has docstrings without indentation, older ones with.
+    """
+    init = cls.__init__
+    own = FunctionType(init.__code__, init.__globals__, argdefs=init.__defaults__)
+    functools.update_wrapper(own, init)
+    own.__kwdefaults__, own.__qualname__ = init.__kwdefaults__, f"{cls.__name__}.__init__"
+    cls.__init__ = own
     doc = inspect.cleandoc(cls.__doc__ or "")
-    for name, shared in (("parameters", _PARAMETERS), ("attributes", _ATTRIBUTES)):
+    for name, shared in (("parameters", _PARAMETERS), ("attributes", _ATTRIBUTES), ("notes", _NOTES)):
         doc = doc.replace(f"{{{name}}}", inspect.cleandoc(shared))
     cls.__doc__ = doc
     return cls
@@ -155,6 +179,39 @@ def _all_or_nothing(method: Method) -> Method:
 _ENDS = dict.fromkeys(("alpha", "learning_rate_init", "tol", "momentum"), math.inf) | {
     "dropout": 1,
     "validation_fraction": 1,
+}
+
+
+def _half_squared_error(output: Array, y: Array, **options: Any) -> tuple[float, Array]:
+    """Half the mean squared error and, as in scikit-learn, the gradient of the sum over the targets."""
+    loss, gradient = nn.mean_squared_error(output, y, **options)
+    gradient *= y.shape[1] / 2
+    return loss / 2, gradient
+
+
+def _summed_cross_entropy(output: Array, y: Array, **options: Any) -> tuple[float, Array]:
+    """The cross-entropy summed over the labels of each row, as in scikit-learn."""
+    loss, gradient = nn.binary_cross_entropy_with_logits(output, y, **options)
+    gradient *= y.shape[1]
+    return loss * y.shape[1], gradient
+
+
+class _Multilabel(Objective):
+    def right(self, output: Array, y: Array, weight: Array | None) -> float:
+        """The rows of which every label is right."""
+        right = ((output > 0) == (y > 0.5)).all(axis=1)
+        return float(np.count_nonzero(right) if weight is None else right @ weight)
+
+
+_SQUARES = Objective("half_squared_error", _half_squared_error, "r2")
+_LABELS = _Multilabel("binary_cross_entropy_with_logits", _summed_cross_entropy, "accuracy")
+
+# What turns outputs into what each loss compares with the targets, by its name in scikit-learn.
+_OUT = {
+    "softmax_cross_entropy": "softmax",
+    "binary_cross_entropy_with_logits": "logistic",
+    _LABELS: "logistic",
+    _SQUARES: "identity",
 }
 
 
@@ -230,8 +287,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
     def _check_parameters(self) -> None:
         """Refuse, under the name it has here, what is of another type or outside its domain."""
         for name in ("batch_norm", "shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
-            if not isinstance(value := getattr(self, name), (bool, np.bool_)):
-                raise TypeError(f"{name} must be True or False, got {value!r}")
+            flag(name, getattr(self, name))
         positive_int("max_iter", self.max_iter)
         if self.n_iter_no_change != math.inf:
             positive_int("n_iter_no_change", self.n_iter_no_change)
@@ -246,6 +302,16 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         sizes = self.hidden_layer_sizes
         return list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
 
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights of each dense layer."""
+        return [layer.weight.value for layer in self.model_ if isinstance(layer, nn.Dense)]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The biases of each dense layer."""
+        return [layer.bias.value for layer in self.model_ if isinstance(layer, nn.Dense) and layer.bias]
+
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         """The data as arrays; `first` takes note of their columns, else they must fit those."""
         raise NotImplementedError
@@ -253,7 +319,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
     def _note(self, y: Array, again: bool) -> None:
         """Take note of what ``fit`` must know of the targets before it starts, or goes on `again`."""
 
-    def _encoded(self, y: Array) -> tuple[Array, str, int]:
+    def _encoded(self, y: Array) -> tuple[Array, str | Objective, int]:
         """The targets as the loss takes them, the loss, and how many outputs it needs."""
         raise NotImplementedError
 
@@ -271,7 +337,8 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         ----------
         X : array_like, shape (rows, features)
         y : array_like
-            Classes of shape (rows,), of any type; for a regressor numbers of shape (rows,) or (rows, targets).
+            Classes of shape (rows,), of any type, or of shape (rows, labels) 1 for the labels that a row has, else 0;
+            for a regressor numbers of shape (rows,) or (rows, targets).
         sample_weight : array_like, shape (rows,), optional
             Weights of the rows in the loss, relative to the others of a batch: with ``batch_size=1`` they count for
             nothing.
@@ -297,7 +364,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self._note(y, again)
         y, loss, outputs = self._encoded(y)
         if not again:
-            self._start(x, outputs)
+            self._start(x, outputs, loss)
         self.n_iter_ = 0
         validation = None
         if self.early_stopping:
@@ -306,10 +373,13 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
                 counts = sample_weight != 0
                 x, y, sample_weight = x[counts], y[counts], sample_weight[counts]
             arrays = (x, y) if sample_weight is None else (x, y, sample_weight)
-            stratify = None if loss == "mean_squared_error" else y.ravel()
-            (x, y, *rest), validation = nn.split(
-                *arrays, fraction=self.validation_fraction, stratify=stratify, rng=self._rng
-            )
+            stratify = y.ravel() if isinstance(loss, str) else None  # by its classes, one for each row
+            try:
+                (x, y, *rest), validation = nn.split(
+                    *arrays, fraction=self.validation_fraction, stratify=stratify, rng=self._rng
+                )
+            except ValueError as error:
+                raise ValueError(str(error).replace("fraction", "validation_fraction")) from None
             sample_weight = rest[0] if rest else None
         self._optimizer = self._new_optimizer(len(x))
         history = self._train(
@@ -333,7 +403,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             warnings.warn(
                 f"max_iter={self.max_iter} epochs reached, and the training has not converged yet",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=outside(),
             )
         return self
 
@@ -362,7 +432,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         x, y = self._checked(X, y, first)
         y, loss, outputs = self._encoded(y)
         if first:
-            self._start(x, outputs)
+            self._start(x, outputs, loss)
         earlier, self._optimizer = self._optimizer, self._new_optimizer(len(x))
         if earlier is not None:
             # All but the decay, which is by the rows of a step now.
@@ -372,13 +442,13 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self._train(self._optimizer, x, y, sample_weight, loss, epochs=1)
         return self
 
-    def _start(self, x: Array, outputs: int) -> None:
+    def _start(self, x: Array, outputs: int, loss: str | Objective) -> None:
         """A new network."""
         widths = [x.shape[1], *self._hidden(), outputs]
         self._rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.model_ = nn.mlp(
             widths,
-            self.activation,
+            "sigmoid" if self.activation == "logistic" else self.activation,
             self.activation_parameters,
             batch_norm=self.batch_norm,
             dropout=self.dropout,
@@ -387,6 +457,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             rng=self._rng,
         )
         self.n_layers_, self.n_outputs_ = len(widths), outputs
+        self.out_activation_ = _OUT[loss]
         self._optimizer = None
         self.loss_curve_: list[float] = []
         self.n_iter_ = self.t_ = 0
@@ -412,7 +483,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         return min(positive_int("batch_size", self.batch_size), rows)
 
     def _train(
-        self, optimizer: na.SGD, x: Array, y: Array, sample_weight: Any, loss: str, **options: Any
+        self, optimizer: na.SGD, x: Array, y: Array, sample_weight: Any, loss: Any, **options: Any
     ) -> nn.History:
         """Some epochs, and what is known after any."""
         try:
@@ -437,7 +508,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self.t_ += len(history) * len(x)
         self.n_iter_ += len(history)
         if history.stopped == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=outside())
         return history
 
     def _outputs(self, X: Any) -> Array:
@@ -447,11 +518,12 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         return np.concatenate([self.model_.forward(x[i : i + rows]) for i in range(0, len(x), rows)])
 
 
-@_documented
+@_finished
 class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
     """Multi-layer perceptron classifier with every activation of numact, trained by mini-batch SGD.
 
-    It minimises the mean cross-entropy: of one sigmoid for two classes, of the softmax for more.
+    It minimises the mean cross-entropy: of one sigmoid for two classes, of the softmax for more, and of a sigmoid for
+    each label where rows may have several: ``y`` of shape (rows, labels), 0 or 1.
 
     Parameters
     ----------
@@ -460,8 +532,12 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : ndarray
-        The labels, sorted.
+        The labels, sorted; their columns where rows may have several.
     {attributes}
+
+    Notes
+    -----
+    {notes}
 
     Examples
     --------
@@ -479,18 +555,40 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
     classes_: Array
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
-        x, y = validate_data(self, X, y, dtype=self._dtypes(first), reset=first)
+        x, y = validate_data(self, X, y, dtype=self._dtypes(first), multi_output=True, reset=first)
+        if not isinstance(y, np.ndarray):
+            raise TypeError(f"y must be dense, got {type(y).__name__}")
+        if y.shape[1:] == (1,):
+            y = column_or_1d(y, warn=True)
         check_classification_targets(y)
+        if y.ndim == 2 and type_of_target(y) != "multilabel-indicator":
+            raise ValueError("y of shape (rows, labels) must be 0 or 1, for each label that a row may have")
+        shape = (len(y), self.n_outputs_) if not first and self._multilabel else (len(y),)
+        if not first and y.shape != shape:
+            raise ValueError(f"y must have shape {shape} as before, got {y.shape}")
         return x, y
 
     def _note(self, y: Array, again: bool) -> None:
-        classes = np.unique(y)
+        classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
         if again and not np.array_equal(classes, self.classes_):
             raise ValueError(f"warm_start needs the classes {self.classes_.tolist()} again, got {classes.tolist()}")
         self.classes_ = classes
 
-    def _encoded(self, y: Array) -> tuple[Array, str, int]:
+    @property
+    def _multilabel(self) -> bool:
+        return self.out_activation_ == "logistic" and self.n_outputs_ > 1
+
+    def _encoded(self, y: Array) -> tuple[Array, str | Objective, int]:
+        if y.ndim == 2:
+            if len(self.classes_) != y.shape[1]:
+                raise ValueError(f"y has {y.shape[1]} labels, but the classes are {self.classes_.tolist()}")
+            return y, _LABELS, y.shape[1]
         if unknown := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
             raise ValueError(f"y has the classes {sorted(unknown)}, which are not among {self.classes_.tolist()}")
         labels = np.searchsorted(self.classes_, y)
@@ -507,7 +605,7 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
         X, y, sample_weight
             As in `fit`.
         classes : array_like, optional
-            All classes that any call will have: needed in the first call.
+            All classes that any call will have, or the columns of all labels: needed in the first call.
 
         Returns
         -------
@@ -537,7 +635,8 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray, shape (rows,)
+        ndarray, shape (rows,) or (rows, labels)
+            In the second form 1 for each label that is more probable than not, else 0.
 
         Raises
         ------
@@ -547,7 +646,9 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
             If ``X`` is no matrix of finite numbers, or has other features.
         """
         outputs = self._outputs(X)
-        labels = outputs[:, 0] > 0 if len(self.classes_) == 2 else outputs.argmax(axis=1)
+        if self._multilabel:
+            return (outputs > 0).astype(int)
+        labels = outputs[:, 0] > 0 if self.out_activation_ == "logistic" else outputs.argmax(axis=1)
         predicted: Array = self.classes_[labels.astype(np.intp)]
         return predicted
 
@@ -595,17 +696,17 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
     def _probabilities(self, X: Any, of_one: Callable[..., Any], of_all: Callable[..., Any]) -> Array:
         outputs = self._outputs(X)
-        if len(self.classes_) == 2:
-            outputs = np.hstack([-outputs, outputs])
-            return np.asarray(of_one(outputs))
-        return np.asarray(of_all(outputs))
+        if self.out_activation_ == "softmax":
+            return np.asarray(of_all(outputs))
+        return np.asarray(of_one(outputs if self._multilabel else np.hstack([-outputs, outputs])))
 
 
-@_documented
+@_finished
 class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
     """Multi-layer perceptron regressor with every activation of numact, trained by mini-batch SGD.
 
-    It minimises the mean squared error, of one target or several.
+    It minimises half the squared error, its mean over the rows and sum over the targets; as in scikit-learn, ``loss_``
+    is the mean over both.
 
     Parameters
     ----------
@@ -614,6 +715,10 @@ class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
     Attributes
     ----------
     {attributes}
+
+    Notes
+    -----
+    {notes}
 
     Examples
     --------
@@ -632,8 +737,8 @@ class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
             raise ValueError(f"y must have {self.n_outputs_} targets as before, got {y.shape[1]}")
         return x, y
 
-    def _encoded(self, y: Array) -> tuple[Array, str, int]:
-        return y, "mean_squared_error", y.shape[1]
+    def _encoded(self, y: Array) -> tuple[Array, str | Objective, int]:
+        return y, _SQUARES, y.shape[1]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

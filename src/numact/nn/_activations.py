@@ -18,7 +18,7 @@ from numact.nn._layer import Array, Buffer, DrawingLayer, OwnMemoryLayer, Parame
 _GATED = [name for name, record in na.activations.items() if record.kind == "gated"]
 
 # Activations with weights to learn, with more to return than one array, or of two arrays.
-_OWN_LAYER = {
+OWN_LAYER = {
     "prelu": "nn.PReLU(units)",
     "maxout": "nn.Maxout(inputs, units, pieces)",
     "rrelu": "nn.RReLU()",
@@ -73,8 +73,8 @@ class Activate(OwnMemoryLayer):
     def __init__(self, name: str, **parameters: Any) -> None:
         super().__init__()
         self.activation = known("activation", name, na.activations)
-        if name in _OWN_LAYER:
-            raise ValueError(f"{name} is no function of its input alone: use the layer {_OWN_LAYER[name]}")
+        if name in OWN_LAYER:
+            raise ValueError(f"{name} is no function of its input alone: use the layer {OWN_LAYER[name]}")
         self._record = record = na.activations[name]
         check_parameters(name, [p.name for p in record.parameters], parameters)
         self._parameters = parameters

@@ -119,7 +119,7 @@ class History:
         }
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)  # assigning stop would have no effect
 class Run:
     """A training while it runs, as callbacks see it.
 

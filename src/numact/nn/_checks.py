@@ -5,18 +5,26 @@ from __future__ import annotations
 import difflib
 import numbers
 import operator
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 
-def positive_int(name: str, value: Any) -> int:
-    """``value`` as an int of at least 1."""
+def integer(name: str, value: Any) -> int:
+    """``value`` as an int."""
     try:
-        number = operator.index(value)
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
+
+
+def positive_int(name: str, value: Any) -> int:
+    """``value`` as an int of at least 1."""
+    number = integer(name, value)
     if number < 1:
         raise ValueError(f"{name} must be at least 1, got {number}")
     return number
@@ -27,6 +35,12 @@ def real(name: str, value: Any) -> float:
     if not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     return float(value)
+
+
+def flag(name: str, value: Any) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
 def float_dtype(dtype: Any) -> np.dtype[Any]:
@@ -65,3 +79,12 @@ def known(kind: str, name: Any, names: Iterable[str]) -> str:
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known are {', '.join(names)}"
         raise ValueError(f"unknown {kind} {name!r}; {hint}")
     return name
+
+
+def outside() -> int:
+    """The ``stacklevel`` by which the caller's warning names the first line that is not of numact."""
+    level, frame = 1, sys._getframe(1)
+    # contextlib calls numact in its turn.
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("numact", "contextlib"):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator
 from typing import Any, SupportsIndex
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numact._types import Real
-from numact.nn._checks import generator, positive_int, real
+from numact.nn._checks import flag, generator, positive_int, real
 
 Array = NDArray[Any]
 
@@ -86,6 +87,7 @@ def batches(
     names = ["x", "y", *(f"array {i}" for i in range(2, len(arrays)))]
     data = rows_of(dict(zip(names, arrays, strict=False)))
     batch_size = positive_int("batch_size", batch_size)
+    flag("shuffle", shuffle)
     order = generator(rng).permutation(len(data[0])) if shuffle else None
     return _batches(data, batch_size, order, reuse)
 
@@ -151,6 +153,8 @@ def split(
     """
     if not arrays:
         raise TypeError("split takes at least one array")
+    if isinstance(arrays[-1], numbers.Real):
+        raise TypeError(f"split takes arrays, got {arrays[-1]!r}; did you mean fraction={arrays[-1]!r}?")
     names = ["x", "y", *(f"array {i}" for i in range(2, len(arrays)))]
     named = dict(zip(names, arrays, strict=False))
     data = rows_of(named if stratify is None else named | {"stratify": stratify})

@@ -39,8 +39,8 @@ class Dense(OwnMemoryLayer):
     Raises
     ------
     TypeError, ValueError
-        If a size is no positive integer, the initialiser is unknown, weights or biases are not real or have another
-        shape, the dtype is another or ``rng`` no Generator.
+        If a size is no positive integer, the initialiser is unknown, weights or biases are not real and finite or have
+        another shape, the dtype is another, ``rng`` no Generator, or there is an initial bias for none.
 
     Attributes
     ----------
@@ -86,6 +86,8 @@ class Dense(OwnMemoryLayer):
             self._initialiser = known("initialiser", initial_weight, _initialisers.NAMES)
         elif initial_weight is not None:
             self._weight = parameter("weight", initial_weight, self._shape, self._dtype)
+        if not bias and np.any(initial_bias):
+            raise ValueError("bias=False leaves no bias that initial_bias could be of")
         self.bias = parameter("bias", initial_bias, self._shape[1:], self._dtype) if bias else None
         self._y, self._dy = Buffer(), Buffer()
         self._input_is_spare = False

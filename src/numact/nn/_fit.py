@@ -8,6 +8,7 @@ import inspect
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -18,10 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 
 import numact as na
 from numact._types import Real
+from numact.nn._activations import Activate
 from numact.nn._callbacks import Callback, History, Run, overriding
-from numact.nn._checks import generator, instance, positive_int, real
+from numact.nn._checks import flag, generator, instance, outside, positive_int, real
 from numact.nn._data import batches, split
 from numact.nn._layer import Layer, Parameter
+from numact.nn._regularisation import BatchNorm
 from numact.nn._samples import Objective, Samples, objective_of, size_of, weighted
 from numact.nn._schedules import ConstantSchedule, Schedule, schedule_of
 from numact.nn._sequential import Sequential, leaves
@@ -187,6 +190,27 @@ def _check_options(options: dict[str, Any]) -> None:
             raise TypeError(f"fit has no parameter {name!r}; {hint}")
 
 
+# What the losses apply themselves.
+_OF_LOSS = {
+    "softmax_cross_entropy": ("softmax", "log_softmax"),
+    "binary_cross_entropy_with_logits": ("sigmoid",),
+}
+
+
+def _check_layers(model: Layer, objective: Objective, x: Array, batch_size: int) -> None:
+    """Refuse what would learn nothing, and warn of what would learn badly."""
+    layers = list(leaves(model))
+    for name, layer in layers:
+        if isinstance(layer, BatchNorm) and not layer.frozen and x.ndim < 3 and min(batch_size, len(x)) == 1:
+            raise ValueError(
+                f"layer {name}, {layer!r}, turns a batch of one row into its bias, whatever the row, and nothing could "
+                "be learned from x: take batches of two rows or more (batch_size), or freeze the layer"
+            )
+    _, last = layers[-1]
+    if isinstance(last, Activate) and last.activation in _OF_LOSS.get(objective.name, ()):
+        warnings.warn(f"{objective.name} takes logits: leave out the last layer, {last!r}", stacklevel=outside())
+
+
 def _epoch(
     run: Run,
     samples: Samples,
@@ -332,11 +356,17 @@ def fit(
     -------
     History
 
+    Warns
+    -----
+    UserWarning
+        If the last layer is the softmax or sigmoid that the loss takes itself.
+
     Raises
     ------
     TypeError, ValueError
-        If data have the wrong shape, are not finite or empty, labels are out of range, names are unknown or options do
-        not fit. Nothing has been changed then. Also if a schedule or a loss of your own returns what does not fit.
+        If data have the wrong shape, are not finite or empty, labels are out of range, names are unknown, options do
+        not fit, or a `BatchNorm` that is not frozen would see one row per batch. Nothing has been changed then. Also if
+        a schedule or a loss of your own returns what does not fit.
     ImportError
         If ``progress=True`` and tqdm is not there.
     DivergedError
@@ -358,6 +388,9 @@ def fit(
     _check_options(options)
     objective = objective_of(loss)
     schedule = schedule_of(schedule)
+    flag("shuffle", shuffle)
+    if restore_best is not None:
+        flag("restore_best", restore_best)
     epochs, batch_size = positive_int("epochs", epochs), positive_int("batch_size", batch_size)
     if patience is not None:
         patience = positive_int("patience", patience)
@@ -376,6 +409,7 @@ def fit(
     optimizer = _optimizer(model, optimizer, options)
 
     samples = Samples(objective, model, x, y, sample_weight)
+    _check_layers(model, objective, samples.x, batch_size)
     held_out: Samples | None = None
     if isinstance(validation, (float, np.floating)):
         if history is not None:

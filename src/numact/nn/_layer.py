@@ -66,7 +66,10 @@ def parameter(name: str, initial: ArrayLike, shape: tuple[int, ...], dtype: np.d
     if given.shape not in ((), shape):
         raise ValueError(f"the initial {name} must be a scalar or have shape {shape}, got {given.shape}")
     value, grad = (placed(memory_for(shape, dtype), shape, dtype) for _ in range(2))
-    value[...] = given
+    with np.errstate(over="ignore"):
+        value[...] = given
+    if not np.isfinite(value).all():
+        raise ValueError(f"the initial {name} must be finite in {dtype}")
     grad[...] = 0
     return Parameter(value, grad, name)
 

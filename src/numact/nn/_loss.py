@@ -32,7 +32,7 @@ def softmax_cross_entropy(
     logits : array_like, shape (rows, classes)
         float16, float32 or float64, not yet normalised.
     labels : array_like, shape (rows,)
-        The right class of each row, integers from 0 to classes - 1.
+        The right class of each row, integers from 0 to classes - 1, or bool for 0 and 1.
     sample_weight : array_like, shape (rows,), optional
         Weights of the rows in the mean, at least 0; where all are 0, so are loss and gradient.
     out : ndarray, optional
@@ -66,8 +66,7 @@ def softmax_cross_entropy(
     """
     logits, labels = _predictions("logits", logits, "(rows, classes)", 2), np.asarray(labels)
     rows = (len(logits),)
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers, one class number per row, got dtype {labels.dtype}")
+    labels = class_numbers("labels", labels)
     if labels.shape != rows:
         hint = "; for one-hot rows pass labels.argmax(axis=1)" if labels.shape == logits.shape else ""
         raise ValueError(f"labels must have shape {rows}, one class number per row, got {labels.shape}{hint}")
@@ -207,6 +206,14 @@ def mean_squared_error(
             np.add.reduce(part, 1, out=losses[block])
         _scale(gradient, share, columns / 2)  # of the squares, at once with their 2, which could leave the range
         return _mean(losses, share, columns), gradient
+
+
+def class_numbers(name: str, labels: Array) -> Array:
+    """Labels as integers: False and True as 0 and 1."""
+    if labels.dtype.kind not in "biu":
+        hint = f"; for whole numbers pass {name}.astype(int)" if labels.dtype.kind == "f" else ""
+        raise TypeError(f"{name} must be integers, one class number per row, got dtype {labels.dtype}{hint}")
+    return labels.astype(np.intp) if labels.dtype.kind == "b" else labels
 
 
 def _compared(

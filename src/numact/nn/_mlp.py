@@ -76,7 +76,7 @@ def mlp(
         raise TypeError(f"widths must be a sequence such as [64, 100, 10], got {widths!r}")
     if len(widths) < 2:
         raise ValueError(f"widths must be those of input and output at least, got {list(widths)}")
-    sizes = [positive_int("units" if i else "inputs", width) for i, width in enumerate(widths)]
+    sizes = [positive_int(f"widths[{i}]", width) for i, width in enumerate(widths)]
     known("activation", activation, [*na.activations, "identity"])
     if not isinstance(activation_parameters, Mapping | None):
         raise TypeError(

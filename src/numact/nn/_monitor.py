@@ -16,7 +16,7 @@ from numact._stats import activation_stats, saturated_ends
 from numact._types import Real
 from numact.nn._activations import Activate
 from numact.nn._callbacks import Callback, Run
-from numact.nn._checks import positive_int, real
+from numact.nn._checks import outside, positive_int, real
 from numact.nn._data import root_mean_square
 from numact.nn._layer import Layer
 from numact.nn._sequential import leaves
@@ -217,7 +217,7 @@ class Monitor(Callback):
         message = f"{self.layers[layer].title}, epoch {run.epoch}, step {run.step}: {what}"
         self.findings.append(Finding(kind, layer, run.epoch, run.step, message))
         if self.warn:
-            warnings.warn(message, HealthWarning, stacklevel=3)
+            warnings.warn(message, HealthWarning, stacklevel=outside())
 
     def on_train_begin(self, run: Run) -> None:
         if run.step == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from numact.nn._checks import known
 from numact.nn._data import batches, check_finite, rows_of
 from numact.nn._layer import Layer
-from numact.nn._loss import binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy
+from numact.nn._loss import (
+    binary_cross_entropy_with_logits,
+    class_numbers,
+    mean_squared_error,
+    softmax_cross_entropy,
+)
 
 Array = NDArray[Any]
 
@@ -47,8 +53,7 @@ class Objective:
         return y
 
     def _labels(self, name: str, y: Array, output: Array, places: Array | None) -> Array:
-        if y.dtype.kind not in "iu":
-            raise TypeError(f"{name} must be integers, one class number per row, got dtype {y.dtype}")
+        y = class_numbers(name, y)
         if output.ndim != 2:
             raise ValueError(f"{self.name} needs a model with outputs of shape (rows, classes), got {output.shape}")
         classes = output.shape[1]
@@ -58,8 +63,11 @@ class Objective:
         if y.min() < 0 or y.max() >= classes:
             row = int(((y < 0) | (y >= classes)).argmax())
             place = row if places is None else places[row]
+            outputs = f"{classes} outputs" if classes > 1 else "1 output"
+            hint = '; for two classes take loss="binary_cross_entropy_with_logits" and y of shape (rows, 1)'
             raise ValueError(
-                f"{name} must lie in 0..{classes - 1}, the model has {classes} outputs; label {place} is {y[row]}"
+                f"{name} must lie in 0..{classes - 1}, the model has {outputs}; label {place} is {y[row]}"
+                f"{hint if classes == 1 else ''}"
             )
         return y.astype(np.intp, copy=False)
 
@@ -92,7 +100,24 @@ _LOSSES = {
 
 
 def objective_of(loss: Any) -> Objective:
-    return Objective("", loss) if callable(loss) else _LOSSES[known("loss", loss, _LOSSES)]
+    """A loss by its name, or of a function."""
+    if isinstance(loss, Objective):
+        return loss
+    return Objective("", _paired(loss)) if callable(loss) else _LOSSES[known("loss", loss, _LOSSES)]
+
+
+def _paired(function: Callable[..., Any]) -> Callable[..., tuple[float, Array]]:
+    """A function that refuses what is no pair."""
+
+    @functools.wraps(function)
+    def loss(*args: Any, **options: Any) -> tuple[float, Array]:
+        result = function(*args, **options)
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            got = f"{len(result)} values" if isinstance(result, (tuple, list)) else type(result).__name__
+            raise TypeError(f"loss must return the pair (mean loss, its gradient by the output), got {got}")
+        return result[0], result[1]
+
+    return loss
 
 
 class Samples:
@@ -129,8 +154,8 @@ class Samples:
             raise ValueError(f"{what}: {error}") from error
         self.y = objective.targets(names[1], self.y, output, dtype, places)
         self.total = float(len(self.x) if self.weight is None else self.weight.sum())
-        self.variance = self._variance() if objective.metric == "r2" else math.nan
         self._objective = objective
+        self.variance = self._variance() if objective.metric == "r2" else math.nan
 
     def _weigh(self, name: str, weight: Array) -> Array | None:
         """Take the weights, and only the rows that count, whose places are returned if those are not all."""
@@ -153,10 +178,10 @@ class Samples:
         return places
 
     def _variance(self) -> float:
-        """What the mean squared error of the mean target is."""
-        y = self.y.reshape(len(self.y), -1).astype(np.float64)
-        y = (y - np.average(y, axis=0, weights=self.weight)) ** 2
-        return float(np.average(y, axis=0, weights=self.weight).mean())
+        """What the loss of the mean target is."""
+        y = self.y.astype(np.float64)
+        mean = np.broadcast_to(np.average(y, axis=0, weights=self.weight), y.shape)
+        return self._objective.function(mean, y, **weighted(self.arrays()[2:]))[0]
 
     def arrays(self) -> list[Array]:
         return [self.x, self.y] if self.weight is None else [self.x, self.y, self.weight]

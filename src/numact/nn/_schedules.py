@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -156,7 +157,15 @@ _SCHEDULES: dict[str, type[_Warm]] = {
 
 def schedule_of(schedule: Any) -> Schedule:
     """A schedule by its name, or a function that is one."""
+    if isinstance(schedule, type) and issubclass(schedule, _Warm):
+        raise TypeError(f"schedule must be an instance, nn.{schedule.__name__}(), not the class")
     if callable(schedule):
+        try:
+            inspect.signature(schedule).bind(0.0, 1)
+        except TypeError as error:
+            raise TypeError(f"schedule is called with (epochs done, epochs): {error}") from None
+        except ValueError:  # of a function in C, which has no signature
+            pass
         own: Schedule = schedule
         return own
     return _SCHEDULES[known("schedule", schedule, _SCHEDULES)]()

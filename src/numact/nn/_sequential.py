@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numact.nn._checks import generator, positive_int
+import numact as na
+from numact.nn._activations import OWN_LAYER
+from numact.nn._checks import generator, integer, positive_int
 from numact.nn._layer import Array, GradientMemory, Layer, OwnMemoryLayer, Parameter
 
 T = TypeVar("T")
@@ -78,8 +79,7 @@ class Sequential(OwnMemoryLayer):
 
     def _set_layers(self, layers: tuple[Layer, ...]) -> None:
         for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential takes layers as separate arguments; argument {i} is {layer!r}")
+            _check_layer(f"Sequential takes layers as separate arguments; argument {i} is", layer)
         self._check_distinct(layers)
         self.layers = layers
         # Parameters of each layer as they were last, and those under their names here.
@@ -156,7 +156,8 @@ class Sequential(OwnMemoryLayer):
             If there is no such position, or the layer is none or in the Sequential already. One that a Sequential
             around this one has elsewhere is refused when that one is used.
         """
-        layers, index = list(self.layers), operator.index(index)
+        layers, index = list(self.layers), integer("index", index)
+        _check_layer("replace takes a layer, got", layer)
         if not -len(layers) <= index < len(layers):
             raise IndexError(f"there is no layer {index} in a Sequential of {len(layers)}")
         layers[index] = layer
@@ -232,7 +233,7 @@ class Sequential(OwnMemoryLayer):
         IndexError, TypeError
             If there is no such position, or `stop` is no integer.
         """
-        if stop is not None and not -len(self.layers) <= operator.index(stop) <= len(self.layers):
+        if stop is not None and not -len(self.layers) <= integer("stop", stop) <= len(self.layers):
             raise IndexError(f"freeze: stop is {stop}, but there are {len(self.layers)} layers")
         for layer in self.layers[:stop]:
             layer.freeze()
@@ -377,6 +378,18 @@ class Sequential(OwnMemoryLayer):
                 yield from layer._leaves(f"{prefix}{i}.")
             else:
                 yield f"{prefix}{i}", layer
+
+
+def _check_layer(what: str, layer: Any) -> None:
+    """Refuse what is no layer, and say which may be meant."""
+    if isinstance(layer, Layer):
+        return
+    hint = ""
+    if isinstance(layer, type) and issubclass(layer, Layer):
+        hint = f"; give an instance, {layer.__name__}(...)"
+    elif isinstance(layer, str) and layer in na.activations:
+        hint = f"; write {OWN_LAYER.get(layer, f'nn.Activate({layer!r})')}"
+    raise TypeError(f"{what} {layer!r}{hint}")
 
 
 def _at_any_depth(layers: Iterable[Layer]) -> Iterator[Layer]:
