@@ -11,6 +11,9 @@ struct Direct {
   DirectFunction function;
 };
 
+// NumPy's context variable of np.errstate, and its value where all errors are ignored. Kept for ever.
+PyObject *error_handling = nullptr, *ignoring = nullptr;
+
 PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
   return translated<PyObject*>(nullptr, [&] {
     const Direct& direct = *static_cast<const Direct*>(PyCapsule_GetPointer(self, nullptr));
@@ -25,12 +28,16 @@ PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
 
 PyObject* call_numpy(vectorcallfunc call, PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
   const FpScope scope;
-  const py::object quiet = py::module_::import("numpy").attr("errstate")(py::arg("all") = "ignore");
-  quiet.attr("__enter__")();
+  const py::object before = checked(PyContextVar_Set(error_handling, ignoring));
   PyObject* const result = call(self, args, nargs, keywords);
   const py::error_scope kept;
-  quiet.attr("__exit__")(py::none(), py::none(), py::none());
+  check(PyContextVar_Reset(error_handling, before.ptr()));
   return result;
+}
+
+void set_error_handling(const py::object& variable, const py::object& ignore) {
+  if (!PyContextVar_CheckExact(variable.ptr())) throw py::type_error("a ContextVar is needed");
+  error_handling = variable.inc_ref().ptr(), ignoring = ignore.inc_ref().ptr();
 }
 
 py::object make_direct_function(const char* name, int arguments, DirectFunction function) {

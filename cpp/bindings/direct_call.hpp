@@ -57,6 +57,8 @@ std::decay_t<decltype(Function::loops[0])> loop_for(const Function& function, Py
 
 // What NumPy makes of a call, its casts as quiet as the loops and in the same floating-point environment.
 PyObject* call_numpy(vectorcallfunc call, PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords);
+// The context variable of np.errstate, and its value where all errors are ignored: entering np.errstate would take 2 us.
+void set_error_handling(const pybind11::object& variable, const pybind11::object& ignore);
 
 // ---- axes ----
 

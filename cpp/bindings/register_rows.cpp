@@ -23,7 +23,6 @@ namespace py = pybind11;
 namespace numact {
 namespace {
 
-
 constexpr int most_operands = 3;
 
 // ---- the loop NumPy calls ----

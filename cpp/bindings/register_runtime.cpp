@@ -11,6 +11,7 @@
 
 #include "../runtime/fp_scope.hpp"
 #include "../runtime/threads.hpp"
+#include "direct_call.hpp"
 #include "gil.hpp"
 #include "register.hpp"
 
@@ -109,6 +110,7 @@ void numact::register_runtime(py::module_& m) {
   m.def("_available_threads", threads::available);
   m.def("_set_default_threads", threads::set_default, py::arg("threads"));
   m.def("_set_context_variable", set_context_variable, py::arg("variable"));
+  m.def("_set_error_handling", numact::set_error_handling, py::arg("variable"), py::arg("ignore"));
   m.def("_override_entered", threads::override_entered);
   m.def("_override_left", threads::override_left);
   m.def("_pretend_cpus", threads::pretend_cpus, py::arg("cpus"));

@@ -58,8 +58,8 @@ struct Job {
   Axes outer, rows;
   ptrdiff_t width, piece, panels, tasks_per_chunk;
   ptrdiff_t rows_taken, pieces;  // the first ones
-  double* pivots;                           // of the units
-  double* states;                           // by outer unit, piece, field and column
+  double* pivots;                // of the units
+  double* states;                // by outer unit, piece, field and column
 
   ptrdiff_t tasks() const { return outer.size * pieces * panels; }
   double* at(ptrdiff_t unit, ptrdiff_t index) {

@@ -24,9 +24,9 @@ namespace {
 PyArrayObject* array(const py::object& object) { return reinterpret_cast<PyArrayObject*>(object.ptr()); }
 
 // The values as a contiguous array of that type, converted where they are none.
-py::object contiguous(const py::object& values, int type) {
+py::object contiguous(const py::object& values, int type, int flags = 0) {
   return checked(PyArray_FromAny(values.ptr(), PyArray_DescrFromType(type), 0, 0,
-                                 NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST, nullptr));
+                                 NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | flags, nullptr));
 }
 
 ptrdiff_t rows_of_chunk(ptrdiff_t n) { return std::max<ptrdiff_t>(1, threads::chunk_length / std::max<ptrdiff_t>(1, n)); }
@@ -147,8 +147,7 @@ double softmax_cross_entropy(const py::object& logits, const py::object& labels,
   PyArrayObject* const gradient = array(out);
   const ptrdiff_t rows = PyArray_DIM(gradient, 0), classes = PyArray_DIM(gradient, 1);
   // A copy: memory is indexed by them, and theirs may be that of `out` or change meanwhile.
-  const py::object numbers = checked(PyArray_FromAny(labels.ptr(), PyArray_DescrFromType(NPY_INT64), 1, 1,
-                                                     NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | NPY_ARRAY_ENSURECOPY, nullptr));
+  const py::object numbers = contiguous(labels, NPY_INT64, NPY_ARRAY_ENSURECOPY);
   const auto* const number = static_cast<const npy_int64*>(PyArray_DATA(array(numbers)));
   const npy_int64* const wrong = std::find_if_not(number, number + rows, [=](npy_int64 k) { return 0 <= k && k < classes; });
   if (wrong != number + rows) {

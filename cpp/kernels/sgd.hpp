@@ -60,6 +60,7 @@ struct Sgd {
     for (; n > 0; --n) together_with_velocity<nesterov, false, 1>(step, param++, grad++, velocity++);
   }
 
+  // Whether param and velocity collide is the same for a page.
   template <bool nesterov>
   static void by_pages(const SgdStep<T>& step, T* param, const T* grad, T* velocity, ptrdiff_t n) {
     constexpr ptrdiff_t page = 4096;

@@ -131,20 +131,26 @@ class Trained:
         return float(below[0]) + 1 if below.size else np.inf
 
 
+def fit(model: nn.Sequential, x: Array, y: Array, **options: Any) -> nn.History:
+    """`nn.fit` without a bar; Ctrl-C ends the experiment with it."""
+    history = nn.fit(model, x, y, progress=False, **options)
+    if history.stopped == "interrupt":
+        raise KeyboardInterrupt
+    return history
+
+
 def train(model: nn.Sequential, lr: float, epochs: int, seed: int, data: Data | None = None, **options: Any) -> Trained:
-    """One training with mini-batches of 32 and momentum 0.9 unless told; Ctrl-C ends the experiment with it."""
+    """One training with mini-batches of 32 and momentum 0.9 unless told."""
     data = digits() if data is None else data
     history = nn.History()
     diverged = False
     try:
-        nn.fit(
+        fit(
             model, data.x, data.y, validation=(data.x_validation, data.y_validation), epochs=epochs, history=history,
-            progress=False, rng=np.random.default_rng(1000 + seed), **{"lr": lr, "momentum": 0.9} | options,
+            rng=np.random.default_rng(1000 + seed), **{"lr": lr, "momentum": 0.9} | options,
         )  # fmt: skip
     except nn.DivergedError:
         diverged = True
-    if history.stopped == "interrupt":
-        raise KeyboardInterrupt
     return Trained(model, history, accuracy(model, data.x_test, data.y_test), diverged)
 
 

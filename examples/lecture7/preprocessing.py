@@ -17,6 +17,7 @@ from .common import (
     Setting,
     band,
     dots,
+    fit,
     legend,
     network,
     number,
@@ -59,14 +60,11 @@ def wine(seed: int, setting: Setting) -> tuple[float, float]:
         for lr in setting.some((1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)):
             model = nn.mlp([13, 32, 3], "relu", rng=np.random.default_rng(seed))
             try:
-                history = nn.fit(
-                    model, before(x_train), y_train, lr=lr, epochs=setting.epochs(60), progress=False,
-                    rng=np.random.default_rng(seed),
-                )  # fmt: skip
+                history = fit(
+                    model, before(x_train), y_train, lr=lr, epochs=setting.epochs(60), rng=np.random.default_rng(seed)
+                )
             except nn.DivergedError:
                 continue
-            if history.stopped == "interrupt":
-                raise KeyboardInterrupt
             best = min(best, (history.loss[-1], float(np.mean(model.forward(before(x_test)).argmax(axis=1) == y_test))))
         results.append(best[1])
     return results[0], results[1]

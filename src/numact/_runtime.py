@@ -12,7 +12,7 @@ import operator
 import os
 import sys
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
@@ -86,7 +86,16 @@ def _load() -> ModuleType:
         except ValueError:
             raise ImportError(f"NUMACT_NUM_THREADS={text!r} must be a whole number, at least 1") from None
     native._set_context_variable(_asked_for)
+    native._set_error_handling(*_ignoring_errors())
     return native
+
+
+def _ignoring_errors() -> tuple[ContextVar[Any], object]:
+    """NumPy's context variable of ``np.errstate``, and its value where all errors are ignored."""
+    before, ignoring = copy_context(), copy_context()
+    ignoring.run(np.seterr, all="ignore")
+    (variable,) = (each for each in ignoring if ignoring[each] is not before.get(each))
+    return variable, ignoring[variable]
 
 
 # The numbers asked for by the num_threads() blocks around, innermost last.
