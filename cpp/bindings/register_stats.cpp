@@ -25,7 +25,7 @@ namespace numact {
 namespace {
 
 constexpr double cost_per_element = 0.3;  // nanoseconds
-constexpr ptrdiff_t least_rows = 1 << 10, piece_elements = 1 << 16;
+constexpr ptrdiff_t least_rows = 1 << 10, piece_elements = 1 << 16, most_near = 1 << 19;
 
 // Axes of one kind, the innermost first, merged where the strides allow it.
 struct Axes {
@@ -83,13 +83,9 @@ struct Job {
     }
   }
   // What is found of each unit is left with its first piece, in the first of the columns that are its own.
-  void run(double scale, ptrdiff_t count) {
+  void run(ptrdiff_t count) {
     rows_taken = count;
     pieces = (count + piece - 1) / piece;
-    part.scale = scale;
-    const auto is_shifted = [](double pivot) { return pivot != 0; };
-    part.pivots = std::any_of(pivots, pivots + outer.size * part.columns, is_shifted) ? pivots : nullptr;
-    part.pitch = width;
     const double work = cost_per_element * double(outer.size) * double(count) * double(part.columns);
     threads::run((tasks() + tasks_per_chunk - 1) / tasks_per_chunk, threads::worthwhile(work), run_chunk, this);
     for (ptrdiff_t unit = 0; unit < outer.size; ++unit)
@@ -110,33 +106,55 @@ struct Job {
   }
 };
 
-// x: axes of the outer units, then those over which is summed, then one of columns. The rows of the result are those of StatsRow.
-py::object activation_stats(const Table& table, PyObject* x, int outer_axes, double low, double high) {
-  auto* const array = reinterpret_cast<PyArrayObject*>(x);
-  const std::optional<Type> type = PyArray_Check(x) && PyArray_ISBEHAVED_RO(array) ? type_of(array) : std::nullopt;
-  const int axes = type ? PyArray_NDIM(array) : 0;
-  if (outer_axes < 0 || outer_axes >= axes)
-    throw py::type_error("an aligned array of floating-point numbers in native byte order is needed");
+// What is told of each unit: floats, or arrays.
+struct Told {
+  bool total;
+  double numbers[stats_row_count];
+  py::tuple result = py::tuple(int{stats_row_count});
+  double* values[stats_row_count];
+
+  Told(bool total_given, ptrdiff_t units) : total(total_given) {
+    const npy_intp shape[] = {units};
+    for (int row = 0; row < stats_row_count; ++row) {
+      values[row] = &numbers[row];
+      if (total) continue;
+      py::object array = checked(PyArray_SimpleNew(1, shape, NPY_FLOAT64));
+      values[row] = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr())));
+      PyTuple_SET_ITEM(result.ptr(), row, array.release().ptr());
+    }
+  }
+  py::object get() {
+    for (int row = 0; row < stats_row_count && total; ++row)
+      PyTuple_SET_ITEM(result.ptr(), row, checked(PyFloat_FromDouble(numbers[row])).release().ptr());
+    return std::move(result);
+  }
+};
+
+// In total, or x has axes of outer units, then those over which is summed, then one of columns. The parts of the result are those
+// of StatsRow.
+py::object activation_stats(const Table& table, PyArrayObject* array, Type type, bool total, int outer_axes, double low,
+                            double high) {
+  const int dimensions = PyArray_NDIM(array), axes = total ? dimensions + 1 : dimensions;
+  if (outer_axes < 0 || outer_axes >= axes) throw py::value_error("activation_stats: too many outer axes");
 
   Job job;
-  job.walk = table.stats[static_cast<int>(*type)];
+  job.walk = table.stats[static_cast<int>(type)];
   for (int i = axes - 2; i >= 0; --i)
     (i < outer_axes ? job.outer : job.rows).add(PyArray_DIM(array, i), PyArray_STRIDE(array, i));
   if (job.rows.count == 0) job.rows.lengths[0] = 1, job.rows.strides[0] = 0, job.rows.count = 1;
-  const ptrdiff_t columns = PyArray_DIM(array, axes - 1), units = job.outer.size * columns, n = job.rows.size;
+  const ptrdiff_t columns = total ? 1 : PyArray_DIM(array, axes - 1), units = job.outer.size * columns, n = job.rows.size;
 
-  npy_intp shape[] = {stats_row_count, units};
-  py::object result = checked(PyArray_SimpleNew(2, shape, NPY_FLOAT64));
-  auto* const values = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr())));
-  if (n == 0) std::fill_n(values, stats_row_count * units, std::numeric_limits<double>::quiet_NaN());
-  if (n == 0 || units == 0) return result;
+  Told told(total, units);
+  if (n == 0)
+    for (double* const values : told.values) std::fill_n(values, units, std::numeric_limits<double>::quiet_NaN());
+  if (n == 0 || units == 0) return told.get();
 
   const int groups = static_cast<int>((columns + row_lanes - 1) / row_lanes);
   const ptrdiff_t column_stride = columns == 1 ? PyArray_ITEMSIZE(array) : PyArray_STRIDE(array, axes - 1);
   const int together = columns < row_lanes ? static_cast<int>(row_lanes / columns) : 1;
-  job.part = {PyArray_BYTES(array), job.rows.count, job.rows.lengths, job.rows.strides, columns, column_stride, 0, n,
-              together, 0, groups, low, high, 1, nullptr, 0};
   job.width = together * columns;
+  job.part = {PyArray_BYTES(array), job.rows.count, job.rows.lengths, job.rows.strides, columns, column_stride, 0, n,
+              together, 0, groups, low, high, 1, nullptr, job.width, units * n * PyArray_ITEMSIZE(array) <= most_near};
   job.piece = std::max(least_rows, piece_elements / columns);
   job.piece = (job.piece + together - 1) / together * together;
   const ptrdiff_t pieces = (n + job.piece - 1) / job.piece;
@@ -149,34 +167,47 @@ py::object activation_stats(const Table& table, PyObject* x, int outer_axes, dou
   double* const wanted = job.pivots + units;  // at which scale each is still to be found, 0 once it is known
   std::fill_n(wanted, units, 1.0);
 
-  constexpr ptrdiff_t sampled = 64;  // the first of so many parts of the rows
-  const WithoutGil released(cost_per_element * double(units) * double(n));
-  const FpScope scope;
-  for (const double scale : {1.0, StatsUnits::smaller, StatsUnits::larger}) {
-    const auto is_wanted = [&] { return std::find(wanted, wanted + units, scale) != wanted + units; };
-    if (!is_wanted()) continue;
-    std::fill_n(job.pivots, units, 0.0);
-    for (const StatsStage stage : {StatsStage::sample, StatsStage::all, StatsStage::again}) {
-      const ptrdiff_t rows = stage == StatsStage::sample ? n / sampled : n;
-      if (rows < (stage == StatsStage::sample ? 16 : 1) || !is_wanted()) continue;
-      job.run(scale, rows);
-      for (ptrdiff_t unit = 0; unit < job.outer.size; ++unit) {
-        const ptrdiff_t first = unit * columns;
-        table.finish_stats({job.at(unit, 0), job.width, columns, stage, *type == Type::float64, double(rows), scale,
-                            wanted + first, job.pivots + first, values + first, units});
+  const auto find_all = [&] {
+    const WithoutGil released(cost_per_element * double(units) * double(n));
+    const FpScope scope;
+    for (const double scale : {1.0, StatsUnits::smaller, StatsUnits::larger}) {
+      job.part.scale = scale, job.part.pivots = nullptr;
+      std::fill_n(job.pivots, units, 0.0);
+      for (const StatsStage stage : {StatsStage::sample, StatsStage::all, StatsStage::again}) {
+        constexpr ptrdiff_t sampled = 64;  // the first of so many parts of the rows
+        const ptrdiff_t rows = stage == StatsStage::sample ? n / sampled : n;
+        if (rows < (stage == StatsStage::sample ? 16 : 1)) continue;
+        if (std::find(wanted, wanted + units, scale) == wanted + units) break;
+        job.run(rows);
+        bool left = false;
+        for (ptrdiff_t unit = 0; unit < job.outer.size; ++unit) {
+          const ptrdiff_t first = unit * columns;
+          StatsUnits of{job.at(unit, 0),  job.width,           columns, stage, type == Type::float64, double(rows), scale,
+                        wanted + first, job.pivots + first, {}};
+          std::transform(told.values, told.values + stats_row_count, of.values, [&](double* at) { return at + first; });
+          left |= table.finish_stats(of);
+        }
+        if (!left) return;
+        job.part.pivots = job.pivots;
       }
     }
-  }
-  return result;
+  };
+  find_all();
+  return told.get();
 }
 
+// Of a plain array: its axes in total where `outer` is None, else as above behind so many axes of outer units.
 py::object make_activation_stats(const std::string& level) {
   const Table& table = level_table(level);
-  return make_direct_function("activation_stats", 4, [&table](PyObject* const* args) {
-    const long outer_axes = PyLong_AsLong(args[1]);
+  return make_direct_function("activation_stats", 4, [&table](PyObject* const* args) -> py::object {
+    PyArrayObject* const array = plain_array(args[0]);
+    const std::optional<Type> type = array != nullptr ? type_of(array) : std::nullopt;
+    if (!type) return {};
+    const bool total = args[1] == Py_None;
+    const long outer_axes = total ? 0 : PyLong_AsLong(args[1]);
     const double low = PyFloat_AsDouble(args[2]), high = PyFloat_AsDouble(args[3]);
     if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-    return activation_stats(table, args[0], static_cast<int>(outer_axes), low, high);
+    return activation_stats(table, array, *type, total, static_cast<int>(outer_axes), low, high);
   });
 }
 

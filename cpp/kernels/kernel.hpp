@@ -196,6 +196,7 @@ struct StatsPart {
   double scale;
   const double* pivots;  // of the columns, numbers of the data's type; nullptr where all are 0
   ptrdiff_t pitch;
+  bool near;  // all of x is in the second-level cache, or can be
 };
 using StatsWalk = void (*)(const StatsPart&, double* states);
 // What is told of a unit, in this order.
@@ -209,13 +210,13 @@ struct StatsUnits {
   bool of_float64;
   double rows, scale;
   double *wanted, *pivots;  // at which scale each is still to be found, 0 once it is known
-  double* values;  // of these units; those of the next row are `value_pitch` further
-  ptrdiff_t value_pitch;
+  double* values[stats_row_count];
 
   // Squares of float64 may leave the range.
   static constexpr double smaller = 0x1p-600, larger = 0x1p600;
 };
-using StatsFinish = void (*)(const StatsUnits&);
+// Returns whether any are still to be found.
+using StatsFinish = bool (*)(const StatsUnits&);
 
 // Turns the softmax p of a row into the gradient of -factor log(p[label]) by what softmax was taken of; returns the sum of p
 // without that of the label.

@@ -49,19 +49,14 @@ struct StatsLanes {
   // Of lanes [begin, end).
   __attribute__((noinline)) void write(double* to, ptrdiff_t pitch, ptrdiff_t begin, ptrdiff_t end) {
     fold();
-    double found[stats_field_count][row_lanes];
-    for (int j = 0; j < row_lanes; ++j) {
-      found[stats_sum][j] = all[j], found[stats_squares][j] = all_squares[j];
-      found[stats_smallest][j] = double(smallest[j]), found[stats_largest][j] = double(largest[j]);
-      found[stats_zero][j] = double(zero[j]), found[stats_saturated][j] = double(saturated[j]);
-      found[stats_nonfinite][j] = double(nonfinite[j]);
-    }
-    for (int field = 0; field < stats_field_count; ++field, to += pitch) {
-      if (end - begin == row_lanes)
-        __builtin_memcpy(to, found[field], sizeof found[field]);
-      else
-        for (ptrdiff_t j = begin; j < end; ++j) to[j] = found[field][j];
-    }
+    end - begin == row_lanes ? put(to, pitch, 0, row_lanes) : put(to, pitch, begin, end);
+  }
+  NUMACT_LANE void put(double* to, ptrdiff_t pitch, ptrdiff_t begin, ptrdiff_t end) {
+    const auto field = [&](StatsField which, const auto* from) {
+      for (ptrdiff_t j = begin; j < end; ++j) to[which * pitch + j] = double(from[j]);
+    };
+    field(stats_sum, all), field(stats_squares, all_squares), field(stats_smallest, smallest), field(stats_largest, largest);
+    field(stats_zero, zero), field(stats_saturated, saturated), field(stats_nonfinite, nonfinite);
   }
 };
 
@@ -88,15 +83,40 @@ constexpr int strip_lanes = (ends == StatsEnds::some && same<T, double> && vecto
 // whether they are finite. Without that test false and nothing done if one is not.
 enum class StatsNeed { nothing, pivot, any };
 
-// One more where the condition holds.
-template <class M, class C>
-NUMACT_LANE C counted(M condition, C counts) {
+// Counts of x that are 0; and of those <= low or >= high. Where there are masks the other ones are taken from `steps`, with which
+// that count begins: the second comparison goes under the mask of the first.
 #if defined(__AVX512F__)
-  return C(condition) ? counts + 1 : counts;  // one addition under a mask
-#else
-  return counts - C(condition);
-#endif
+NUMACT_LANE Vector<int32_t> add_zeros(Vector<float> x, Vector<int32_t> counts) {
+  const __mmask16 zero = _mm512_testn_epi32_mask(__m512i(x), _mm512_set1_epi32(0x7fffffff));
+  return Vector<int32_t>(_mm512_mask_add_epi32(__m512i(counts), zero, __m512i(counts), _mm512_set1_epi32(1)));
 }
+NUMACT_LANE Vector<int64_t> add_zeros(Vector<double> x, Vector<int64_t> counts) {
+  const __mmask8 zero = _mm512_testn_epi64_mask(__m512i(x), _mm512_set1_epi64(0x7fffffffffffffff));
+  return Vector<int64_t>(_mm512_mask_add_epi64(__m512i(counts), zero, __m512i(counts), _mm512_set1_epi64(1)));
+}
+NUMACT_LANE Vector<int32_t> add_saturated(Vector<float> x, float low, float high, Vector<int32_t> counts) {
+  const __mmask16 above = _mm512_cmp_ps_mask(__m512(x), _mm512_set1_ps(low), _CMP_NLE_UQ);
+  const __mmask16 inside = _mm512_mask_cmp_ps_mask(above, __m512(x), _mm512_set1_ps(high), _CMP_NGE_UQ);
+  return Vector<int32_t>(_mm512_mask_sub_epi32(__m512i(counts), inside, __m512i(counts), _mm512_set1_epi32(1)));
+}
+NUMACT_LANE Vector<int64_t> add_saturated(Vector<double> x, double low, double high, Vector<int64_t> counts) {
+  const __mmask8 above = _mm512_cmp_pd_mask(__m512d(x), _mm512_set1_pd(low), _CMP_NLE_UQ);
+  const __mmask8 inside = _mm512_mask_cmp_pd_mask(above, __m512d(x), _mm512_set1_pd(high), _CMP_NGE_UQ);
+  return Vector<int64_t>(_mm512_mask_sub_epi64(__m512i(counts), inside, __m512i(counts), _mm512_set1_epi64(1)));
+}
+NUMACT_LANE ptrdiff_t saturated_at_first(ptrdiff_t steps) { return steps; }
+#else
+template <class V, class C>
+NUMACT_LANE C add_zeros(V x, C counts) {
+  const C pattern = C(x);
+  return counts - C(pattern + pattern == 0);  // comparisons of integers have more units
+}
+template <class V, class T, class C>
+NUMACT_LANE C add_saturated(V x, T low, T high, C counts) {
+  return counts - C((x <= low) | (x >= high));
+}
+NUMACT_LANE ptrdiff_t saturated_at_first(ptrdiff_t) { return 0; }
+#endif
 
 // The sums may not depend on the level: there is madd only of squares of float32, which are exact in double.
 template <StatsNeed need, StatsEnds ends, class T>
@@ -105,9 +125,9 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
   const int group = strip * strip_length / row_lanes, first = strip * strip_length % row_lanes;
   StatsLanes<T>& lanes = groups[group];
   using V = Vector<T>;
-  using Counts = Vector<typename StatsLanes<T>::Count>;
+  using Count = typename StatsLanes<T>::Count;
+  using Counts = Vector<Count>;
   constexpr int width = vector_bytes / int(sizeof(T)), vectors = strip_length / width, sums = strip_length / doubles;
-  using Patterns = Vector<typename Format<T>::bits>;
   constexpr bool any = need == StatsNeed::any;
   const Plus plus;
   Doubles sum[sums], squares[sums];
@@ -128,6 +148,7 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
     const int j = first + k * width;
     smallest[k] = load_vector<V>(lanes.smallest + j), largest[k] = load_vector<V>(lanes.largest + j);
     zero[k] = load_vector<Counts>(lanes.zero + j), saturated[k] = load_vector<Counts>(lanes.saturated + j);
+    if constexpr (ends == StatsEnds::some) saturated[k] += Count(saturated_at_first(steps.count));
     if constexpr (any) pivot[k] = load_vector<V>(lanes.pivot + j), nonfinite[k] = load_vector<Counts>(lanes.nonfinite + j);
   }
   const T* x = steps.x + steps.columns[group] + first;
@@ -137,12 +158,11 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
 #pragma GCC unroll 2
     for (int k = 0; k < vectors; ++k) {
       V value = load_vector<V>(x + k * width);
-      const Patterns pattern = Patterns(value);
-      zero[k] = counted(pattern + pattern == 0, zero[k]);  // comparisons of integers have more units
-      if constexpr (ends == StatsEnds::some) saturated[k] = counted((value <= steps.low) | (value >= steps.high), saturated[k]);
+      zero[k] = add_zeros(value, zero[k]);
+      if constexpr (ends == StatsEnds::some) saturated[k] = add_saturated(value, steps.low, steps.high, saturated[k]);
       if constexpr (any) {
         const auto finite = value - value == 0;
-        nonfinite[k] = counted(~finite, nonfinite[k]);
+        nonfinite[k] -= Counts(~finite);
         smallest[k] = (value < smallest[k]) & finite ? value : smallest[k];
         largest[k] = (value > largest[k]) & finite ? value : largest[k];
         value = finite ? value : pivot[k];
@@ -199,7 +219,7 @@ __attribute__((noinline)) int strips_loop(const StatsSteps<T>& steps, StatsLanes
 
 // What the sums tell of units. Where squares of float64 leave the range, or the deviation is far smaller than the mean, they are
 // to be taken once more by another scale or about a pivot.
-inline void finish_stats(const StatsUnits& units) {
+inline bool finish_stats(const StatsUnits& units) {
   const double rows = units.rows, scale = units.scale, unscale = 1 / scale, nothing = __builtin_nan("");
   const bool rescaled = units.stage == StatsStage::all && scale == 1 && units.of_float64;
   const double too_small = rescaled ? 0x1p-900 : 0, too_large = rescaled ? Format<double>::largest : __builtin_inf();
@@ -209,9 +229,13 @@ inline void finish_stats(const StatsUnits& units) {
   const double *const sums = field(stats_sum), *const all_squares = field(stats_squares), *const zeros = field(stats_zero);
   const double *const smallest = field(stats_smallest), *const largest = field(stats_largest);
   const double *const saturated = field(stats_saturated), *const others = field(stats_nonfinite);
-  double *const wanted = units.wanted, *const pivots = units.pivots, *const values = units.values;
-  const ptrdiff_t pitch = units.value_pitch;
-#pragma omp simd
+  double *const wanted = units.wanted, *const pivots = units.pivots;
+  double *const means = units.values[stats_mean], *const deviations = units.values[stats_deviation];
+  double *const leasts = units.values[stats_least], *const mosts = units.values[stats_most];
+  double *const zero_parts = units.values[stats_zeros], *const outside = units.values[stats_outside];
+  double *const not_finite = units.values[stats_not_finite];
+  double left = 0;
+#pragma omp simd reduction(+ : left)
   for (ptrdiff_t i = 0; i < units.count; ++i) {
     const double least = smallest[i], most = largest[i], squares = all_squares[i];
     const double finite = rows - others[i], offset = sums[i] / finite, spread = squares - sums[i] * offset;
@@ -223,20 +247,19 @@ inline void finish_stats(const StatsUnits& units) {
     const bool shifts = (next == scale) & (least < most) & (about < cancelled * squares);
     const bool known = mine & (next == scale) & !shifts;
     pivots[i] = (mine & shifts) ? center : pivots[i];
-    wanted[i] = known ? afterwards : mine ? next : wanted[i];
-    const auto set = [&](StatsRow row, double value) {
-      double& to = values[row * pitch + i];
-      to = known ? value : to;
-    };
-    set(stats_mean, some ? center : nothing);
-    set(stats_deviation, some ? equal ? 0 : root : nothing);
-    set(stats_least, some ? least : nothing);
-    set(stats_most, some ? most : nothing);
-    set(stats_zeros, zeros[i] / rows);
-    set(stats_outside, saturated[i] / rows);
-    set(stats_not_finite, others[i] / rows);
+    const double still = known ? afterwards : mine ? next : wanted[i];
+    wanted[i] = still, left += still;
+    const auto set = [&](double& to, double value) { to = known ? value : to; };
+    set(means[i], some ? center : nothing);
+    set(deviations[i], some ? equal ? 0 : root : nothing);
+    set(leasts[i], some ? least : nothing);
+    set(mosts[i], some ? most : nothing);
+    set(zero_parts[i], zeros[i] / rows);
+    set(outside[i], saturated[i] / rows);
+    set(not_finite[i], others[i] / rows);
   }
   for (ptrdiff_t i = 0; i < units.count && !units.of_float64; ++i) pivots[i] = double(float(pivots[i]));
+  return left != 0;
 }
 
 // Rows of the same stride, from one of them on.
@@ -353,7 +376,7 @@ struct StatsWalker {
     const bool steady = columns >= row_lanes ? part.strides[0] % item == 0 : part.strides[0] == row_length * item;
     const bool direct = same<S, T> && part.column_stride == item && steady && (part.axes == 1 || part.lengths[0] >= 8 * together);
     ptrdiff_t most = fold_length;
-    while (most * step_length > block_length) most /= 2;
+    while (!(direct && part.near) && most * step_length > block_length) most /= 2;
     for (ptrdiff_t row = part.begin, rows; row < part.end; row += rows) {
       const ptrdiff_t to_fold = fold_length - done % fold_length, steps = to_fold < most ? to_fold : most;
       rows = direct ? add_direct(row, steps) : 0;

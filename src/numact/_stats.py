@@ -122,36 +122,42 @@ def activation_stats(
     >>> na.activation_stats(y, axis=0).zero
     array([0., 1.])
     """
+    ends = _ends(activation, low, high, tolerance)
+    found = None
+    if axis is None:
+        found = _native_stats(x, None, *ends)
+    elif type(axis) is int and axis == 0 and getattr(x, "ndim", None) == 2:
+        found = _native_stats(x, 0, *ends)
+    return ActivationStats(*found or _any_stats(x, axis, ends))  # no plain array, or other axes
+
+
+def _any_stats(
+    x: ArrayLike, axis: SupportsIndex | Sequence[SupportsIndex] | None, ends: tuple[float, float]
+) -> Sequence[Statistic]:
     (array,), dtype = _as_data("activation_stats", x)
-    low, high = _ends(activation, low, high)
-    tolerance = float(tolerance)
-    if not tolerance >= 0:
-        raise ValueError(f"activation_stats: tolerance must be at least 0, got {tolerance!r}")
     array = _cast(array, dtype)
     table, outer, kept = _table(array, axis)
-    ends = (math.nan if low is None else low + tolerance, math.nan if high is None else high - tolerance)
-    rows = _native_stats(table, outer, *ends)
-    return ActivationStats(*(rows[:, 0].tolist() if kept is None else rows.reshape(len(rows), *kept)))
+    found = _native_stats(table, outer, *ends)
+    assert found is not None, table.flags
+    return found if kept is None else [values.reshape(kept) for values in found]
 
 
 def _table(
     array: NDArray[Any], axis: SupportsIndex | Sequence[SupportsIndex] | None
-) -> tuple[NDArray[Any], int, tuple[int, ...] | None]:
+) -> tuple[NDArray[Any], int | None, tuple[int, ...] | None]:
     """A view with the axes that are kept, those summed over, and as one the kept axes that stood behind those.
 
-    Also the number of the first ones, and the shape of the kept axes, None where there are none.
+    Also the number of the first ones, and the shape of the kept axes; None for both where there are none.
     """
     if axis is None:
-        return array[..., np.newaxis], 0, None
+        return array, None, None
     dimensions = array.ndim
-    if type(axis) is int and axis == 0 and dimensions == 2:  # what is asked for most; the rest takes 2 us
-        return array, 0, array.shape[1:]
     given = axis if isinstance(axis, (tuple, list)) else (axis,)
     summed = sorted({_axis("activation_stats", each, dimensions) for each in given})
     if len(summed) < len(given):
         raise ValueError(f"activation_stats: an axis occurs twice in {axis!r}")
     if len(summed) == dimensions:
-        return array[..., np.newaxis], 0, None
+        return array, None, None
     behind = 1 + max(summed, default=-1)
     outer = [i for i in range(behind) if i not in summed]
     table = array.transpose([*outer, *summed, *range(behind, dimensions)]) if outer else array
@@ -160,21 +166,25 @@ def _table(
     return table, len(outer), (*table.shape[: len(outer)], *array.shape[behind:])
 
 
-def _ends(activation: str | None, low: Real | None, high: Real | None) -> tuple[float | None, float | None]:
-    if activation is None:
-        for name, end in (("low", low), ("high", high)):
-            if end is not None and math.isnan(end):
-                raise ValueError(f"activation_stats: {name} must be a number, not NaN")
-        return None if low is None else float(low), None if high is None else float(high)
-    if low is not None or high is not None:
-        raise TypeError("activation_stats: give either activation or low and high")
-    ends = saturated_ends(activation)
-    if ends is None:
-        raise ValueError(
-            f"activation_stats: the outputs of {activation} do not tell where it is saturated; leave activation out, "
-            "or give low or high"
-        )
-    return ends
+def _ends(activation: str | None, low: Real | None, high: Real | None, tolerance: Real) -> tuple[float, float]:
+    """From where on elements are saturated; NaN for a side where they never are."""
+    tolerance = float(tolerance)
+    if not tolerance >= 0:
+        raise ValueError(f"activation_stats: tolerance must be at least 0, got {tolerance!r}")
+    if activation is not None:
+        if low is not None or high is not None:
+            raise TypeError("activation_stats: give either activation or low and high")
+        ends = saturated_ends(activation)
+        if ends is None:
+            raise ValueError(
+                f"activation_stats: the outputs of {activation} do not tell where it is saturated; leave activation "
+                "out, or give low or high"
+            )
+        low, high = ends
+    for name, end in (("low", low), ("high", high)):
+        if end is not None and math.isnan(end):
+            raise ValueError(f"activation_stats: {name} must be a number, not NaN")
+    return math.nan if low is None else float(low) + tolerance, math.nan if high is None else float(high) - tolerance
 
 
 @functools.cache
