@@ -81,13 +81,15 @@ def test_module_doctests(module):
     assert sum(r.failed for r in results) == 0
 
 
-def test_readme_examples():
-    text = (ROOT / "README.md").read_text()
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
+def test_examples_of_pages(page):
+    pytest.importorskip("sklearn")
+    text = (ROOT / page).read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)
     assert blocks
     examples = "\n".join(blocks)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    runner.run(doctest.DocTestParser().get_doctest(examples, {}, "README.md", None, 0))
+    runner.run(doctest.DocTestParser().get_doctest(examples, {}, page, None, 0))
     assert runner.tries > 5
     assert runner.failures == 0
 
