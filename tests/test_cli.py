@@ -55,7 +55,7 @@ def test_whole_demo(tmp_path):
     for _, *cells in rows:
         numpy_forward, ours_forward, faster, numpy_backward, ours_backward, _ = (float(c.rstrip("x")) for c in cells)
         assert min(numpy_forward, ours_forward, numpy_backward, ours_backward) > 0
-        assert faster == pytest.approx(numpy_forward / ours_forward, rel=0.1)
+        assert faster == pytest.approx(numpy_forward / ours_forward, rel=0.1, abs=0.06)  # one decimal is shown
 
     assert out.endswith("picture: numact-demo.png\n")
     assert (tmp_path / "numact-demo.png").read_bytes().startswith(b"\x89PNG")

@@ -165,6 +165,7 @@ def test_layouts_and_threads(built, dtype, name, rng):
         ((150, 5, 94), (150, 1, 94)),
         ((2, 40_001), ()),
         ((40_001, 2), (2,)),
+        ((3, 9_001), (9_001,)),
     ]:
         dy, x, parameter = draw(rng, name, dtype, shape, parameter_shape)
         with na.num_threads(1):

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../lanes/half.hpp"
+#include "../runtime/room.hpp"
 #include "../runtime/threads.hpp"
 #include "direct_call.hpp"
 #include "records.hpp"
@@ -253,6 +254,10 @@ __attribute__((noinline)) void store(const double* totals, Type type, void* to, 
   }
 }
 
+double work_of(const Layout& layout, const ParameterGradientKernel& kernel) {
+  return double(layout.size) * (kernel.computed == Type::float64 ? 7.5 : 3) * elementwise_records[kernel.record].cost;
+}
+
 // Sets up ranges and sums; the totals.
 class Summation {
  public:
@@ -314,14 +319,53 @@ class Summation {
   Task task_;
 
   void add_up() {
-    const double cost = (task_.kernel->computed == Type::float64 ? 7.5 : 3) * elementwise_records[task_.kernel->record].cost;
-    const double work = double(task_.layout->size) * cost;
+    const double work = work_of(*task_.layout, *task_.kernel);
     const WithoutGil released(work);
     threads::run(task_.ranges, threads::worthwhile(work), run_range, &task_);
     Sums& all = task_.sums[0];
     for (size_t k = 1; k < task_.sums.size(); ++k)
       for (npy_intp i = 0; i < task_.layout->parameter_size; ++i)
         all.add(i, {task_.sums[k].value[static_cast<size_t>(i)], task_.sums[k].rest[static_cast<size_t>(i)]});
+  }
+};
+
+// A few rows that all go to the same sums, which would be many beside the data: a stage of columns at a time, its rows in order.
+struct Columns {
+  const Layout& layout;
+  const ParameterGradientKernel& kernel;
+  ParameterGradientWalk walk;
+  Type type;
+  const char* parameters;
+  Run run;
+  char* dparameter;
+
+  static constexpr npy_intp length = 4 * stage_length;  // runs of each row that are worth being fetched
+
+  // Here Summation has one range.
+  static bool suit(const Layout& layout) {
+    return !layout.summed && layout.parameter_size == layout.row && layout.row >= stage_length && layout.size / layout.row < 64;
+  }
+  void find() {
+    const double work = work_of(layout, kernel);
+    const WithoutGil released(work);
+    threads::run((layout.row + length - 1) / length, threads::worthwhile(work), run_stage, this);
+  }
+  static void run_stage(void* argument, ptrdiff_t index) {
+    const Columns& all = *static_cast<Columns*>(argument);
+    const npy_intp begin = index * length, n = std::min(length, all.layout.row - begin);
+    const char* const parameters = all.parameters + begin * size_of(all.kernel.parameter);
+    static_assert(3 * length * sizeof(double) <= room_size, "is in the room");
+    double *const sums = static_cast<double*>(room()), *const rests = sums + length, *const limits = rests + length;
+    std::fill_n(sums, 2 * length, 0.0);
+    const bool limited = all.kernel.limits != nullptr;
+    if (limited) all.kernel.limits(parameters, limits, n);
+    for (npy_intp position = begin; position < all.layout.size; position += all.layout.row) {
+      char* operands[operand_count];
+      for (int i = 0; i < operand_count; ++i) operands[i] = all.run.data[i] + position * all.run.strides[i];
+      all.walk.apart(all.kernel, operands, all.run.strides, {parameters, limited ? limits : nullptr, sums, rests}, n);
+    }
+    for (npy_intp i = 0; i < n; ++i) sums[i] = Sum{sums[i], rests[i]}.total();
+    store(sums, all.type, all.dparameter + begin * size_of(all.type), n);
   }
 };
 
@@ -342,15 +386,6 @@ bool broadcasts_to(PyArrayObject* parameter, PyArrayObject* data) {
 // Whether dx, an array that was given, may be written while another is read from its first element to the last.
 bool same_or_apart(PyArrayObject* dx, PyArrayObject* other) {
   return PyArray_DATA(dx) == PyArray_DATA(other) || !Extent(dx).meets(Extent(other));
-}
-
-void write(PyArrayObject* to, Type type, const std::vector<double>& totals) {
-  const auto n = static_cast<npy_intp>(totals.size());
-  if (PyArray_IS_C_CONTIGUOUS(to)) return store(totals.data(), type, PyArray_DATA(to), n);
-  const py::object contiguous = checked(PyArray_EMPTY(PyArray_NDIM(to), PyArray_DIMS(to), PyArray_TYPE(to), 0));
-  auto* const from = reinterpret_cast<PyArrayObject*>(contiguous.ptr());
-  store(totals.data(), type, PyArray_DATA(from), n);
-  check(PyArray_CopyInto(to, from));
 }
 
 // dy, x, parameter, out -> dx, dparameter
@@ -387,27 +422,35 @@ py::object backward(const Gradient& gradient, PyObject* const* args) {
 
   const FpScope scope;
   const Layout layout(x, parameter);
-  std::vector<double> totals(static_cast<size_t>(layout.parameter_size));
-  if (layout.size > 0) {
-    if (!PyArray_IS_C_CONTIGUOUS(parameter) || Extent(parameter).meets(Extent(dx))) {
-      made = checked(PyArray_NewCopy(parameter, NPY_CORDER));
-      parameter = reinterpret_cast<PyArrayObject*>(made.ptr());
-    }
-    Summation summation(layout, kernel, gradient.walks[static_cast<int>(*type)], parameter);
-    PyArrayObject* operands[operand_count] = {dy, x, dx};
-    bool one_run = true;
-    for (PyArrayObject* const each : operands) one_run = one_run && PyArray_IS_C_CONTIGUOUS(each);
-    for (int i = 0; i < 2 && outputs.given[0] != nullptr; ++i) one_run = one_run && same_or_apart(dx, operands[i]);
-    if (one_run) {
-      Run run;
-      for (int i = 0; i < operand_count; ++i) run.data[i] = PyArray_BYTES(operands[i]), run.strides[i] = PyArray_ITEMSIZE(x);
-      summation.over(run);
-    } else {
-      summation.over(operands);
-    }
-    summation.totals(totals.data());
+  const ParameterGradientWalk walk = gradient.walks[static_cast<int>(*type)];
+  if (!PyArray_IS_C_CONTIGUOUS(parameter) || Extent(parameter).meets(Extent(dx))) {
+    made = checked(PyArray_NewCopy(parameter, NPY_CORDER));
+    parameter = reinterpret_cast<PyArrayObject*>(made.ptr());
   }
-  write(dparameter, *type, totals);
+  PyArrayObject* operands[operand_count] = {dy, x, dx};
+  bool one_run = true;
+  for (PyArrayObject* const each : operands) one_run = one_run && PyArray_IS_C_CONTIGUOUS(each);
+  for (int i = 0; i < 2 && outputs.given[0] != nullptr; ++i) one_run = one_run && same_or_apart(dx, operands[i]);
+  Run run;
+  for (int i = 0; i < operand_count; ++i) run.data[i] = PyArray_BYTES(operands[i]), run.strides[i] = PyArray_ITEMSIZE(x);
+
+  bool apart = PyArray_IS_C_CONTIGUOUS(dparameter);
+  for (PyArrayObject* const each : {dy, x, parameter}) apart = apart && !Extent(dparameter).meets(Extent(each));
+  const py::object contiguous = apart ? results[1] : checked(PyArray_EMPTY(PyArray_NDIM(dparameter), PyArray_DIMS(dparameter),
+                                                                           PyArray_TYPE(dparameter), 0));
+  char* const to = PyArray_BYTES(reinterpret_cast<PyArrayObject*>(contiguous.ptr()));
+  if (one_run && layout.size > 0 && Columns::suit(layout)) {
+    Columns{layout, kernel, walk, *type, PyArray_BYTES(parameter), run, to}.find();
+  } else {
+    std::vector<double> totals(static_cast<size_t>(layout.parameter_size));
+    if (layout.size > 0) {
+      Summation summation(layout, kernel, walk, parameter);
+      one_run ? summation.over(run) : summation.over(operands);
+      summation.totals(totals.data());
+    }
+    store(totals.data(), *type, to, layout.parameter_size);
+  }
+  if (!apart) check(PyArray_CopyInto(dparameter, reinterpret_cast<PyArrayObject*>(contiguous.ptr())));
   return py::make_tuple(returned(std::move(results[0]), outputs.given[0]),
                         returned(std::move(results[1]), outputs.given[1]));
 }
