@@ -49,9 +49,6 @@ struct StatsLanes {
   // Of lanes [begin, end).
   __attribute__((noinline)) void write(double* to, ptrdiff_t pitch, ptrdiff_t begin, ptrdiff_t end) {
     fold();
-    end - begin == row_lanes ? put(to, pitch, 0, row_lanes) : put(to, pitch, begin, end);
-  }
-  NUMACT_LANE void put(double* to, ptrdiff_t pitch, ptrdiff_t begin, ptrdiff_t end) {
     const auto field = [&](StatsField which, const auto* from) {
       for (ptrdiff_t j = begin; j < end; ++j) to[which * pitch + j] = double(from[j]);
     };
