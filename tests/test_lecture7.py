@@ -1,6 +1,8 @@
 """Every experiment of the lecture runs, in a tiny setting; the page has a place for each."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,17 @@ def test_results_and_page(tmp_path, capsys):
     assert "2 of 2 claims hold here." in text
     with pytest.raises(ValueError, match="no markers for maxout"):
         command.fill_page(page, {"maxout": results["tanh_saturates"]})
+
+
+def test_several_processes(tmp_path):
+    """As the command line starts them."""
+    options = ["--jobs", "2", "--seeds", "1", "--effort", "0.05", "--out", str(tmp_path)]
+    run = subprocess.run(
+        [sys.executable, "-m", "examples.lecture7", "tanh_saturates", "maxout", *options],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert list(json.loads((tmp_path / "results.json").read_text())) == ["tanh_saturates", "maxout"]
 
 
 def test_the_page_is_what_the_command_wrote():

@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .common import Setting, run
+from .common import Setting, named_run, run
 
 NAMES = [
     "sigmoid_gradients", "zero_centred", "cost_of_exp", "tanh_saturates", "relu_convergence", "dead_relus",
@@ -43,10 +43,6 @@ def finish(name: str, result: dict[str, Any], out: Path) -> None:
     file.write_text(json.dumps({key: results[key] for key in NAMES if key in results}, indent=1) + "\n")
 
 
-def named(arguments: tuple[str, Setting, Path]) -> tuple[str, dict[str, Any]]:
-    return arguments[0], run(*arguments)
-
-
 def run_all(names: Sequence[str], setting: Setting, out: Path, jobs: int) -> None:
     """The experiments side by side; what measures times runs alone."""
     quiet = replace(setting, progress=False)
@@ -64,7 +60,7 @@ def run_all(names: Sequence[str], setting: Setting, out: Path, jobs: int) -> Non
             # Ctrl-C reaches all processes of a terminal; this one then ends the others.
             context = multiprocessing.get_context("spawn")
             with context.Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-                for name, result in pool.imap_unordered(named, [(name, quiet, out) for name in rest]):
+                for name, result in pool.imap_unordered(named_run, [(name, quiet, out) for name in rest]):
                     done(name, result)
 
 
