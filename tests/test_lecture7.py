@@ -54,6 +54,7 @@ def test_several_processes(tmp_path):
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
+    assert "Warning" not in run.stderr
     assert list(json.loads((tmp_path / "results.json").read_text())) == ["tanh_saturates", "maxout"]
 
 

@@ -62,6 +62,8 @@ def run_all(names: Sequence[str], setting: Setting, out: Path, jobs: int) -> Non
             with context.Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
                 for name, result in pool.imap_unordered(named_run, [(name, quiet, out) for name in rest]):
                     done(name, result)
+                pool.close()  # or they would be killed, and locks of theirs left
+                pool.join()
 
 
 def verdict(finding: dict[str, Any]) -> str:
