@@ -280,6 +280,7 @@ def test_refused(built, dtype):
         (TypeError, "out", (x,), {"out": (y, [0] * 4)}),
         (TypeError, "cast", (x,), {"out": (y.astype(int), which)}),
         (TypeError, "cast", (x,), {"out": (y, which.astype(bool))}),
+        (TypeError, "int8 cannot hold", (np.ones((4, 129), dtype),), {"out": (y, which.astype(np.int8))}),
         (ValueError, "shape", (x,), {"out": (y, which[:3])}),
         (ValueError, "shape", (x,), {"out": (y[:3], which)}),
         (ValueError, "shape", (x, 0), {"out": (y, which)}),

@@ -197,6 +197,8 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         array = _cast(array, dtype)
         shape = array.shape[:axis] + array.shape[axis + 1 :]
         for_y, for_which = _pair("maxout", out)
+        if getattr(for_which, "dtype", None) == np.int8 and pieces > 128:
+            raise TypeError(f"maxout: int8 cannot hold the numbers of {pieces} pieces, give an array of uint8")
         y = _Output("maxout", for_y, shape, dtype, (array,))
         which = _Output("maxout", for_which, shape, np.uint8, (array, y.array))
         _run(direct, array, axis, (y.array, which.array))
