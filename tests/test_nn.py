@@ -510,3 +510,30 @@ def test_nested_sequential_follows_the_outer_one():
 def test_half_precision_layers_are_refused_for_now():
     with pytest.raises(TypeError, match="float16"):
         nn.Dense(1, 2, dtype=np.float16)
+
+
+def test_masked_arrays_are_refused():
+    """Wherever the mask would be lost."""
+    x, labels = np.ones((4, 3)), np.zeros(4, int)
+    masked = np.ma.masked_array(x, mask=x > 0)
+    model = nn.Sequential(nn.Dense(3, 3), rng=np.random.default_rng(0))
+    scale = nn.Standardize().fit(x)
+    model.forward(x, training=True)
+    for call in (
+        lambda: model.forward(masked),
+        lambda: model.backward(masked),
+        lambda: nn.Activate("relu").forward(masked),
+        lambda: nn.Activate("relu").backward(masked),
+        lambda: nn.softmax_cross_entropy(masked, labels),
+        lambda: nn.softmax_cross_entropy(x, np.ma.masked_array(labels)),
+        lambda: nn.mean_squared_error(x, masked),
+        lambda: nn.mean_squared_error(x, x, sample_weight=masked[:, 0]),
+        lambda: nn.fit(model, masked, labels),
+        lambda: list(nn.batches(masked, batch_size=2)),
+        lambda: nn.split(masked),
+        lambda: scale.transform(masked),
+        lambda: nn.Standardize().fit(masked),
+        lambda: nn.Dense(3, 3, initial_weight=masked[:3]),
+    ):
+        with pytest.raises(TypeError, match="the mask of a masked array would be lost"):
+            call()

@@ -25,7 +25,7 @@ MOST_PIECES = 256
 _DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
-def _refuse_mask(name: str, *arrays: ArrayLike) -> None:
+def refuse_mask(name: str, *arrays: ArrayLike) -> None:
     if any(isinstance(array, np.ma.MaskedArray) for array in arrays):
         raise TypeError(f"{name}: the mask of a masked array would be lost; pass its .data or .filled()")
 
@@ -38,7 +38,7 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
     """The arrays and their common dtype: Python scalars are weak, integers and bool give float64."""
     if len(data) == 1 and type(data[0]) is np.ndarray and _is_ours(data[0].dtype):  # the rest takes 4 us
         return [data[0]], data[0].dtype
-    _refuse_mask(name, *data)
+    refuse_mask(name, *data)
     arrays = [np.asarray(a) for a in data]
     weak = [type(a) in (int, float) for a in data]
     strong = [array.dtype for array, w in zip(arrays, weak, strict=True) if not w]
@@ -57,7 +57,7 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
 
 def _real(name: str, what: str, value: ArrayLike) -> Array:
     """A parameter as an array of real numbers."""
-    _refuse_mask(name, value)
+    refuse_mask(name, value)
     array = np.asarray(value, np.float64 if type(value) is int else None)
     if not np.can_cast(array.dtype, np.float64, "same_kind"):
         raise TypeError(f"{name}: {what} must be real numbers, not {array.dtype}")

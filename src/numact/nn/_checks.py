@@ -10,6 +10,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numact._functions import refuse_mask
+
+
+def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """``values`` as a plain array."""
+    if type(values) is np.ndarray:
+        return values
+    refuse_mask(name, values)
+    return np.asarray(values)
 
 
 def integer(name: str, value: Any) -> int:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numact._types import Real
-from numact.nn._checks import flag, generator, positive_int, real
+from numact.nn._checks import as_array, flag, generator, positive_int, real
 
 Array = NDArray[Any]
 
 
 def rows_of(arrays: dict[str, ArrayLike]) -> list[Array]:
     """The arrays, which must have the same length along the first axis."""
-    each = {name: np.asarray(array) for name, array in arrays.items()}
+    each = {name: as_array(name, array) for name, array in arrays.items()}
     shapes = {name: array.shape for name, array in each.items()}
     if any(shape == () for shape in shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
         told = " and ".join(map(str, shapes.values()))
@@ -199,7 +199,7 @@ class _Scaling:
     @staticmethod
     def _centred(x: ArrayLike) -> tuple[Array, Array]:
         """The mean of data to fit, and the data without it, both in float64; 0 where a feature is constant."""
-        x = np.asarray(x)
+        x = as_array("x", x)
         if x.ndim != 2 or x.size == 0:
             raise ValueError(f"x must have shape (rows, features) with at least one of each, got {x.shape}")
         if x.dtype.kind not in "biuf":
@@ -220,7 +220,7 @@ class _Scaling:
 
     def _taken(self, x: ArrayLike) -> tuple[Array, np.dtype[Any]]:
         """Data to transform, and the dtype of the result."""
-        x = np.asarray(x)
+        x = as_array("x", x)
         if x.ndim != 2 or x.shape[1] != len(self.mean):
             raise ValueError(f"{self!r} takes an array of shape (rows, {len(self.mean)}), got {x.shape}")
         if x.dtype.kind not in "biuf":

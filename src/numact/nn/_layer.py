@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numact.nn._checks import generator
+from numact.nn._checks import as_array, generator
 
 Array = NDArray[Any]
 
@@ -60,7 +60,7 @@ class Parameter:
 
 def parameter(name: str, initial: ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Parameter:
     """A parameter of that shape with its initial value, a scalar or an array of exactly that shape."""
-    given = np.asarray(initial)
+    given = as_array(f"the initial {name}", initial)
     if not np.can_cast(given.dtype, dtype, "same_kind"):
         raise TypeError(f"the initial {name} must be real numbers, got dtype {given.dtype}")
     if given.shape not in ((), shape):
@@ -281,12 +281,12 @@ class OwnMemoryLayer(Layer):
         self._gradients = gradients
 
     def forward(self, x: ArrayLike, training: bool = False) -> Array:
-        x = np.asarray(x)
+        x = as_array("x", x)
         y = self._forward(x, False, training)[0]
         return y.copy() if y is x and not training else y
 
     def backward(self, dy: ArrayLike) -> Array:
-        dx = self._backward(np.asarray(dy), False, True)[0]
+        dx = self._backward(as_array("dy", dy), False, True)[0]
         assert dx is not None
         return dx
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 import numact as na
 from numact._runtime import _native
+from numact.nn._checks import as_array
 from numact.nn._layer import Array
 
 # What the native loss computes in; float16 goes through float32.
@@ -64,7 +65,7 @@ def softmax_cross_entropy(
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
     """
-    logits, labels = _predictions("logits", logits, "(rows, classes)", 2), np.asarray(labels)
+    logits, labels = _predictions("logits", logits, "(rows, classes)", 2), as_array("labels", labels)
     rows = (len(logits),)
     labels = class_numbers("labels", labels)
     if labels.shape != rows:
@@ -220,7 +221,7 @@ def _compared(
     name: str, values: ArrayLike, targets: ArrayLike, sample_weight: ArrayLike | None, out: Any
 ) -> tuple[Array, Array, Array | None, Array]:
     """Predictions and targets of one shape, the shares of the rows, and where to write the gradient."""
-    values, targets = _predictions(name, values, "(rows, ...)"), np.asarray(targets)
+    values, targets = _predictions(name, values, "(rows, ...)"), as_array("targets", targets)
     if targets.dtype.kind not in "biuf":
         raise TypeError(f"targets must be real numbers, got dtype {targets.dtype}")
     if targets.shape != values.shape:
@@ -236,7 +237,7 @@ def _shares(sample_weight: ArrayLike | None, rows: int) -> Array | None:
     """The weights divided by their sum; None where all rows count alike."""
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight)
+    weight = as_array("sample_weight", sample_weight)
     if not np.can_cast(weight.dtype, np.float64, "same_kind"):
         raise TypeError(f"sample_weight must be real numbers, got dtype {weight.dtype}")
     if weight.shape != (rows,):
@@ -271,7 +272,7 @@ def _scale(gradient: Array, share: Array | None, columns: float) -> None:
 
 
 def _predictions(name: str, values: ArrayLike, shape: str, dimensions: int | None = None) -> Array:
-    values = np.asarray(values)
+    values = as_array(name, values)
     if values.dtype.kind != "f":
         raise TypeError(f"{name} must be floating-point numbers, got dtype {values.dtype}")
     if values.ndim == 0 or values.size == 0 or dimensions not in (None, values.ndim):

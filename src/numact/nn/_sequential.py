@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 import numact as na
 from numact.nn._activations import OWN_LAYER
-from numact.nn._checks import generator, integer, positive_int
+from numact.nn._checks import as_array, generator, integer, positive_int
 from numact.nn._layer import Array, GradientMemory, Layer, OwnMemoryLayer, Parameter
 
 T = TypeVar("T")
@@ -300,7 +300,7 @@ class Sequential(OwnMemoryLayer):
         TypeError, ValueError
             If ``dy`` is of another kind or shape.
         """
-        return self._backward(np.asarray(dy), False, input_gradient)[0]
+        return self._backward(as_array("dy", dy), False, input_gradient)[0]
 
     def _backward(self, dy: Array, spare: bool, needed: bool) -> tuple[Array | None, bool]:
         first = 0
