@@ -316,6 +316,7 @@ def test_refused_by_backward(built, dtype):
         (TypeError, "pieces", (dy, which, 2.0), dx),
         (TypeError, "pieces", (dy, which, None), dx),
         (TypeError, "argument", (dy, which), dx),
+        (TypeError, "mask", (dy, np.ma.masked_array(which), 2), dx),
         (TypeError, "integers", (dy, which.astype(float), 2), dx),
         (TypeError, "integers", (dy, which.astype(bool), 2), dx),
         (ValueError, "shape", (dy, which[0], 2), dx),

@@ -214,6 +214,7 @@ def maxout_functions(level: str) -> dict[str, Callable[..., Any]]:
         dy: ArrayLike, which: ArrayLike, pieces: SupportsIndex, axis: SupportsIndex, out: Any
     ) -> Any:
         (gradient,), dtype = _as_data("maxout_backward", dy)
+        refuse_mask("maxout_backward", which)
         taken = np.asarray(which)
         if taken.dtype.kind not in "iu":
             raise TypeError(f"maxout_backward: which must be integers, as maxout returned them, not {taken.dtype}")
