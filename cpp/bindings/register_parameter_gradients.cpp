@@ -341,7 +341,7 @@ struct Columns {
 
   static constexpr npy_intp length = 4 * stage_length;  // runs of each row that are worth being fetched
 
-  // Here Summation has one range.
+  // Summation would have one range, the same order.
   static bool suit(const Layout& layout) {
     return !layout.summed && layout.parameter_size == layout.row && layout.row >= stage_length && layout.size / layout.row < 64;
   }

@@ -25,7 +25,8 @@ namespace numact {
 namespace {
 
 constexpr double cost_per_element = 0.3;  // nanoseconds
-constexpr ptrdiff_t least_rows = 1 << 10, piece_elements = 1 << 16, most_near = 1 << 19;
+constexpr ptrdiff_t least_rows = 1 << 10, piece_elements = 1 << 16;
+constexpr ptrdiff_t most_near = 1 << 19;  // bytes, half of a usual second-level cache
 
 // Axes of one kind, the innermost first, merged where the strides allow it.
 struct Axes {

@@ -105,7 +105,7 @@ NUMACT_LANE ptrdiff_t saturated_at_first(ptrdiff_t steps) { return steps; }
 #else
 template <class V, class C>
 NUMACT_LANE C add_zeros(V x, C counts) {
-  const C pattern = C(x);
+  const auto pattern = Vector<typename Format<decltype(+x[0])>::bits>(x);
   return counts - C(pattern + pattern == 0);  // comparisons of integers have more units
 }
 template <class V, class T, class C>
