@@ -31,7 +31,7 @@ SIZES = "64,8Ki,1Mi,16Mi"
 ALL_SIZES = "1,64,1Ki,8Ki,64Ki,1Mi,16Mi"
 IN_CACHE = 1 << 13
 LARGE = 1 << 24
-# From DESIGN section 6: numact's time over the limit.
+# What is aimed at: numact's time over the limit, and the fastest peer's over numact's.
 BAR_LARGE, BAR_SMALLER, BAR_PEER = 1.2, 1.15, 0.95
 
 

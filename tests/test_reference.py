@@ -52,6 +52,7 @@ UNARY = [
     ("swish", (-2.5,)),
     ("hard_swish", ()),
 ]
+assert {name for name, _ in UNARY} == {name for name, record in na.activations.items() if record.kind == "elementwise"}
 GATED = {"glu": "sigmoid", "reglu": "relu", "geglu": "gelu", "swiglu": "silu"}
 FROM_OUTPUT = [case for case in UNARY if hasattr(reference, f"{case[0]}_backward_from_output") and case[1] != (-0.5,)]
 

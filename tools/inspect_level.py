@@ -7,6 +7,7 @@ and no call but of another of them. Needs binutils; OBJDUMP and NM name those of
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -76,8 +77,12 @@ def shared_symbols(path: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    scalar, total = scalar_loops(Path(sys.argv[1]), sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("object", type=Path, help="such as build/*/CMakeFiles/level_*.dir/cpp/levels/level.cpp.o")
+    parser.add_argument("level", choices=PACKED)
+    arguments = parser.parse_args()
+    scalar, total = scalar_loops(arguments.object, arguments.level)
     print(f"{total} loops, {len(scalar)} not vectorised", *scalar, sep="\n  ")
-    shared = shared_symbols(Path(sys.argv[1]))
+    shared = shared_symbols(arguments.object)
     print("symbols that could leak:", shared or "none")
     sys.exit(1 if scalar or shared else 0)

@@ -274,6 +274,8 @@ def accuracy() -> str:
 def errors_of(name: str) -> str:
     """The lines of an activation in its header."""
     found = na.activations[name].worst_input
+    if not found:
+        return f"//   {name} float32\n"  # not measured yet
     lines = []
     for dtype in ("float32", "float64"):
         for direction in ("forward", "backward"):

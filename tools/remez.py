@@ -1,6 +1,7 @@
 """Minimax polynomials by the Remez exchange, in 60-digit arithmetic.
 
-Used by the ``fit_*.py`` scripts, which print the constants that the headers in ``cpp/lanes`` carry.
+Used by the ``fit_*.py`` scripts, which print the constants that the headers in ``cpp/lanes`` and ``cpp/activations``
+carry. They need mpmath.
 """
 
 from __future__ import annotations
