@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run all sections, or one.")
     commands = parser.add_subparsers(metavar="SECTION", dest="section")
     for name, module in modules.items():
-        summary = (module.__doc__ or "").splitlines()[0]
+        summary = (module.__doc__ or name).splitlines()[0]
         add_section(commands.add_parser(name, help=summary, description=module.__doc__), [module])
     everything = commands.add_parser("all", help="every section, which is the default")
     add_section(everything, [])
@@ -94,4 +94,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

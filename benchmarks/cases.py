@@ -113,10 +113,22 @@ def using(threads: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
+def thread_count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if not 1 <= count <= CPUS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {CPUS}, the number of processors, got {text!r}")
+    return count
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     default = sorted({1, CPUS})
     parser.add_argument(
-        "--threads", type=int, nargs="+", default=default, metavar="N", help="numbers of threads (default: 1 and all)"
+        "--threads",
+        type=thread_count,
+        nargs="+",
+        default=default,
+        metavar="N",
+        help="numbers of threads (default: 1 and all)",
     )
     parser.add_argument("--functions", nargs="+", default=[""], metavar="NAME", help="those whose name starts so")
 

@@ -75,8 +75,12 @@ def fitted(task: Task, activation: str, dtype: Any, seed: int, own: bool) -> tup
     x, x_test = x.astype(dtype), x_test.astype(dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the number of epochs was reached
+        warnings.filterwarnings("error", "Training interrupted by user")
         started = time.perf_counter()
-        estimator.fit(x, y)
+        try:
+            estimator.fit(x, y)
+        except UserWarning:
+            raise KeyboardInterrupt from None
         seconds = time.perf_counter() - started
     return seconds, estimator.score(x_test, y_test)
 

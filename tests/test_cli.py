@@ -302,7 +302,22 @@ def test_kinks_are_found():
     assert _curves.jumps(lambda x: np.where(x > 1.25, x, 0.0) + (x >= -3), x) == [-3, 1.25]
 
 
-@pytest.mark.parametrize("backend", ["agg", "tkagg"])
+def test_pictures_need_no_backend(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://not_installed")
+    process = command("plot", "relu", "-o", "relu.svg", cwd=tmp_path)
+    assert process.communicate(timeout=60) == ("picture: relu.svg\n", "")
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_output_that_cannot_be_written():
+    with open("/dev/full", "w") as full:
+        process = command("list", stdout=full)
+        assert process.communicate(timeout=60)[1] == "numact list: No space left on device\n"
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("backend", ["agg", "tkagg", "module://not_installed"])
 def test_plot_without_display(backend, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
     call = [sys.executable, "-m", "numact", "plot", "relu"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 import sys
 import tracemalloc
 import warnings
@@ -611,6 +612,9 @@ def test_divergence_names_epoch_and_step():
     assert same(weights(model), poison.before)
     assert (caught.value.epoch, caught.value.step, len(caught.value.history)) == (2, 6, 1)
     assert caught.value.history.stopped == "diverged"
+    again = pickle.loads(pickle.dumps(caught.value))  # as from another process
+    assert (type(again), str(again), again.epoch, again.step) == (nn.DivergedError, str(caught.value), 2, 6)
+    assert (again.history.loss, again.history.stopped) == (caught.value.history.loss, "diverged")
 
     losses = iter([1.0, 2.0, math.nan])
     model, poison = network(), Poison()

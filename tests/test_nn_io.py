@@ -399,6 +399,21 @@ def test_replaces_what_a_link_points_to(tmp_path):
     assert stat.S_IMODE((tmp_path / "to" / "file").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", tmp_path):
+        with pytest.raises(FileExistsError, match="not a regular file"):
+            Training().save(path)
+    assert os.listdir(tmp_path) == ["fifo"]
+
+
+def test_permissions_stay(tmp_path):
+    path = tmp_path / "file"
+    path.touch(mode=0o600)
+    Training().save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_read_only_arrays_are_refused_before_anything_is_changed(tmp_path):
     model = nn.Sequential(nn.Dense(2, 3), nn.Dense(3, 2))
     path = tmp_path / "model.npz"

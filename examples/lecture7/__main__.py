@@ -130,6 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, metavar="FILE", help="also put the results of DIR into this page")
     parser.add_argument("--only-page", action="store_true", help="run nothing")
     options = parser.parse_args(arguments)
+    if options.page is not None and not options.page.is_file():
+        parser.error(f"--page: there is no {options.page}")
     setting = Setting(options.seeds, options.effort)
     options.out.mkdir(parents=True, exist_ok=True)
     names = [] if options.only_page else options.names or NAMES

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib.util
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numact as na
 
@@ -55,6 +57,14 @@ def check_writable(path: Path) -> str | None:
     except OSError as error:
         return f"cannot write {path}: {error.strerror}"
     return None
+
+
+def new_figure(**options: Any) -> Any:
+    """A figure to be written to a file: without pyplot, whatever display or backend the environment names."""
+    os.environ.pop("MPLBACKEND", None)  # matplotlib would refuse one that is not installed
+    from matplotlib.figure import Figure
+
+    return Figure(**options)
 
 
 def require(packages: Mapping[str, str], extra: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 import numact as na
 
-from ._common import CommandError, activation, check_writable, picture, positive_int, require
+from ._common import CommandError, activation, check_writable, new_figure, picture, positive_int, require
 from ._expressions import agree, directions, operands, pair
 from ._timing import Timing, interleaved
 from .plot import BLUE, GREY, ORANGE
@@ -96,11 +96,9 @@ def measure(name: str, direction: str, elements: int, dtype: np.dtype[Any], seco
 
 def _draw(rows: Sequence[_Row], path: Any, title: str) -> None:
     """Speed-up of each function, a panel for each size."""
-    from matplotlib.figure import Figure  # without pyplot: draws into a file whatever the display
-
     names = list(dict.fromkeys(row.name for row in rows))
     sizes = list(dict.fromkeys(row.elements for row in rows))
-    figure: Any = Figure(figsize=(2 + 3.5 * len(sizes), 1.5 + 0.28 * len(names)), dpi=120, layout="constrained")
+    figure: Any = new_figure(figsize=(2 + 3.5 * len(sizes), 1.5 + 0.28 * len(names)), dpi=120, layout="constrained")
     figure.suptitle(title)
     panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
     for axes, elements in zip(panels, sizes, strict=True):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import numact as na
 from numact import nn
 
-from ._common import CommandError, check_writable, picture, positive_int, require
+from ._common import CommandError, check_writable, new_figure, picture, positive_int, require
 from ._expressions import directions
 from .bench import measure
 from .plot import BLUE, ORANGE, draw
@@ -105,9 +105,7 @@ def _benchmark(elements: int = 1 << 20) -> None:
 
 def _draw(history: nn.History, args: argparse.Namespace) -> None:
     """The nine functions with their derivatives, and the course of the training."""
-    from matplotlib.figure import Figure  # without pyplot: draws into a file whatever the display
-
-    figure: Any = Figure(figsize=(14, 7.5), dpi=120, layout="constrained")
+    figure: Any = new_figure(figsize=(14, 7.5), dpi=120, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     left, right = figure.subfigures(1, 2, width_ratios=(1.55, 1), wspace=0.04)
 

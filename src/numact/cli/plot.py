@@ -13,7 +13,7 @@ import numpy as np
 import numact as na
 from numact import _curves
 
-from ._common import CommandError, activation, check_writable, picture, require
+from ._common import CommandError, activation, check_writable, new_figure, picture, require
 
 BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
 
@@ -75,11 +75,11 @@ def fill(figure: Any, names: Sequence[str]) -> None:
 
 def _show(names: Sequence[str]) -> None:
     nowhere = "there is no display to open a window on; write a picture with -o FILE"
-    import matplotlib.pyplot as plt
-
     try:
+        import matplotlib.pyplot as plt
+
         figure: Any = plt.figure(layout="constrained")
-    except ImportError as error:  # the backend of MPLBACKEND finds no display
+    except (ImportError, ValueError, RuntimeError) as error:  # the backend of MPLBACKEND finds no display, or is none
         raise CommandError(nowhere) from error
     if figure.canvas.required_interactive_framework is None:
         raise CommandError(nowhere)
@@ -88,9 +88,7 @@ def _show(names: Sequence[str]) -> None:
 
 
 def _save(names: Sequence[str], path: Any) -> None:
-    from matplotlib.figure import Figure  # without pyplot: draws into a file whatever the display
-
-    figure: Any = Figure(dpi=120, layout="constrained")
+    figure: Any = new_figure(dpi=120, layout="constrained")
     fill(figure, names)
     try:
         figure.savefig(path)

@@ -62,6 +62,10 @@ class DivergedError(ArithmeticError):
         )
         self.epoch, self.step, self.history = run.epoch, run.step, run.history
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle, which would call the class with the message alone."""
+        return DivergedError.__new__, (DivergedError, *self.args), self.__dict__
+
 
 class _Patience:
     """How long nothing has improved, counted from the losses of the epochs that are done."""

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 import struct
 import zipfile
 from dataclasses import asdict, fields
@@ -158,8 +159,12 @@ def _replace(path: Path, arrays: dict[str, Array]) -> None:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if path.exists() and not path.is_file():  # a folder, or a device, which a file must not replace
+        raise FileExistsError(errno.EEXIST, "not a regular file", str(path))
     try:
         with beside.open("xb") as file:
+            if path.exists():
+                shutil.copymode(path, beside)
             _write(file, arrays)
             file.flush()
             os.fsync(file.fileno())
