@@ -714,7 +714,9 @@ REFUSED = [
     ((X, changed(LABELS, 3, -1)), {}, ValueError, "label 3 is -1"),
     ((X, LABELS.astype(float)), {}, TypeError, r"y must be integers, .*, got dtype float64; .* y\.astype\(int\)"),
     ((X, np.eye(3, dtype=int)[LABELS]), {}, ValueError, r"for one-hot rows pass y\.argmax\(axis=1\)"),
-    ((X, LABELS[:, np.newaxis]), {}, ValueError, r"y must have shape \(rows,\), .*, got \(103, 1\)$"),
+    ((X, LABELS[:, np.newaxis]), {}, ValueError, r"y must have shape \(rows,\), .*, got \(103, 1\); pass y\.ravel"),
+    ((X, np.eye(3)[LABELS]), {}, TypeError, r"for one-hot rows y\.argmax\(axis=1\)"),
+    ((X, LABELS), {"learning_rate": 0.1}, TypeError, "fit has no parameter 'learning_rate'; did you mean lr"),
     ((X, LABELS), {"loss": "softmax_crossentropy"}, ValueError, "did you mean 'softmax_cross_entropy'"),
     ((X, LABELS), {"loss": 3}, TypeError, "loss must be named by a string, got 3"),
     ((X, LABELS), {"schedule": "cosin"}, ValueError, "unknown schedule 'cosin'; did you mean 'cosine'"),
@@ -833,6 +835,8 @@ def test_targets_whose_squares_overflow_diverge_without_warning():
 def test_model_is_a_layer():
     with pytest.raises(TypeError, match=r"model must be a layer, usually an nn\.Sequential, got ndarray"):
         nn.fit(X, X, LABELS)
+    with pytest.raises(ValueError, match=r"got \(103,\); pass y\.reshape\(-1, 1\)"):
+        nn.fit(nn.mlp([X.shape[1], 1]), X, TARGETS[:, 0], loss="mean_squared_error")
 
 
 @pytest.mark.parametrize(

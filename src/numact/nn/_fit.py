@@ -182,6 +182,8 @@ def _diverged(what: str, run: Run, statistics: list[tuple[Array, Array]]) -> NoR
     raise DivergedError(what, run)
 
 
+# What others call our options.
+_ELSEWHERE = {"learning_rate": "lr", "learning_rate_init": "lr", "max_iter": "epochs", "n_epochs": "epochs"}
 _SGD_OPTIONS = [name for name in inspect.signature(na.SGD).parameters if name != "params"]
 
 
@@ -189,7 +191,8 @@ def _check_options(options: dict[str, Any]) -> None:
     """Refuse names that neither `fit` nor the optimizer knows."""
     for name in options:
         if name not in _SGD_OPTIONS:
-            close = difflib.get_close_matches(name, [*_SGD_OPTIONS, *inspect.signature(fit).parameters])
+            known = [*_SGD_OPTIONS, *inspect.signature(fit).parameters]
+            close = [_ELSEWHERE[name]] if name in _ELSEWHERE else difflib.get_close_matches(name, known)
             hint = f"did you mean {' or '.join(close)}?" if close else f"numact.SGD takes {', '.join(_SGD_OPTIONS)}"
             raise TypeError(f"fit has no parameter {name!r}; {hint}")
 

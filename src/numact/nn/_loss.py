@@ -212,7 +212,12 @@ def mean_squared_error(
 def class_numbers(name: str, labels: Array) -> Array:
     """Labels as integers: False and True as 0 and 1."""
     if labels.dtype.kind not in "biu":
-        hint = f"; for whole numbers pass {name}.astype(int)" if labels.dtype.kind == "f" else ""
+        hint = ""
+        if labels.dtype.kind == "f":
+            whole = labels.ndim < 2 or labels.shape[1] == 1
+            hint = (
+                f"; for whole numbers pass {name}.astype(int)" if whole else f"; for one-hot rows {name}.argmax(axis=1)"
+            )
         raise TypeError(f"{name} must be integers, one class number per row, got dtype {labels.dtype}{hint}")
     return labels.astype(np.intp) if labels.dtype.kind == "b" else labels
 

@@ -43,9 +43,9 @@ class Objective:
         if self.metric is None:
             return y
         if y.shape[1:] != output.shape[1:]:
-            raise ValueError(
-                f"{name} must have the shape of the model's output, {(len(y), *output.shape[1:])}, got {y.shape}"
-            )
+            expected = (len(y), *output.shape[1:])
+            hint = f"; pass {name}.reshape(-1, 1)" if y.ndim == 1 and expected[1:] == (1,) else ""
+            raise ValueError(f"{name} must have the shape of the model's output, {expected}, got {y.shape}{hint}")
         y = y.astype(dtype, copy=False)
         check_finite(name, y, places)
         if self.name == "binary_cross_entropy_with_logits" and not (y.min() >= 0 and y.max() <= 1):
@@ -59,6 +59,7 @@ class Objective:
         classes = output.shape[1]
         if y.ndim != 1:
             hint = f"; for one-hot rows pass {name}.argmax(axis=1)" if y.shape[1:] == (classes,) else ""
+            hint = f"; pass {name}.ravel()" if y.shape[1:] == (1,) else hint
             raise ValueError(f"{name} must have shape (rows,), one class number per row, got {y.shape}{hint}")
         if y.min() < 0 or y.max() >= classes:
             row = int(((y < 0) | (y >= classes)).argmax())
