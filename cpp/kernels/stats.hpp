@@ -57,8 +57,8 @@ struct StatsLanes {
   }
 };
 
-// Some steps of groups of row_lanes columns that begin at `columns`; and what to fetch into the cache meanwhile, as the processor
-// does not foresee enough of it: at each step of a strip.
+// Some steps of groups of row_lanes columns that begin at `columns`; and what to fetch into the second-level cache meanwhile (there
+// is more room for what is on its way), as the processor does not foresee enough of it: at each step of a strip.
 template <class T>
 struct StatsSteps {
   const T* x;
@@ -151,7 +151,7 @@ NUMACT_LANE bool add_strip(const StatsSteps<T>& steps, int strip, StatsLanes<T>*
   const T* x = steps.x + steps.columns[group] + first;
   const char* next = steps.next + strip * steps.next_strip;
   for (ptrdiff_t i = 0; i < steps.count; ++i, x += steps.pitch, next += steps.next_pitch) {
-    for (int line = 0; line < strip_length * int(sizeof(T)); line += 64) __builtin_prefetch(next + line);
+    for (int line = 0; line < strip_length * int(sizeof(T)); line += 64) __builtin_prefetch(next + line, 0, 2);
 #pragma GCC unroll 2
     for (int k = 0; k < vectors; ++k) {
       V value = load_vector<V>(x + k * width);
@@ -281,7 +281,7 @@ struct StatsWalker {
   static constexpr ptrdiff_t item = sizeof(S);
   static constexpr ptrdiff_t fold_length = 128;  // steps; sums of sums keep their rounding small
   // Elements, in the first-level cache beside those of the next block.
-  static constexpr ptrdiff_t block_length = (vector_bytes < 64 ? 1 << 14 : 1 << 13) / ptrdiff_t(sizeof(T));
+  static constexpr ptrdiff_t block_length = (1 << 14) / ptrdiff_t(sizeof(T));
 
   const StatsPart& part;
   const int together = part.together, groups = part.last_group - part.first_group;
@@ -319,6 +319,7 @@ struct StatsWalker {
     constexpr int strip_length = strip_lanes<ends, T>;
     constexpr ptrdiff_t bytes = strip_length * item;
     const bool in_order = stride == step_length * item;
+    if (groups == 1 && in_order) next = reinterpret_cast<const char*>(x);  // this the processor does foresee
     const StatsSteps<T> steps{x, pitch, count, next, in_order ? count * bytes : bytes, in_order ? bytes : stride,
                               offsets, low, high, part.scale};
     for (int k = 0; k < groups && done % fold_length == 0; ++k) lanes[k].fold();
