@@ -16,6 +16,7 @@ from .peers import jax, ml_dtypes, torch
 from .report import Table
 
 import numact as na  # isort: skip
+from numact.cli._common import positive_int
 from numact.cli._expressions import TOLERANCE
 from numact.cli._timing import Timing, interleaved
 
@@ -114,9 +115,9 @@ def using(threads: int) -> Iterator[None]:
 
 
 def thread_count(text: str) -> int:
-    count = int(text) if text.isdecimal() else 0
-    if not 1 <= count <= CPUS:
-        raise argparse.ArgumentTypeError(f"must be 1 to {CPUS}, the number of processors, got {text!r}")
+    count = positive_int(text)
+    if count > CPUS:
+        raise argparse.ArgumentTypeError(f"must be at most {CPUS}, the number of processors, got {text!r}")
     return count
 
 

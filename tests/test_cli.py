@@ -317,6 +317,16 @@ def test_output_that_cannot_be_written():
     assert process.returncode == 1
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_file_that_cannot_be_written_leaves_the_output():
+    call = [sys.executable, "-m", "numact", "bench", "relu", "--size", "64", "--seconds", "0.001", "--csv", "/dev/full"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    run = subprocess.run(call, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 1
+    assert run.stderr == "numact bench: No space left on device\n"
+    assert "relu" in run.stdout
+
+
 @pytest.mark.parametrize("backend", ["agg", "tkagg", "module://not_installed"])
 def test_plot_without_display(backend, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}

@@ -227,6 +227,7 @@ inline bool finish_stats(const StatsUnits& units) {
   const double *const smallest = field(stats_smallest), *const largest = field(stats_largest);
   const double *const saturated = field(stats_saturated), *const others = field(stats_nonfinite);
   double *const wanted = units.wanted, *const pivots = units.pivots;
+  // As variables, or each step would read them anew.
   double *const means = units.values[stats_mean], *const deviations = units.values[stats_deviation];
   double *const leasts = units.values[stats_least], *const mosts = units.values[stats_most];
   double *const zero_parts = units.values[stats_zeros], *const outside = units.values[stats_outside];

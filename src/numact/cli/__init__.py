@@ -22,6 +22,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _give_up_output_that_fails() -> None:
+    """Write what is still to be written, or nothing more at exit either."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with ``argv``, by default that of the process; returns the exit code."""
     args = _parser().parse_args(argv)
@@ -39,8 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"numact {args.command}: not enough memory: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        if sys.stdout is not None:  # nothing more may be written at exit either
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output_that_fails()
         if isinstance(error, BrokenPipeError):  # the reader of the output has gone
             return 141
         print(f"numact {args.command}: {error.strerror or error}", file=sys.stderr)

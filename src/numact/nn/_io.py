@@ -159,11 +159,12 @@ def _replace(path: Path, arrays: dict[str, Array]) -> None:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    if path.exists() and not path.is_file():  # a folder, or a device, which a file must not replace
+    replaced = path.exists()
+    if replaced and not path.is_file():  # a folder, or a device, which a file must not replace
         raise FileExistsError(errno.EEXIST, "not a regular file", str(path))
     try:
         with beside.open("xb") as file:
-            if path.exists():
+            if replaced:
                 shutil.copymode(path, beside)
             _write(file, arrays)
             file.flush()

@@ -58,8 +58,11 @@ class Objective:
             raise ValueError(f"{self.name} needs a model with outputs of shape (rows, classes), got {output.shape}")
         classes = output.shape[1]
         if y.ndim != 1:
-            hint = f"; for one-hot rows pass {name}.argmax(axis=1)" if y.shape[1:] == (classes,) else ""
-            hint = f"; pass {name}.ravel()" if y.shape[1:] == (1,) else hint
+            hint = ""
+            if y.shape[1:] == (1,):
+                hint = f"; pass {name}.ravel()"
+            elif y.shape[1:] == (classes,):
+                hint = f"; for one-hot rows pass {name}.argmax(axis=1)"
             raise ValueError(f"{name} must have shape (rows,), one class number per row, got {y.shape}{hint}")
         if y.min() < 0 or y.max() >= classes:
             row = int(((y < 0) | (y >= classes)).argmax())
