@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "../runtime/fp_scope.hpp"
@@ -13,10 +12,10 @@
 #include "../runtime/threads.hpp"
 #include "direct_call.hpp"
 #include "grid.hpp"
-#include "numbered_loops.hpp"
 #include "promotion.hpp"
 #include "records.hpp"
 #include "register.hpp"
+#include "ufunc_function.hpp"
 
 namespace py = pybind11;
 
@@ -146,8 +145,6 @@ int run_loop(const Loop& loop, char* const* operands, const npy_intp* dimensions
   return 0;
 }
 
-using Loops = NumberedLoops<Loop, 256, run_loop>;
-
 // ---- promotion ----
 
 struct Function {
@@ -162,11 +159,6 @@ struct Function {
   int inputs() const { return arrays; }
   int operands() const { return arrays + 1; }
 };
-// They live as long as the process: an address never stands for another one.
-std::unordered_map<const PyObject*, Function>& row_functions() {
-  static auto* const all = new std::unordered_map<const PyObject*, Function>;
-  return *all;
-}
 
 void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta* dtype) {
   const int type = static_cast<int>(data);
@@ -174,20 +166,19 @@ void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta*
       function.table->rows, function.table->rows_count, function.precise, data, [&](const RowsKernel& each) {
         return std::strcmp(each.name, function.name) == 0 && each.direction == function.direction;
       });
-  const size_t place = Loops::place_of({&kernel, function.table->rows_walk[type], function.table->rows_part[type]});
   PyArray_DTypeMeta* dtypes[most_operands];
   for (int i = 0; i < function.operands(); ++i) dtypes[i] = dtype;
-  PyType_Slot slots[] = {{NPY_METH_strided_loop, Loops::function(place)}, {0, nullptr}};
+  PyType_Slot slots[] = {{NPY_METH_strided_loop, strided_loop_of<Function>(data)}, {0, nullptr}};
   PyArrayMethod_Spec spec = {function.name,  function.arrays, 1,    NPY_NO_CASTING, NPY_METH_NO_FLOATINGPOINT_ERRORS,
                              dtypes, slots};
   check(PyUFunc_AddLoopFromSpec(ufunc, &spec));
-  function.loops[type] = &Loops::at(place);
+  function.loops[type] = new Loop{&kernel, function.table->rows_walk[type], function.table->rows_part[type]};
 }
 
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
             PyArray_DTypeMeta* result[]) {
   return translated(-1, [&] {
-    Function& function = row_functions().at(ufunc);
+    Function& function = function_of<Function>(ufunc);
     PyArray_DTypeMeta* const data = data_dtype(ufunc, function, given, signature);
     std::fill_n(result, function.operands(), data);
     return answered(given, result, function.operands());
@@ -265,7 +256,7 @@ bool is_foreign(PyObject* object) {
 
 PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
   return translated<PyObject*>(nullptr, [&] {
-    const Function& function = row_functions().at(self);
+    const Function& function = function_of<Function>(self);
     const Py_ssize_t positional = PyVectorcall_NARGS(nargs), inputs = function.inputs();
     Outputs outputs(function.inputs(), 1, args, positional);
     PyObject* axis = nullptr;
@@ -300,16 +291,16 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
 // ---- construction ----
 
 py::object make_function(const std::string& name, const std::string& doc, const Function& described) {
-  Function function = described;
-  const char* const signature = function.arrays == 1 ? "(n)->(n)" : "(n),(n)->(n)";
-  py::object ufunc = checked(PyUFunc_FromFuncAndDataAndSignature(nullptr, nullptr, nullptr, 0, function.arrays, 1,
-                                                                 PyUFunc_None, kept(name), kept(doc), 0, signature));
+  const char* const signature = described.arrays == 1 ? "(n)->(n)" : "(n),(n)->(n)";
+  py::object ufunc = checked(PyUFunc_FromFuncAndDataAndSignature(nullptr, kept_function(described), nullptr, 0,
+                                                                 described.arrays, 1, PyUFunc_None, kept(name), kept(doc), 0,
+                                                                 signature));
+  Function& function = function_of<Function>(ufunc.ptr());
   vectorcallfunc& call = reinterpret_cast<PyUFuncObject*>(ufunc.ptr())->vectorcall;
   numpy_call = call;
   call = call_ufunc;
   for (const Type type : {Type::float16, Type::float32, Type::float64})
     add_loop(ufunc.ptr(), function, type, dtype_of(type));
-  row_functions().emplace(ufunc.inc_ref().ptr(), function);
   add_promoter(ufunc, promote, function.operands());
   return ufunc;
 }

@@ -10,21 +10,18 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "elementwise_loop.hpp"
-#include "numbered_loops.hpp"
 #include "promotion.hpp"
 #include "records.hpp"
 #include "register.hpp"
+#include "ufunc_function.hpp"
 
 namespace py = pybind11;
 
 namespace numact {
 namespace {
-
-using Loops = NumberedLoops<Loop, 2048, run_loop>;
 
 // ---- promotion ----
 
@@ -41,11 +38,6 @@ struct Function {
   int inputs() const { return arrays + parameters; }
   int operands() const { return inputs() + outputs; }
 };
-// make_ufunc keeps its ufuncs alive as long as the process: an address never stands for another one.
-std::unordered_map<const PyObject*, Function>& elementwise_functions() {
-  static auto* const all = new std::unordered_map<const PyObject*, Function>;
-  return *all;
-}
 
 void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta* dtype) {
   const Table& table = *function.table;
@@ -53,11 +45,10 @@ void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta*
       find_kernel(table.elementwise, table.elementwise_count, function.precise, data, [&](const ElementwiseKernel& each) {
         return each.exists() && each.record == function.record && each.direction == function.direction;
       });
-  const size_t place = Loops::place_of(Loop::over(table, kernel, data));
   PyArray_DTypeMeta* dtypes[most_operands];
   for (int i = 0; i < function.operands(); ++i)
     dtypes[i] = i >= function.arrays && i < function.inputs() ? dtype_of(kernel.parameter) : dtype;
-  PyType_Slot slots[] = {{NPY_METH_strided_loop, Loops::function(place)}, {0, nullptr}};
+  PyType_Slot slots[] = {{NPY_METH_strided_loop, strided_loop_of<Function>(data)}, {0, nullptr}};
   PyArrayMethod_Spec spec = {elementwise_records[kernel.record].name,
                              function.inputs(),
                              function.outputs,
@@ -66,14 +57,14 @@ void add_loop(PyObject* ufunc, Function& function, Type data, PyArray_DTypeMeta*
                              dtypes,
                              slots};
   check(PyUFunc_AddLoopFromSpec(ufunc, &spec));
-  function.loops[static_cast<int>(data)] = &Loops::at(place);
+  function.loops[static_cast<int>(data)] = new Loop(Loop::over(table, kernel, data));
 }
 
 // Parameters follow the data: float32 for halves and float32, float64 for float64, and for float32 in the precise tier.
 int promote(PyObject* ufunc, PyArray_DTypeMeta* const given[], PyArray_DTypeMeta* const signature[],
             PyArray_DTypeMeta* result[]) {
   return translated(-1, [&] {
-    Function& function = elementwise_functions().at(ufunc);
+    Function& function = function_of<Function>(ufunc);
     PyArray_DTypeMeta* const data = data_dtype(ufunc, function, given, signature);
     PyArray_DTypeMeta* const parameter = dtype_of(function.loops[static_cast<int>(*type_of(data))]->kernel->parameter);
     for (int i = 0; i < function.operands(); ++i)
@@ -107,7 +98,7 @@ void check_outputs(const PyObject* self, PyObject* one, PyObject* other) {
 
 PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
   return translated<PyObject*>(nullptr, [&] {
-    const Function& function = elementwise_functions().at(self);
+    const Function& function = function_of<Function>(self);
     const Py_ssize_t positional = PyVectorcall_NARGS(nargs);
     Outputs outputs(function.inputs(), function.outputs, args, positional);
     for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k)
@@ -130,15 +121,14 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
 // ---- construction ----
 
 py::object make_ufunc(const std::string& name, const std::string& doc, const Function& described) {
-  Function function = described;
-  py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, nullptr, nullptr, 0, function.inputs(), function.outputs,
-                                                     PyUFunc_None, kept(name), kept(doc), 0));
+  py::object ufunc = checked(PyUFunc_FromFuncAndData(nullptr, kept_function(described), nullptr, 0, described.inputs(),
+                                                     described.outputs, PyUFunc_None, kept(name), kept(doc), 0));
+  Function& function = function_of<Function>(ufunc.ptr());
   vectorcallfunc& call = reinterpret_cast<PyUFuncObject*>(ufunc.ptr())->vectorcall;
   numpy_call = call;
   call = call_ufunc;
   for (const Type type : {Type::float16, Type::float32, Type::float64})
     add_loop(ufunc.ptr(), function, type, dtype_of(type));
-  elementwise_functions().emplace(ufunc.inc_ref().ptr(), function);
   add_promoter(ufunc, promote, function.operands());
   return ufunc;
 }
@@ -342,7 +332,7 @@ PyModuleDef front_end_holder = {PyModuleDef_HEAD_INIT, "numact", nullptr, sizeof
 py::object make_front_end(const std::string& name, const std::string& doc, const py::object& ufunc, const Record& record,
                           bool from_output, const std::string& module) {
   auto* const front = new FrontEnd{};
-  const Function& function = elementwise_functions().at(ufunc.ptr());
+  const Function& function = function_of<Function>(ufunc.ptr());
   std::string signature = name + "(" + (function.arrays == 1 ? "x" : from_output ? "dy, y" : "dy, x") + ", /";
   front->ufunc = ufunc.inc_ref().ptr();
   front->function = &function;
