@@ -320,7 +320,8 @@ struct StatsWalker {
     constexpr int strip_length = strip_lanes<ends, T>;
     constexpr ptrdiff_t bytes = strip_length * item;
     const bool in_order = stride == step_length * item;
-    if (groups == 1 && in_order) next = reinterpret_cast<const char*>(x);  // this the processor does foresee
+    // Nothing is fetched that the processor foresees, nor that may throw out of the second-level cache what is in it.
+    if (part.near || (groups == 1 && in_order)) next = reinterpret_cast<const char*>(x);
     const StatsSteps<T> steps{x, pitch, count, next, in_order ? count * bytes : bytes, in_order ? bytes : stride,
                               offsets, low, high, part.scale};
     for (int k = 0; k < groups && done % fold_length == 0; ++k) lanes[k].fold();
