@@ -175,10 +175,10 @@ def test_returns(record):
     assert record.returns[0][0] == "y"
     learned = [f"d{parameter.name}" for parameter in record.parameters]
     assert set(record.returns[1]) <= {"dx", "dgate", "dvalue", *learned}
-    arguments = inspect.signature(record.forward).parameters
-    assert [p for p in arguments if p in {parameter.name for parameter in record.parameters}] == [
-        parameter.name for parameter in record.parameters
-    ]
+    if record.parameters:  # others are ufuncs, of which older NumPy tells no signature
+        arguments = inspect.signature(record.forward).parameters
+        names = [parameter.name for parameter in record.parameters]
+        assert [name for name in arguments if name in names] == names
 
 
 def outside(parameter, before):

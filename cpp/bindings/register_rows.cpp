@@ -276,7 +276,7 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargs, PyObje
     const bool is_output = last == Py_None || PyArray_Check(last) || is_foreign(last);
     if (!is_output && axis != nullptr) refuse(self, "axis is given by position and by keyword");
     PyObject* const given = is_output ? axis : last;
-    if (given != nullptr && (!PyIndex_Check(given) || PyBool_Check(given)))
+    if (given != nullptr && (!PyIndex_Check(given) || PyBool_Check(given) || PyArray_IsScalar(given, Bool)))
       refuse(self, "axis must be an integer, not ", Py_TYPE(given)->tp_name);
     if (!is_output) return call_with_axis(call_ufunc, self, args, inputs, positional, keywords, last);
     if (outputs.alone && positional >= inputs)

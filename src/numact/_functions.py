@@ -169,7 +169,7 @@ def _parameter_dtype(dtype: np.dtype[Any], precise: bool) -> type[np.floating[An
 
 def _axis(name: str, axis: SupportsIndex, dimensions: int) -> int:
     try:
-        index = None if isinstance(axis, bool) else operator.index(axis)
+        index = None if isinstance(axis, (bool, np.bool_)) else operator.index(axis)
     except TypeError:
         index = None
     if index is None:
