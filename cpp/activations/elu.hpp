@@ -27,16 +27,26 @@ namespace {
 
 struct Elu {
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x, T alpha) {
-    const T left = alpha * expm1_negative<A>(-absolute(x));
+  NUMACT_LANE static Kept<A, 2> forward_start(T x, T) {
+    return expm1_start<A>(-absolute(x));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x, T alpha) {
+    const T left = alpha * Scaled<A>(start).expm1();
     return x < 0 ? left : x;
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x, T alpha) {
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x, T) {
     const T a = absolute(x);
+    if constexpr (A::wide) return Decay<A>::start(at_most(a, Decay<A>::largest));
+    const Reduced<A> exp(-at_most(a, T(-1.5) * ExpConstants<A>::lowest), 0);
+    return {{exp.expm1(), exp.n}};
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x, T alpha) {
     T left;
     if constexpr (A::wide) {
-      left = dy * (alpha * Decay<A>(a).value());
+      left = dy * (alpha * Decay<A>(start).value());
     } else {
       // The power of two in alpha joins that of exp(-a), so that nothing overflows or underflows before the result does; one bit
       // of it stays with the mantissa, or its first two parts might go too far.
@@ -44,9 +54,8 @@ struct Elu {
       constexpr T least = is_float ? -378 : -3066, most = is_float ? T(0x1p126) : T(0x1p1022);  // whose reciprocal is normal
       const T finite = with_sign_of(at_most(absolute(alpha), Format<T>::largest), alpha);
       const T size = at_most(absolute(alpha), most), down = reciprocal_of_power(power_part(size));
-      const Reduced<A> exp(-at_most(a, T(-1.5) * ExpConstants<A>::lowest), 0);
-      const T factor = 2 * (finite * down), mantissa = multiply_add<A>(exp.expm1(), factor, factor);
-      const auto power = power_of_two<A>(at_least(exp.n + (exponent_part(size) - 1), least));
+      const T factor = 2 * (finite * down), mantissa = multiply_add<A>(start.word[0], factor, factor);
+      const auto power = power_of_two<A>(at_least(start.word[1] + (exponent_part(size) - 1), least));
       left = dy * power.part * power.part * (power.rest * mantissa);
     }
     return x > 0 ? dy : left;
@@ -63,13 +72,21 @@ struct Selu {
   static constexpr Pair<double> scale_alpha = {1.7580993408473768, 1.4153519380084477e-17};  // scale * 1.6732632423543772848170...
 
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x) {
-    const T left = T(scale_alpha.hi) * expm1_negative<A>(-absolute(x));
+  NUMACT_LANE static Kept<A, 2> forward_start(T x) {
+    return expm1_start<A>(-absolute(x));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 2> start, T x) {
+    const T left = T(scale_alpha.hi) * Scaled<A>(start).expm1();
     return x < 0 ? left : T(scale) * x;
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x) {
-    const T left = T(scale_alpha.hi) * Decay<A>(absolute(x)).times(dy);
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x) {
+    return Decay<A>::start(counted<A>(absolute(x), Decay<A>::largest));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x) {
+    const T left = T(scale_alpha.hi) * Decay<A>(start).times(dy);
     return x > 0 ? T(scale) * dy : left;
   }
   // The rest of the constant counts where y cancels its leading word.
@@ -83,16 +100,25 @@ struct Selu {
 struct Celu {
   // A tiny x / alpha may have underflowed: there celu is x. What its rounding left out of x counts times the derivative.
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T forward(T x, T alpha) {
-    const T divisor = positive(alpha), a = absolute(x), t = a / divisor, expm1 = expm1_negative<A>(-t);
+  NUMACT_LANE static Kept<A, 3> forward_start(T x, T alpha) {
+    const T t = absolute(x) / positive(alpha);
+    return expm1_start<A>(-t).with(t);
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T forward(Kept<A, 3> start, T x, T alpha) {
+    const T divisor = positive(alpha), a = absolute(x), t = start.word[2], expm1 = Scaled<A>(start).expm1();
     const T rest = A::wide || t > 50 ? 0 : residual(-t, divisor, a);
     const T left = exact_multiply_add<A>(divisor, expm1, -rest * (1 + expm1));
     return x < 0 && !(t < T(0x1p-100)) ? left : x;
   }
   template <class A, class T = typename A::word>
-  NUMACT_LANE static T backward(T dy, T x, T alpha) {
+  NUMACT_LANE static Kept<A, 2> backward_start(T, T x, T alpha) {
     const T divisor = positive(alpha), t = absolute(x) / divisor;
-    const T left = Decay<A>(t, quotient_rest<A>(absolute(x), divisor, t)).times(dy);
+    return Decay<A>::start(counted<A>(t, Decay<A>::largest), quotient_rest<A>(absolute(x), divisor, t));
+  }
+  template <class A, class T = typename A::word>
+  NUMACT_LANE static T backward(Kept<A, 2> start, T dy, T x, T) {
+    const T left = Decay<A>(start).times(dy);
     return x > 0 ? dy : left;
   }
   template <class A, class T = typename A::word>

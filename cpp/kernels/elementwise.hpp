@@ -98,7 +98,7 @@ struct Elementwise {
   static void row(const void* const* x, const void* const* p, void* const* y, ptrdiff_t n) {
     if constexpr (fixed && has_range)
       block_by_block<T>(x, p, y, n, arrays, outputs, range(p, Parameters{}), loops<Near<A>, starts>(), loops<A, false>());
-    else if constexpr (fixed && starts && sizeof(P) == sizeof(T))  // not of `precise`: its loops are large
+    else if constexpr (fixed && starts)
       block_by_block<T>(x, p, y, n, arrays, outputs, 0, {}, loops<A, true>());
     else
       loop<A, fixed, 0>(x, p, y, nullptr, n);

@@ -356,10 +356,10 @@ struct Decay {
   NUMACT_LANE bool is_near() const { return unit > (sizeof(word) == sizeof(float) ? word(0x1p-119) : word(0x1p-1015)); }
 };
 
-// expm1(a), -1 from -50 on; NaN may get lost.
+// What Scaled(start).expm1() makes expm1(a) of, -1 from -50 on; NaN may get lost.
 template <class A>
-NUMACT_LANE typename A::word expm1_negative(typename A::word a) {
-  return Scaled<A>(not_below(a, typename A::word(-50))).expm1();
+NUMACT_LANE Kept<A, 2> expm1_start(typename A::word a) {
+  return Scaled<A>::start(not_below(a, typename A::word(-50)));
 }
 
 // numerator / (1 + exp(-t)), t as Reduced takes it.
