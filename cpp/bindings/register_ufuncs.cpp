@@ -140,7 +140,6 @@ py::object make_ufunc(const std::string& name, const std::string& doc, const Fun
 struct FrontEnd {
   PyMethodDef definition;
   PyObject* ufunc;
-  const Function* function;
   const Record* record;
   bool from_output;
   PyObject* names[most_parameters];
@@ -225,7 +224,7 @@ bool check_domain(const FrontEnd& front, int j, PyObject* value, double* numbers
 
 // Which parameter a keyword names, -1: none.
 int parameter_named(const FrontEnd& front, PyObject* keyword) {
-  for (int j = 0; j < front.function->parameters; ++j) {
+  for (int j = 0; j < function_of<Function>(front.ufunc).parameters; ++j) {
     const int same = keyword == front.names[j] ? 1 : PyObject_RichCompareBool(keyword, front.names[j], Py_EQ);
     check(same);
     if (same == 1) return j;
@@ -236,7 +235,7 @@ int parameter_named(const FrontEnd& front, PyObject* keyword) {
 // Parameters take their places before the outputs, the other keywords go on.
 py::object call_of_ufunc(const FrontEnd& front, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords,
                          PyObject* const* parameters) {
-  const Function& function = *front.function;
+  const Function& function = function_of<Function>(front.ufunc);
   std::vector<PyObject*> passed = {nullptr};  // PY_VECTORCALL_ARGUMENTS_OFFSET
   passed.insert(passed.end(), args, args + function.arrays);
   passed.insert(passed.end(), parameters, parameters + function.parameters);
@@ -255,7 +254,7 @@ py::object call_of_ufunc(const FrontEnd& front, PyObject* const* args, Py_ssize_
 }
 
 py::object call_front_end(const FrontEnd& front, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
-  const Function& function = *front.function;
+  const Function& function = function_of<Function>(front.ufunc);
   if (nargs < function.arrays) {
     PyErr_Format(PyExc_TypeError, "%s() takes %d positional-only array%s, got %zd positional arguments",
                  front.definition.ml_name, function.arrays, function.arrays == 1 ? "" : "s", nargs);
@@ -335,7 +334,6 @@ py::object make_front_end(const std::string& name, const std::string& doc, const
   const Function& function = function_of<Function>(ufunc.ptr());
   std::string signature = name + "(" + (function.arrays == 1 ? "x" : from_output ? "dy, y" : "dy, x") + ", /";
   front->ufunc = ufunc.inc_ref().ptr();
-  front->function = &function;
   front->record = &record;
   front->from_output = from_output;
   for (int j = 0; j < function.parameters; ++j) {

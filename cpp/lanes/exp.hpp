@@ -262,14 +262,7 @@ struct Decay {
   Power<A> power;
 
   NUMACT_LANE Decay(word p_given, const Decay& same) : p(p_given), unit(same.unit), down(same.down), power(same.power) {}
-  template <class... Low>
-  NUMACT_LANE explicit Decay(word a, Low... a_lo) : Decay(within(counted<A>(a, largest), a_lo...)) {}
-  // For a that is at most `largest`.
-  template <class Argument, class... Low>
-  NUMACT_LANE static Decay within(Argument a, Low... a_lo) {
-    return Decay(start(a, a_lo...));
-  }
-  // The same in two steps.
+  // The first of two steps, for a that is at most `largest`.
   template <class Argument, class... Low>
   NUMACT_LANE static Kept<A, 2> start(Argument a, Low... a_lo) {
     const Reduced<A> x(-a, Format<word>::exponent_bias, -a_lo...);
