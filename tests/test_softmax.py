@@ -483,3 +483,22 @@ def test_columns_give_what_rows_give(rng, dtype, n, columns):
             f = getattr(na, function)
             expected = f(*(np.ascontiguousarray(operand.T) for operand in operands)).T
             assert_same_bits(f(*operands, axis=0), expected, f"{function} of {n} rows")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@each_name
+def test_distances_and_sizes_where_care_begins(built, dtype, name, rng):
+    """Rows one after another need less care where no element is far below the maximum and the sum of dy not extreme."""
+    n, rows = 64, 32
+    limit, sizes = (62, (1e-36, 1e-18, 1.0, 1e18, 1e36)) if dtype == np.float32 else (660, (1e-300, 1.0, 1e300))
+    distances = limit * np.array([0.5, 0.97, 0.99, 1.0, 1.01, 1.03, 1.4, 1.6, 2.2, 3.0])
+    for distance, size in itertools.product(distances, sizes):
+        x = np.asarray(rng.uniform(-distance, 0, (n, rows)), dtype)
+        x[0], x[-1] = 0, -distance
+        y = np.asarray(x if name == "log_softmax" else rng.uniform(0, 1, x.shape), dtype)
+        dy = np.asarray(size * rng.normal(size=x.shape), dtype)
+        for suffix, last in (("_backward", x), ("_backward_from_output", y)):
+            f = built.functions[name + suffix]
+            expected = f(dy, last, axis=0)
+            got = f(np.ascontiguousarray(dy.T), np.ascontiguousarray(last.T)).T
+            assert_same_bits(got, expected, f"{name}{suffix}, distance {distance}, dy about {size}")

@@ -48,11 +48,14 @@ struct RowExp {
   static constexpr double unit = A::wide || A::deep ? 1 : of_float64<A> ? 0x1p960 : 0x1p64;
   static constexpr word lowest = A::wide ? -700 : of_float64<A> ? -1373 : A::deep ? -193 : -131;
   static constexpr word middle = -62;
+  // Of a near arithmetic, down to this: nothing is deep, and no product with a large factor leaves the range.
+  static constexpr word nearest = of_float64<A> ? 660 : 62;
 
   NUMACT_LANE static word of(word a, word a_lo = 0) {
     constexpr int deep_exponent = 160, sign_bit = 256;  // in the place of an exponent
-    const Scaled<A> e(a, A::deep && a < middle ? deep_exponent + sign_bit : unit_exponent, a_lo);
+    const Scaled<A> e(a, A::deep && !A::near && a < middle ? deep_exponent + sign_bit : unit_exponent, a_lo);
     const word value = multiply_add<A>(e.p, e.power, e.power);
+    if constexpr (A::near) return value;
     if constexpr (A::wide) return a < lowest ? 0 : value;
     return where(!(a < lowest), value);
   }
@@ -70,12 +73,12 @@ struct RowExp {
   // For a sum: next to 1 a deep e is nothing, but what it is multiplied by may be large. D is double or a vector of it.
   template <class D>
   NUMACT_LANE static D term(D e) {
-    if constexpr (!A::deep) return e;
+    if constexpr (!A::deep || A::near) return e;
     return D{} > e ? D{} : e;
   }
   template <class D>
   NUMACT_LANE static D factor(D e) {
-    if constexpr (!A::deep) return e;
+    if constexpr (!A::deep || A::near) return e;
     const D deep = e * -0x1p-160;
     return deep > e ? deep : e;
   }
@@ -84,11 +87,12 @@ struct RowExp {
 // e a b, where only the first or the second product may leave the range; or e a deep one.
 template <class A>
 NUMACT_LANE typename A::word product_with_exp(typename A::word e, typename A::word reciprocal, typename A::word factor) {
+  if constexpr (A::deep && A::near) return e * factor * reciprocal;
   if constexpr (A::deep) {
     const float half = e < 0 ? 0x1p-80f : 1;  // of 2^-160: all at once would be lost
     return absolute(e) * (factor * half) * reciprocal * half;
   }
-  if constexpr (!of_float64<A>) return e * reciprocal * factor;
+  if constexpr (!of_float64<A> || A::near) return e * reciprocal * factor;
   const bool large = e >= 1;
   return e * (large ? reciprocal : factor) * (large ? factor : reciprocal);
 }
@@ -124,7 +128,7 @@ struct RowNumbers {
 struct SoftmaxForward {
   static constexpr int arrays = 1;
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
-                        sums[row_sums] = {true, false}, counts = false;
+                        sums[row_sums] = {true, false}, counts = false, has_near = false;
   static constexpr double smaller = 1;
   template <class A, int k, class D>
   NUMACT_LANE static D term(D e, D, double) {
@@ -144,7 +148,7 @@ struct SoftmaxForward {
 struct SoftmaxBackward {
   static constexpr int arrays = 2;
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
-                        sums[row_sums] = {true, true}, counts = false;
+                        sums[row_sums] = {true, true}, counts = false, has_near = true;
   static constexpr double smaller = 0x1p-1000;
   template <class A, int k, class D>
   NUMACT_LANE static D term(D e, D dy, double scale) {
@@ -155,6 +159,10 @@ struct SoftmaxBackward {
   NUMACT_LANE static RowNumbers<T> complete(const RowFacts<rows>& row, int r) {
     const double sum = total(row, 0, r);
     return {0, T(2 / sum), 0, T(total(row, 1, r) / sum * (0.5 / row.scale[r])), 0};
+  }
+  template <class A, class T>
+  NUMACT_LANE static T near_limit(const RowNumbers<T>&) {
+    return RowExp<A>::nearest;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
@@ -172,7 +180,7 @@ constexpr double product_unit<struct SoftmaxBackwardFromOutput> = 0x1p48;
 struct SoftmaxBackwardFromOutput {
   static constexpr int arrays = 2;
   static constexpr bool from_output = true, has_exponentials = false, keeps = false,
-                        sums[row_sums] = {false, true}, counts = false;
+                        sums[row_sums] = {false, true}, counts = false, has_near = false;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class D>
   NUMACT_LANE static D term(D y, D dy, double scale) {
@@ -192,7 +200,7 @@ struct SoftmaxBackwardFromOutput {
 struct LogSoftmaxForward {
   static constexpr int arrays = 1;
   static constexpr bool from_output = false, has_exponentials = true, keeps = false,
-                        sums[row_sums] = {true, true}, counts = true;
+                        sums[row_sums] = {true, true}, counts = true, has_near = false;
   static constexpr double smaller = 1;
   // The others; the second sum counts the maxima.
   template <class A, int k, class D>
@@ -231,7 +239,7 @@ NUMACT_LANE T without_twice(T dy, T scale, T product) {
 struct LogSoftmaxBackward {
   static constexpr int arrays = 2;
   static constexpr bool from_output = false, has_exponentials = true, keeps = true,
-                        sums[row_sums] = {true, true}, counts = false;
+                        sums[row_sums] = {true, true}, counts = false, has_near = true;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class D>
   NUMACT_LANE static D term(D e, D dy, double scale) {
@@ -246,6 +254,10 @@ struct LogSoftmaxBackward {
     const double root = sizeof(T) == sizeof(float) ? root_of_power(sum) : 1;
     return {0, T(reciprocal * root), 0, T(sum / root), T(1 / row.scale[r])};
   }
+  template <class A, class T>
+  NUMACT_LANE static T near_limit(const RowNumbers<T>&) {
+    return RowExp<A>::nearest;
+  }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
     return without_twice<A>(dy, row.scale, product_with_exp<A>(e, row.reciprocal, row.dot));
@@ -255,7 +267,7 @@ struct LogSoftmaxBackward {
 struct LogSoftmaxBackwardFromOutput {
   static constexpr int arrays = 2;
   static constexpr bool from_output = true, has_exponentials = false, keeps = false,
-                        sums[row_sums] = {false, true}, counts = false;
+                        sums[row_sums] = {false, true}, counts = false, has_near = true;
   static constexpr double smaller = 0x1p-64;
   template <class A, int k, class D>
   NUMACT_LANE static D term(D, D dy, double scale) {
@@ -272,12 +284,20 @@ struct LogSoftmaxBackwardFromOutput {
       return {0, T(1 / RowExp<A>::unit), 0, T(sum), T(1 / row.scale[r])};
     }
   }
+  // The size of y up to which the product's power of two is one factor.
+  template <class A, class T>
+  NUMACT_LANE static T near_limit(const RowNumbers<T>& row) {
+    return sizeof(T) == sizeof(float) ? T(0.69) * (T(124) - absolute(row.log)) : RowExp<A>::nearest;
+  }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T y, T, T dy, const RowNumbers<T>& row) {
     if constexpr (sizeof(T) == sizeof(float)) {
       constexpr T magic = Format<T>::round_magic + Format<T>::exponent_bias;
       const Reduced<A> x(y);
-      const T n = x.n + row.log, half = multiply_add<A>(n, T(0.5), magic);
+      const T n = x.n + row.log;
+      if constexpr (A::near)
+        return without_twice<A>(dy, row.scale, multiply_add<A>(x.expm1(), row.dot, row.dot) * power_from_rounded<T>(n + magic));
+      const T half = multiply_add<A>(n, T(0.5), magic);
       const T power = power_from_rounded<T>(half), rest = power_from_rounded<T>((n - (half - magic)) + magic);
       const T product = multiply_add<A>(x.expm1(), row.dot, row.dot) * power;
       return without_twice<A>(dy, row.scale, where(!(n < -240), product * rest));

@@ -128,6 +128,14 @@ __attribute__((noinline)) void transpose(const T* from, T* to, ptrdiff_t pitch, 
   }
 }
 
+// Elements of a piece, or of a row.
+template <class T>
+struct RowSteps {
+  const T *dy, *x;
+  ptrdiff_t dy_pitch, x_pitch, count;
+  T dy_sign, x_sign;
+};
+
 // Formula F in arithmetic A.
 template <class F, class A>
 struct RowLoops {
@@ -142,35 +150,35 @@ struct RowLoops {
   // conversions of eight.
   static constexpr bool float_products = product_unit<F> != 0 && sizeof(word) == sizeof(float);
   static constexpr bool starts_again = F::arrays > 1 && (float64 || float_products);
-  // Where little is computed of what is read: the next row, while the output of a long one is computed. With vectors of 64 bytes
-  // the processor does better by itself.
-  static constexpr bool fetches_next = product_unit<F> != 0 && vector_bytes < 64;
   using Factor = typename Choice<float_products, float, double>::type;  // what terms are computed in, too
-
-  // Elements of a piece, or of a row.
-  struct Steps {
-    const T *dy, *x;
-    ptrdiff_t dy_pitch, x_pitch, count;
-    T dy_sign, x_sign;
-  };
+  // Gradients of contiguous rows whose whole steps have exponentials that are all near: the same bits with less care.
+  static constexpr bool has_near = F::has_near && has_fma && !A::wide && !A::near;
+  using Close = RowLoops<F, typename Choice<has_near, Near<A>, A>::type>;
+  // The next of longer rows are fetched while outputs are computed. With vectors of 64 bytes the processor does better by itself.
+  static constexpr bool can_fetch = vector_bytes < 64;
+  static constexpr ptrdiff_t longest_not_fetched = F::arrays == 1 ? longest_after_another : F::from_output ? 100 : 128;
+  using Steps = RowSteps<T>;
   static Steps steps_of(const RowsPiece& piece) {
     return {data(piece.dy), data(piece.x), piece.dy_pitch, piece.x_pitch, piece.steps, T(piece.dy_sign), T(piece.x_sign)};
   }
 
-  NUMACT_LANE static void find_maximum(Steps at, T* lanes) {
+  NUMACT_LANE static void find_maximum(Steps at, T* lanes, T* least_lanes = nullptr) {
     using V = Vector<T>;
     constexpr int width = vector_bytes / int(sizeof(T)), vectors = row_lanes / width;
-    V most[vectors];
+    V most[vectors], least[vectors];
     for (int k = 0; k < vectors; ++k) most[k] = load_vector<V>(lanes + k * width);
+    for (int k = 0; k < vectors && least_lanes; ++k) least[k] = load_vector<V>(least_lanes + k * width);
     const T* x = at.x;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch) {
 #pragma GCC unroll 8
       for (int k = 0; k < vectors; ++k) {
         const V value = load_vector<V>(x + k * width) * at.x_sign;
         most[k] = value > most[k] ? value : most[k];
+        if (least_lanes) least[k] = value < least[k] ? value : least[k];
       }
     }
     for (int k = 0; k < vectors; ++k) store_vector(most[k], lanes + k * width);
+    for (int k = 0; k < vectors && least_lanes; ++k) store_vector(least[k], least_lanes + k * width);
   }
 
   // Of an element: its exponential, 0 where maxima are counted and it is one.
@@ -354,7 +362,7 @@ struct RowLoops {
     const T *x = at.x, *dy = at.dy;
     for (ptrdiff_t i = 0; i < at.count; ++i, x += at.x_pitch, dy += at.dy_pitch, out += pitch) {
       for (int r = 0; r < row_lanes && fetches; r += 64 / int(sizeof(T))) {
-        __builtin_prefetch(dy + dy_ahead + r);
+        if (F::arrays > 1) __builtin_prefetch(dy + dy_ahead + r);
         __builtin_prefetch(x + x_ahead + r);
       }
 #pragma omp simd
@@ -364,6 +372,14 @@ struct RowLoops {
         out[r] = T(F::template finish<A>(kept, value, word(times_sign_of(dy[r], at.dy_sign)), numbers_of(known, r)));
       }
     }
+  }
+  template <bool fetches>
+  NUMACT_LANE static void finish_row(bool near, Steps at, const E* e, const RowNumbers<word[1]>& known, T* out, ptrdiff_t dy_ahead,
+                                     ptrdiff_t x_ahead) {
+    if (has_near && near)
+      Close::template finish<1, fetches>(at, e, known, out, row_lanes, dy_ahead, x_ahead);
+    else
+      finish<1, fetches>(at, e, known, out, row_lanes, dy_ahead, x_ahead);
   }
 
   static const T* data(const void* from) { return static_cast<const T*>(from); }
@@ -397,7 +413,9 @@ struct RowLoops {
     for (T& each : rest_dy) each = 0;
     RowsPiece rest_piece = {F::arrays == 1 ? rest_x : rest_dy, rest_x, nullptr, nullptr, 1, row_lanes, row_lanes, row_lanes,
                             all.dy_sign, all.x_sign};
+    const bool fetch = can_fetch && all.n > longest_not_fetched;
     RowFacts<rows_after_another> facts;
+    [[maybe_unused]] T range[rows_after_another];  // how far below the maximum whole steps reach, or the size of their y
     for (ptrdiff_t first = 0; first < all.rows; first += all.after_another) {
       const int count = all.rows - first < all.after_another ? int(all.rows - first) : all.after_another;
       for (int k = 0; k < count; ++k) {
@@ -410,18 +428,27 @@ struct RowLoops {
         }
         RowFacts<1> row;
         clear(row);
-        if constexpr (!F::from_output) {
-          T most[row_lanes];
+        const Steps whole{dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign};
+        if constexpr (!F::from_output || has_near) {
+          T most[row_lanes], least[row_lanes];
           for (T& each : most) each = -T(__builtin_inf());
-          find_maximum({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, most);
-          if (rest > 0) maximum_loop<1>(rest_piece, most);
-          row.maximum[0] = folded_maximum(most);
+          for (T& each : least) each = T(__builtin_inf());
+          find_maximum(whole, most, has_near ? least : nullptr);
+          if (!F::from_output && rest > 0) maximum_loop<1>(rest_piece, most);
+          const T maximum = folded_maximum(most);
+          if constexpr (!F::from_output) row.maximum[0] = maximum;
+          for (T& each : least) each = -each;
+          const T depth = folded_maximum(least);
+          range[k] = !F::from_output ? maximum + depth : maximum > depth ? maximum : depth;
         }
         do {
           RowLanes<1> lanes;
           for (int s = 0; s < row_sums; ++s)
             if (F::sums[s]) numact::clear<float64>(lanes, s, 1);
-          sum_up({dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign}, e, row, lanes);
+          if (has_near && F::has_exponentials && range[k] <= RowExp<A>::nearest)
+            Close::sum_up(whole, e, row, lanes);
+          else
+            sum_up(whole, e, row, lanes);
           rest_piece.e = e + last;
           if (rest > 0) sum_loop<1>(rest_piece, row, lanes);
           for (int s = 0; s < row_sums; ++s)
@@ -439,10 +466,13 @@ struct RowLoops {
         const RowNumbers<word[1]> row = {
             {known.maximum[k]}, {known.reciprocal[k]}, {known.log[k]}, {known.dot[k]}, {known.scale[k]}};
         const Steps whole{dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign};
-        if (fetches_next && all.after_another == 1)
-          finish<1, fetches_next>(whole, e, row, out, row_lanes, all.dy_stride, all.x_stride);
+        bool near = false;
+        if constexpr (has_near) near = range[k] <= F::template near_limit<A>(numbers_of(row, 0));
+        const ptrdiff_t dy_ahead = all.after_another * all.dy_stride, x_ahead = all.after_another * all.x_stride;
+        if (fetch)
+          finish_row<can_fetch>(near, whole, e, row, out, dy_ahead, x_ahead);
         else
-          finish(whole, e, row, out, row_lanes);
+          finish_row<false>(near, whole, e, row, out, 0, 0);
         if (rest == 0) continue;
         fill_few(x + last, rest_x, rest, filling);
         if constexpr (F::arrays > 1) fill_few(dy + last, rest_dy, rest, T(0));
