@@ -53,7 +53,9 @@ def run(name: str, module: ModuleType, args: argparse.Namespace) -> None:
     about = f"{needed / 60:.0f} minutes" if needed >= 90 else f"{needed:.0f} seconds"
     print(f"{name}: about {about}", file=sys.stderr, flush=True)
     texts = []
+    measured = False
     for each in module.run(args):
+        measured = True
         if isinstance(each, Picture):
             if args.output:
                 each.figure.savefig(args.output / f"{name}_{each.name}.png")
@@ -63,6 +65,8 @@ def run(name: str, module: ModuleType, args: argparse.Namespace) -> None:
         if each.printed:
             print(each.text() + "\n", flush=True)
             texts.append(each.markdown())
+    if not measured:
+        raise SystemExit(f"{name}: nothing to measure, no function here begins with {' or '.join(args.functions)}")
     if args.output and texts:
         (args.output / f"{name}.md").write_text("\n\n".join([f"# {name}", *texts]) + "\n")
 

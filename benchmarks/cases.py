@@ -156,7 +156,9 @@ def measure(cases: Iterable[Case], args: argparse.Namespace) -> list[Row]:
 
 
 def tables(name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> Iterator[Table]:
-    """The ratios, the losing cells first, and all times for the CSV."""
+    """The ratios, the losing cells first, and all times for the CSV; nothing where there are no rows."""
+    if not rows:
+        return
     peers = list(dict.fromkeys(peer for row in rows for peer in row.case.peers))
     limits = list(dict.fromkeys(limit for row in rows for limit in row.case.limits))
     ranked = sorted(rows, key=lambda row: np.inf if row.lead is None else row.lead)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import peers  # before numact
+from .cases import thread_count
 from .report import Picture, Table, number
 
 import numact as na  # isort: skip
@@ -82,7 +83,7 @@ def sizes(text: str) -> list[int]:
 
 def thread_counts(text: str) -> list[int]:
     """Numbers of threads; "all" is as many as numact may use."""
-    counts = [na.get_num_threads() if part == "all" else size(part) for part in text.split(",")]
+    counts = [na.get_num_threads() if part == "all" else thread_count(part) for part in text.split(",")]
     return list(dict.fromkeys(counts))
 
 

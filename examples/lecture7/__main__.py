@@ -11,13 +11,15 @@ import signal
 import sys
 import textwrap
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from .common import Setting, named_run, run
+from .common import Setting, run
 
 NAMES = [
     "sigmoid_gradients", "zero_centred", "cost_of_exp", "tanh_saturates", "relu_convergence", "dead_relus",
@@ -59,11 +61,15 @@ def run_all(names: Sequence[str], setting: Setting, out: Path, jobs: int) -> Non
         if rest:
             # Ctrl-C reaches all processes of a terminal; this one then ends the others.
             context = multiprocessing.get_context("spawn")
-            with context.Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-                for name, result in pool.imap_unordered(named_run, [(name, quiet, out) for name in rest]):
-                    done(name, result)
-                pool.close()  # or they would be killed, and locks of theirs left
-                pool.join()
+            with ProcessPoolExecutor(jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+                try:
+                    running = {pool.submit(run, name, quiet, out): name for name in rest}
+                    for each in as_completed(running):
+                        done(running[each], each.result())
+                except BaseException:
+                    for worker in multiprocessing.active_children():
+                        worker.terminate()
+                    raise
 
 
 def verdict(finding: dict[str, Any]) -> str:
@@ -140,6 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenProcessPool:
+        print("a process of an experiment was ended from outside; fewer --jobs take less memory", file=sys.stderr)
+        return 1
     if options.page is not None:
         results = json.loads((options.out / RESULTS).read_text())
         fill_page(options.page, results)

@@ -339,7 +339,7 @@ def experiment(name: str) -> Experiment:
     return found
 
 
-# This and named_run are not beside the command: other processes cannot import what the command line started.
+# Not beside the command: other processes cannot import what the command line started.
 def run(name: str, setting: Setting, out: Path) -> dict[str, Any]:
     """One experiment; writes its figure to `out`."""
     each = experiment(name)
@@ -356,7 +356,3 @@ def run(name: str, setting: Setting, out: Path) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "findings": [asdict(finding) for finding in findings],
     }
-
-
-def named_run(arguments: tuple[str, Setting, Path]) -> tuple[str, dict[str, Any]]:
-    return arguments[0], run(*arguments)
