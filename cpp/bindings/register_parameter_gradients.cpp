@@ -59,12 +59,13 @@ struct Layout {
   };
   std::vector<Axis> outer;  // innermost first
 
-  Layout(PyArrayObject* data, PyArrayObject* parameter) {
-    const int axes = PyArray_NDIM(data), own = PyArray_NDIM(parameter);
+  // A parameter of so many axes of its own.
+  Layout(PyArrayObject* data, int own, const npy_intp* lengths) {
+    const int axes = PyArray_NDIM(data);
     bool in_row = true, first = true;
     for (int i = 0; i < axes; ++i) {
       const npy_intp length = PyArray_DIM(data, axes - 1 - i);
-      const npy_intp kept = i < own ? PyArray_DIM(parameter, own - 1 - i) : 1;
+      const npy_intp kept = i < own ? lengths[own - 1 - i] : 1;
       size *= length;
       if (length == 1) continue;
       if (first) summed = kept == 1;
@@ -90,20 +91,21 @@ struct Layout {
 
 // One for each element of the parameter.
 struct Sums {
-  std::vector<double> value, rest;
-
-  explicit Sums(npy_intp n) : value(static_cast<size_t>(n)), rest(static_cast<size_t>(n)) {}
+  explicit Sums(npy_intp n) : n_(n), words_(static_cast<size_t>(2 * n)) {}
+  double* values() { return words_.data(); }
+  double* rests() { return words_.data() + n_; }
+  Sum at(npy_intp place) { return {values()[place], rests()[place]}; }
   void add(npy_intp place, const Sum& other) {
-    const auto i = static_cast<size_t>(place);
-    Sum sum{value[i], rest[i]};
+    Sum sum = at(place);
     sum.add(other);
-    value[i] = sum.value, rest[i] = sum.rest;
+    values()[place] = sum.value, rests()[place] = sum.rest;
   }
   // Leaves 0 there.
-  Sum taken(npy_intp place) {
-    const auto i = static_cast<size_t>(place);
-    return {std::exchange(value[i], 0), std::exchange(rest[i], 0)};
-  }
+  Sum taken(npy_intp place) { return {std::exchange(values()[place], 0), std::exchange(rests()[place], 0)}; }
+
+ private:
+  npy_intp n_;
+  std::vector<double> words_;
 };
 
 constexpr int operand_count = 3;  // dy, x, dx
@@ -127,8 +129,7 @@ struct Task {
 
   const char* parameter(npy_intp place) const { return parameters + place * size_of(kernel->parameter); }
   ParameterColumns columns(npy_intp place, Sums& to) {
-    const auto i = static_cast<size_t>(place);
-    return {parameter(place), limits.empty() ? nullptr : &limits[i], &to.value[i], &to.rest[i]};
+    return {parameter(place), limits.empty() ? nullptr : limits.data() + place, to.values() + place, to.rests() + place};
   }
 };
 
@@ -185,7 +186,7 @@ struct Stage {
   double parameters[stage_length], limits[stage_length];
   Sums sums{stage_length};
 
-  ParameterColumns columns() { return {parameters, limits, sums.value.data(), sums.rest.data()}; }
+  ParameterColumns columns() { return {parameters, limits, sums.values(), sums.rests()}; }
 };
 
 // The elements of a row go to neighbouring sums, those of a short row to a stage of many rows; where all rows go to the same
@@ -262,9 +263,8 @@ double work_of(const Layout& layout, const ParameterGradientKernel& kernel) {
 class Summation {
  public:
   // Parameters in C order.
-  Summation(const Layout& layout, const ParameterGradientKernel& kernel, ParameterGradientWalk walk,
-            PyArrayObject* parameters)
-      : task_{&layout, &kernel, walk, PyArray_BYTES(parameters), {}, 0, 0, {}, {}, {}} {
+  Summation(const Layout& layout, const ParameterGradientKernel& kernel, ParameterGradientWalk walk, const char* parameters)
+      : task_{&layout, &kernel, walk, parameters, {}, 0, 0, {}, {}, {}} {
     if (kernel.limits != nullptr && !layout.summed) {
       task_.limits.resize(static_cast<size_t>(layout.parameter_size));
       kernel.limits(task_.parameters, task_.limits.data(), layout.parameter_size);
@@ -272,10 +272,10 @@ class Summation {
     // At most 64 ranges, and no more than half a byte for their sums per element of the data.
     const npy_intp most =
         std::clamp<npy_intp>(std::min(layout.size >> 14, layout.size / (32 * layout.parameter_size + 1)), 1, 64);
-    const npy_intp unit = layout.summed ? stage_length : layout.row, even = (layout.size + most - 1) / most;
+    const npy_intp unit = layout.summed ? stage_length : std::max<npy_intp>(1, layout.row), even = (layout.size + most - 1) / most;
     task_.range = std::max<npy_intp>(1, (even + unit - 1) / unit * unit);
     task_.ranges = (layout.size + task_.range - 1) / task_.range;
-    for (npy_intp k = 0; k < task_.ranges; ++k) task_.sums.emplace_back(layout.parameter_size);
+    task_.sums.assign(static_cast<size_t>(std::max<npy_intp>(1, task_.ranges)), Sums(layout.parameter_size));
   }
 
   void over(const Run& run) {
@@ -309,10 +309,11 @@ class Summation {
     }
     add_up();
   }
-  void totals(double* to) const {
-    const Sums& all = task_.sums[0];
-    for (npy_intp i = 0; i < task_.layout->parameter_size; ++i)
-      to[i] = Sum{all.value[static_cast<size_t>(i)], all.rest[static_cast<size_t>(i)]}.total();
+  // In the place of the sums.
+  const double* totals() {
+    Sums& all = task_.sums[0];
+    for (npy_intp i = 0; i < task_.layout->parameter_size; ++i) all.values()[i] = all.at(i).total();
+    return all.values();
   }
 
  private:
@@ -325,7 +326,7 @@ class Summation {
     Sums& all = task_.sums[0];
     for (size_t k = 1; k < task_.sums.size(); ++k)
       for (npy_intp i = 0; i < task_.layout->parameter_size; ++i)
-        all.add(i, {task_.sums[k].value[static_cast<size_t>(i)], task_.sums[k].rest[static_cast<size_t>(i)]});
+        all.add(i, task_.sums[k].at(i));
   }
 };
 
@@ -397,36 +398,34 @@ py::object backward(const Gradient& gradient, PyObject* const* args) {
   const Outputs outputs(args[3]);
   if (!type || !outputs.alone) return {};
   const ParameterGradientKernel& kernel = *gradient.kernels[static_cast<int>(*type)];
-  py::object made;
-  PyArrayObject* parameter;
+  Scalar scalar;
+  PyArrayObject* parameter = nullptr;  // none where it is a number
   if (double number; is_number(args[2], number)) {
     if (std::isnan(number)) return {};
-    made = zero_dimensional(kernel.parameter, number);
-    parameter = reinterpret_cast<PyArrayObject*>(made.ptr());
+    scalar = Scalar(number);
   } else {
     parameter = plain_array(args[2], dtype_of(kernel.parameter));
     if (parameter == nullptr || is_nan(parameter) || !broadcasts_to(parameter, x)) return {};
   }
 
-  PyArrayObject* const shaped_like[] = {x, parameter};
-  PyArrayObject* written[2];
-  py::object results[2];
-  for (int k = 0; k < 2; ++k) {
-    PyArrayObject* const like = shaped_like[k];
-    results[k] = output_array(outputs.given[k], PyArray_TYPE(x), PyArray_NDIM(like), PyArray_DIMS(like));
-    if (!results[k]) return {};
-    written[k] = reinterpret_cast<PyArrayObject*>(results[k].ptr());
-  }
-  PyArrayObject *const dx = written[0], *const dparameter = written[1];
+  const int axes = parameter != nullptr ? PyArray_NDIM(parameter) : 0;
+  const npy_intp* const lengths = parameter != nullptr ? PyArray_DIMS(parameter) : nullptr;
+  py::object results[] = {output_array(outputs.given[0], PyArray_TYPE(x), PyArray_NDIM(x), PyArray_DIMS(x)),
+                          output_array(outputs.given[1], PyArray_TYPE(x), axes, lengths)};
+  if (!results[0] || !results[1]) return {};
+  auto *const dx = reinterpret_cast<PyArrayObject*>(results[0].ptr()),
+       *const dparameter = reinterpret_cast<PyArrayObject*>(results[1].ptr());
   if (outputs.given[1] != nullptr && Extent(dparameter).meets(Extent(dx))) return {};
 
   const FpScope scope;
-  const Layout layout(x, parameter);
+  const Layout layout(x, axes, lengths);
   const ParameterGradientWalk walk = gradient.walks[static_cast<int>(*type)];
-  if (!PyArray_IS_C_CONTIGUOUS(parameter) || Extent(parameter).meets(Extent(dx))) {
-    made = checked(PyArray_NewCopy(parameter, NPY_CORDER));
-    parameter = reinterpret_cast<PyArrayObject*>(made.ptr());
+  py::object copied;
+  if (parameter != nullptr && (!PyArray_IS_C_CONTIGUOUS(parameter) || Extent(parameter).meets(Extent(dx)))) {
+    copied = checked(PyArray_NewCopy(parameter, NPY_CORDER));
+    parameter = reinterpret_cast<PyArrayObject*>(copied.ptr());
   }
+  const char* const parameters = parameter != nullptr ? PyArray_BYTES(parameter) : scalar.as(kernel.parameter).data;
   PyArrayObject* operands[operand_count] = {dy, x, dx};
   bool one_run = true;
   for (PyArrayObject* const each : operands) one_run = one_run && PyArray_IS_C_CONTIGUOUS(each);
@@ -435,20 +434,17 @@ py::object backward(const Gradient& gradient, PyObject* const* args) {
   for (int i = 0; i < operand_count; ++i) run.data[i] = PyArray_BYTES(operands[i]), run.strides[i] = PyArray_ITEMSIZE(x);
 
   bool apart = PyArray_IS_C_CONTIGUOUS(dparameter);
-  for (PyArrayObject* const each : {dy, x, parameter}) apart = apart && !Extent(dparameter).meets(Extent(each));
+  for (PyArrayObject* const each : {dy, x, parameter})
+    apart = apart && (each == nullptr || !Extent(dparameter).meets(Extent(each)));
   const py::object contiguous = apart ? results[1] : checked(PyArray_EMPTY(PyArray_NDIM(dparameter), PyArray_DIMS(dparameter),
                                                                            PyArray_TYPE(dparameter), 0));
   char* const to = PyArray_BYTES(reinterpret_cast<PyArrayObject*>(contiguous.ptr()));
   if (one_run && layout.size > 0 && Columns::suit(layout)) {
-    Columns{layout, kernel, walk, *type, PyArray_BYTES(parameter), run, to}.find();
+    Columns{layout, kernel, walk, *type, parameters, run, to}.find();
   } else {
-    std::vector<double> totals(static_cast<size_t>(layout.parameter_size));
-    if (layout.size > 0) {
-      Summation summation(layout, kernel, walk, parameter);
-      one_run ? summation.over(run) : summation.over(operands);
-      summation.totals(totals.data());
-    }
-    store(totals.data(), *type, to, layout.parameter_size);
+    Summation summation(layout, kernel, walk, parameters);
+    if (layout.size > 0) one_run ? summation.over(run) : summation.over(operands);
+    store(summation.totals(), *type, to, layout.parameter_size);
   }
   if (!apart) check(PyArray_CopyInto(dparameter, reinterpret_cast<PyArrayObject*>(contiguous.ptr())));
   return py::make_tuple(returned(std::move(results[0]), outputs.given[0]),
