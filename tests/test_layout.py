@@ -473,6 +473,21 @@ def test_array_ufunc_dispatch(built, case):
     assert function(1.0, *arguments[1:], out=Recorder()) == (case.name, "__call__", count, ["out"])
 
 
+class ErrorHandling:
+    """A duck array that answers with how its caller wants errors handled."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return np.geterr()
+
+
+def test_array_ufunc_sees_the_error_handling_of_its_caller():
+    duck = ErrorHandling()
+    with np.errstate(all="raise"):
+        expected = np.geterr()
+        assert na.gelu(duck) == na.gelu(1.0, out=duck) == na.gelu(1.0, out=(duck,)) == expected
+        assert na.leaky_relu(duck, 0.5) == na.softmax(duck) == na.ufuncs.elu(1.0, duck) == expected
+
+
 # Threads
 
 

@@ -404,7 +404,12 @@ def test_same_layer_twice_is_refused():
             r"Dense\(3, 2\) takes an input of shape \(..., 3\), got \(4, 5\)",
         ),
         (nn.Dense(3, 2), 1.0, ValueError, r"takes an input of shape \(..., 3\), got \(\)"),
-        (nn.Dense(3, 2), np.zeros((4, 3), complex), TypeError, "takes real numbers, got an input of dtype complex128"),
+        (
+            nn.Dense(3, 2),
+            np.zeros((4, 3), complex),
+            TypeError,
+            "takes NumPy's real numbers, got an input of dtype complex128",
+        ),
         (nn.Maxout(3, 2), np.zeros((4, 5)), ValueError, r"Maxout\(3, 2, pieces=2\) takes an input of shape \(..., 3\)"),
         (nn.PReLU(6), np.zeros((4, 5)), ValueError, r"PReLU\(6\) takes .* match its shape \(6,\), got \(4, 5\)"),
         (nn.PReLU(6), np.zeros((4, 1)), ValueError, r"match its shape \(6,\), got \(4, 1\)"),

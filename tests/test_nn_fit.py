@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import numact as na
 from numact import nn
@@ -426,6 +427,16 @@ def test_callback_stops():
     assert (len(history), history.stopped) == (2, "enough")
 
 
+@pytest.mark.parametrize(("reason", "error"), [("", ValueError), (None, TypeError)])
+def test_reason_to_stop(reason, error):
+    class Stop(nn.Callback):
+        def on_step(self, run):
+            run.stop(reason)
+
+    with pytest.raises(error, match="reason must"):
+        nn.fit(network(), X, LABELS, callbacks=[Stop()])
+
+
 def test_callbacks_are_callbacks():
     with pytest.raises(TypeError, match=r"derived from nn\.Callback, got <function"):
         nn.fit(network(), X, LABELS, callbacks=[lambda run: None])
@@ -700,6 +711,7 @@ def changed(array, at, value):
 
 REFUSED = [
     ((X[:0], LABELS[:0]), {}, ValueError, r"x has no rows, its shape is \(0, 4\)"),
+    ((scipy.sparse.csr_array(X), LABELS), {}, TypeError, r"x is sparse \(csr_array\): pass its \.toarray\(\)"),
     ((X, LABELS[:-1]), {}, ValueError, r"x and y must have the same length .* got shapes \(103, 4\) and \(102,\)"),
     (
         (X[:, :3], LABELS),

@@ -259,6 +259,14 @@ def drop(name):
     return change
 
 
+def with_tensors(names):
+    def change(arrays):
+        record = json.loads(arrays["record"].tobytes()) | {"tensors": names}
+        arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
+
+    return change
+
+
 def with_optimizer(arrays, **values):
     with_record(arrays, optimizer=json.loads(arrays["record"].tobytes())["optimizer"] | values)
 
@@ -306,6 +314,12 @@ def put(name, value):
         (lambda arrays: with_history(arrays, steps=-4), "its history holds what no training records"),
         (lambda arrays: with_history(arrays, stopped=7), "its history holds what no training records"),
         (lambda arrays: with_optimizer(arrays, lr="x"), "optimizer does not fit: lr must be a real number"),
+        (lambda arrays: with_optimizer(arrays, lr=10**400), "optimizer does not fit: lr is too large"),
+        (
+            lambda arrays: with_optimizer(arrays, nesterov="no"),
+            "optimizer does not fit: nesterov must be True or False",
+        ),
+        (with_tensors([3]), r"is damaged: tensors \[3, 'model/0"),
         (put("record", np.frombuffer(b'{"format": "numact.nn 1", "tensors": 7}', np.uint8)), "no file that nn.save"),
         (put("record", np.frombuffer(100_000 * b"[", np.uint8)), r"is no file that nn\.save wrote"),
     ],

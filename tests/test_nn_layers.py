@@ -698,14 +698,19 @@ def test_construction_refuses(make, error, message):
     [
         (nn.BatchNorm(3), np.ones((4, 2)), ValueError, r"BatchNorm\(3\) takes .* of shape \(..., 3\), got \(4, 2\)"),
         (nn.BatchNorm(3), np.ones((0, 3)), ValueError, r"BatchNorm\(3\) needs at least one row to train on"),
-        (nn.BatchNorm(1), np.ones((4, 1), complex), TypeError, r"BatchNorm\(1\) takes real numbers, got .* complex128"),
+        (
+            nn.BatchNorm(1),
+            np.ones((4, 1), complex),
+            TypeError,
+            r"BatchNorm\(1\) takes NumPy's real numbers, got .* complex128",
+        ),
         (nn.Gated("glu"), np.ones((4, 3)), ValueError, r"Gated\('glu'\) takes an input with an even number of columns"),
-        (nn.Activate("relu"), np.ones(3, complex), TypeError, r"Activate\('relu'\) takes real numbers"),
+        (nn.Activate("relu"), np.ones(3, complex), TypeError, r"Activate\('relu'\) takes NumPy's real numbers"),
         (nn.Activate("crelu"), 1.0, ValueError, r"Activate\('crelu'\) takes an input of at least one dimension"),
         (nn.Activate("softmax"), 1.0, ValueError, r"Activate\('softmax'\) takes an input of at least one dimension"),
         (nn.Activate("elu", alpha=np.ones(3)), np.ones((4, 1)), ValueError, r"broadcast to, got shape \(4, 1\)"),
         (nn.Activate("elu", alpha=np.ones(3)), np.ones((4, 2)), ValueError, r"broadcast to, got shape \(4, 2\)"),
-        (nn.Dropout(0.5), np.ones(3, complex), TypeError, r"Dropout\(0.5\) takes real numbers"),
+        (nn.Dropout(0.5), np.ones(3, complex), TypeError, r"Dropout\(0.5\) takes NumPy's real numbers"),
     ],
 )
 def test_forward_refuses(layer, x, error, message):

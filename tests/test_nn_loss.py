@@ -51,7 +51,7 @@ def test_bool_labels_are_0_and_1(rng):
 @pytest.mark.parametrize(
     ("logits", "labels", "error", "message"),
     [
-        (np.zeros((2, 3), int), [0, 1], TypeError, "logits must be floating-point numbers, got dtype int64"),
+        (np.zeros((2, 3), int), [0, 1], TypeError, "logits must be float16, float32 or float64, got dtype int64"),
         (
             np.zeros(3),
             [0],
@@ -313,7 +313,7 @@ ONE = np.ones(2)
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: binary([1, 2], [0, 1]), TypeError, "logits must be floating-point numbers, got dtype int64"),
+        (lambda: binary([1, 2], [0, 1]), TypeError, "logits must be float16, float32 or float64, got dtype int64"),
         (lambda: binary(1.0, 1), ValueError, r"logits must have shape \(rows, ...\) with at least one of each"),
         (lambda: binary(np.ones((0, 2)), np.ones((0, 2))), ValueError, r"at least one of each, got \(0, 2\)"),
         (lambda: binary(ONE, [[0, 1]]), ValueError, r"targets must have the shape .*, \(2,\), got \(1, 2\)"),

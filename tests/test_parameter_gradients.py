@@ -395,6 +395,22 @@ def test_nonfinite(built, dtype):
     assert not wrong, f"{built.level} {built.tier}:\n" + "\n".join(wrong)
 
 
+def test_more_axes_than_numpy_broadcasts(built, dtype, rng):
+    dy, x, parameter = draw(rng, "prelu", dtype, (2, 3), (3,))
+    deep = x.reshape((1,) * 40 + x.shape)
+    for function in ("prelu_backward", "swish_backward"):
+        f = built.functions[function]
+        for data in (dy, dy[:1], dy.astype(dy.dtype.newbyteorder("S"))):
+            expected = f(np.broadcast_to(data, x.shape), x, parameter)
+            for got, plain in zip(f(data, deep, parameter), expected, strict=True):
+                assert_same_bits(got.reshape(plain.shape), plain, function)
+    assert_same_bits(
+        na.rrelu_backward(dy[:1], deep, 0.25).reshape(x.shape), na.rrelu_backward(dy[:1], x, 0.25), "rrelu"
+    )
+    with pytest.raises(ValueError, match="does not broadcast with x"):
+        na.prelu_backward(np.ones(4, dtype), deep, 0.5)
+
+
 def test_infinities_cancel_to_nan(built, dtype):
     x = np.array([-1, -1, 5], dtype)
     assert np.isnan(built.functions["prelu_backward"](np.array([np.inf, -np.inf, 1], dtype), x, 0.5)[1])

@@ -391,6 +391,19 @@ class TestRefused:
         match = f"{name} must be a real number"
         self.refused(TypeError, np.ones(3), np.ones(3), np.ones(3), match=match, **{name: value})
 
+    @pytest.mark.parametrize("name", ["lr", "momentum", "dampening", "weight_decay"])
+    def test_integers_beyond_floats(self, name):
+        self.refused(ValueError, np.ones(3), np.ones(3), np.ones(3), match=f"{name} is too large", **{name: 10**400})
+
+    @pytest.mark.parametrize("name", ["nesterov", "maximize", "skip_nonfinite"])
+    @pytest.mark.parametrize("value", ["False", 1, None])
+    def test_flags(self, name, value):
+        match = f"{name} must be True or False"
+        with pytest.raises(TypeError, match=match):
+            na.SGD([np.ones(3)], lr=0.1, momentum=0.9, **{name: value})
+        if name != "skip_nonfinite":
+            self.refused(TypeError, np.ones(3), np.ones(3), np.ones(3), match=match, momentum=0.9, **{name: value})
+
     def test_sgd_step_takes_one_lr(self):
         self.refused(TypeError, np.ones(3), np.ones(3), lr=[0.1])
         self.refused(TypeError, np.ones(3), np.ones(3), weight_decay=[0.1])
@@ -642,3 +655,17 @@ def test_arrays_beyond_the_caches_give_the_same_bits(dtype, options, rng):
     na.sgd_step(param, grad, velocity, lr=0.1, momentum=0.9, **options)
     assert param.tobytes() == pieces[0].tobytes()
     assert velocity.tobytes() == pieces[2].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradients_of_numbers(dtype):
+    """A gradient with the shape of a parameter without axes is a NumPy scalar, as a ufunc returns it."""
+    weight, x = np.array(0.25, dtype), np.array([-1, 2], dtype)
+    _, gradient = na.prelu_backward(np.ones_like(x), x, weight)
+    assert isinstance(gradient, dtype)
+    na.sgd_step(weight, gradient, lr=0.5)
+    assert weight == 0.75
+    na.SGD([weight], lr=0.5, momentum=0.9).step([gradient])
+    assert weight == 1.25
+    with pytest.raises(TypeError, match=r"convert it with \.astype"):
+        na.sgd_step(weight, np.float16(1), lr=0.5)

@@ -361,6 +361,16 @@ def test_warm_start_continues():
     assert (warm.n_iter_, len(warm.loss_curve_)) == (5, 10)
     with pytest.raises(ValueError, match=r"warm_start needs the classes \[0, 1, 2\] again, got \[0, 1\]"):
         warm.fit(IRIS, SPECIES % 2)
+    for wrong in (
+        {"activation": "nope"},
+        {"dtype": "int8"},
+        {"initial_weight": "glorot"},
+        {"activation_parameters": 3},
+    ):
+        with pytest.raises((TypeError, ValueError), match=r"nope|int8|glorot|mapping"):
+            clone(warm).fit(IRIS, SPECIES).set_params(**wrong).fit(IRIS, SPECIES)
+    with pytest.raises(ValueError, match="unknown schedule 'adaptive'"):
+        warm.set_params(learning_rate="adaptive").partial_fit(IRIS, SPECIES)
 
 
 def through_joblib(estimator):

@@ -316,6 +316,13 @@ def test_process_default():
     assert na.get_num_threads() == available
 
 
+def test_a_block_that_was_not_entered():
+    with pytest.raises(RuntimeError, match=r"num_threads\(1\) is left where no num_threads was entered"):
+        na.num_threads(1).__exit__(None, None, None)
+    with na.num_threads(1):
+        assert na.get_num_threads() == 1
+
+
 @pytest.mark.parametrize("set_threads", [na.set_num_threads, na.num_threads])
 @pytest.mark.parametrize("wrong", [0, -1, np.int64(0)])
 def test_too_few_threads(set_threads, wrong):

@@ -24,9 +24,28 @@ PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
   });
 }
 
+// Whether NumPy hands a call with this argument to the argument's class.
+bool is_handed_over(PyObject* argument) {
+  if (PyArray_CheckExact(argument) || PyArray_IsPythonNumber(argument) || PyArray_IsScalar(argument, Generic)) return false;
+  if (PyTuple_CheckExact(argument)) {  // outputs
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(argument); ++k)
+      if (is_handed_over(PyTuple_GET_ITEM(argument, k))) return true;
+    return false;
+  }
+  const auto method = [](PyTypeObject* type) {
+    PyObject* const found = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__array_ufunc__");
+    if (found == nullptr) PyErr_Clear();
+    return py::reinterpret_steal<py::object>(found);
+  };
+  const py::object found = method(Py_TYPE(argument));
+  return found && found.ptr() != method(&PyArray_Type).ptr();
+}
+
 }  // namespace
 
 PyObject* call_numpy(vectorcallfunc call, PyObject* self, PyObject* const* args, size_t nargs, PyObject* keywords) {
+  const Py_ssize_t count = PyVectorcall_NARGS(nargs) + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
+  if (std::any_of(args, args + count, is_handed_over)) return call(self, args, nargs, keywords);  // its errors are the caller's
   const FpScope scope;
   const py::object before = checked(PyContextVar_Set(error_handling, ignoring));
   PyObject* const result = call(self, args, nargs, keywords);

@@ -195,14 +195,20 @@ class Sgd {
     const Busy busy(busy_);
     const py::tuple given = items(grads, "grads");
     check_length(given.size(), "grads");
+    std::vector<py::object> made;
     const bool needs_norm = max_norm_ || skip_nonfinite_;
     double work = 0, reach = 0;
     for (std::size_t i = 0; i < segments_.size(); ++i) {
       Segment& s = segments_[i];
       s.skipped = given[i].is_none();
       if (s.skipped) continue;
-      PyArrayObject* const grad = array(given[i]);
-      check_gradient(given[i], i);
+      py::object gradient = given[i];
+      if (PyArray_IsScalar(gradient.ptr(), Generic)) {  // as the gradient of a number is returned
+        gradient = checked(PyArray_FromScalar(gradient.ptr(), nullptr));
+        made.push_back(gradient);
+      }
+      PyArrayObject* const grad = array(gradient);
+      check_gradient(gradient, i);
       s.grad_type = *type_of(grad);
       s.update.prepare({array(s.param), grad, array(s.velocity), array(s.master)}, false);
       if (needs_norm) s.squares.prepare({grad}, true);
@@ -582,6 +588,7 @@ struct SmallStep {
     double* const numbers[] = {&lr, &momentum, &dampening, &weight_decay};
     for (int i = 0; i < 4; ++i)
       if (!is_number(args[4 + i], *numbers[i]) || !(std::abs(*numbers[i]) <= double(std::numeric_limits<T>::max()))) return {};
+    if (!PyBool_Check(args[8]) || !PyBool_Check(args[9])) return {};
     const bool nesterov = args[8] == Py_True, maximize = args[9] == Py_True;
     if (lr < 0 || momentum < 0 || weight_decay < 0 || (nesterov && (momentum == 0 || dampening != 0)) || args[3] != Py_None ||
         !PyBool_Check(args[8]) || !PyBool_Check(args[9]))

@@ -6,6 +6,7 @@ returns None for anything else. Only then are the arguments looked at here: refu
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -53,6 +54,17 @@ def _as_data(name: str, *data: ArrayLike) -> tuple[list[Array], np.dtype[Any]]:
             "(which give float64)"
         )
     return [np.asarray(a, dtype) if w else b for a, b, w in zip(data, arrays, weak, strict=True)], dtype
+
+
+def _broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """As np.broadcast_shapes, which takes no more than 32 axes."""
+    result = []
+    for lengths in itertools.zip_longest(*map(reversed, shapes), fillvalue=1):
+        longer = {n for n in lengths if n != 1}
+        if len(longer) > 1:
+            raise ValueError(f"shapes {shapes} do not broadcast")
+        result.append(longer.pop() if longer else 1)
+    return tuple(reversed(result))
 
 
 def _real(name: str, what: str, value: ArrayLike) -> Array:
@@ -131,12 +143,13 @@ def parameter_backward(name: str, parameter_name: str, level: str, precise: bool
         data, dtype = _as_data(function, dy, x)
         value = _real(function, parameter_name, parameter)
         try:
-            dy_array, x_array = np.broadcast_arrays(*(_cast(each, dtype) for each in data))
+            shape = _broadcast_shape(data[0].shape, data[1].shape)
         except ValueError:
             raise ValueError(
                 f"{function}: dy of shape {data[0].shape} does not broadcast with x of shape {data[1].shape}"
             ) from None
-        own, shape = value.shape, x_array.shape
+        dy_array, x_array = (np.broadcast_to(_cast(each, dtype), shape) for each in data)
+        own = value.shape
         pairs = zip(reversed(own), reversed(shape), strict=False)
         if len(own) > len(shape) or any(k not in (1, n) for k, n in pairs):
             raise ValueError(
@@ -283,7 +296,7 @@ def rrelu_functions(functions: Mapping[str, Any], level: str, precise: bool) -> 
         (gradient, array), dtype = _as_data("rrelu_backward", dy, x)
         value = _real("rrelu_backward", "slope", slope)
         try:
-            shape = np.broadcast_shapes(gradient.shape, array.shape, value.shape)
+            shape = _broadcast_shape(gradient.shape, array.shape, value.shape)
         except ValueError:
             raise ValueError(
                 f"rrelu_backward: dy of shape {gradient.shape}, x of shape {array.shape} and slope of shape "

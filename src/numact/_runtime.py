@@ -206,7 +206,10 @@ class num_threads(contextlib.ContextDecorator):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _asked_for.set(_asked_for.get()[:-1])
+        asked_for = _asked_for.get()
+        if not asked_for:
+            raise RuntimeError(f"{self!r} is left where no num_threads was entered")
+        _asked_for.set(asked_for[:-1])
         _native._override_left()
 
 

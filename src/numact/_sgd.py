@@ -32,10 +32,19 @@ def _number(name: str, value: object, least: float = 0.0) -> float:
         value = value[()]
     if not isinstance(value, (float, numbers.Real)):  # the second alone takes longer than the step of a small array
         raise TypeError(f"{name} must be a real number, not {type(value).__name__}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float: {value}") from None
     if not number >= least:
         raise ValueError(f"{name} must be {'at least 0' if least == 0 else 'a number'}, not {number}")
     return number
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def _finite(name: str, value: object, least: float = 0.0) -> float:
@@ -76,10 +85,10 @@ def _checked_options(
         "momentum": _finite("momentum", momentum),
         "dampening": _finite("dampening", dampening, least=-math.inf),
         "weight_decay": _scalar_or_each("weight_decay", weight_decay, count),
-        "nesterov": bool(nesterov),
-        "maximize": bool(maximize),
+        "nesterov": _flag("nesterov", nesterov),
+        "maximize": _flag("maximize", maximize),
         "max_norm": None if max_norm is None else _number("max_norm", max_norm),
-        "skip_nonfinite": bool(skip_nonfinite),
+        "skip_nonfinite": _flag("skip_nonfinite", skip_nonfinite),
     }
     _check_nesterov(options["nesterov"], options["momentum"], options["dampening"])
     return options
@@ -223,7 +232,8 @@ def sgd_step(
         raise ValueError(
             f"momentum={kept} needs a velocity: start with np.zeros_like(param), in float32 for half precision"
         )
-    _native.sgd_step(param, grad, velocity, master, rate, kept, damping, decay, bool(nesterov), bool(maximize))
+    upwards = _flag("maximize", maximize)
+    _native.sgd_step(param, grad, velocity, master, rate, kept, damping, decay, _flag("nesterov", nesterov), upwards)
 
 
 class SGD:

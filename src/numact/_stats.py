@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -107,8 +108,8 @@ def activation_stats(
         If the data is of another kind (complex, longdouble, object, text) or masked, an end is no real number, an axis
         no integer, or if both activation and an end are given.
     ValueError
-        If the activation is unknown or its output does not tell, an end is NaN, the tolerance is negative, or an axis
-        occurs twice.
+        If the activation is unknown or its output does not tell, an end is NaN or ``low`` above ``high``, the tolerance
+        is negative, or an axis occurs twice.
     numpy.exceptions.AxisError
         If x has no such axis.
 
@@ -168,23 +169,37 @@ def _table(
 
 def _ends(activation: str | None, low: Real | None, high: Real | None, tolerance: Real) -> tuple[float, float]:
     """From where on elements are saturated; NaN for a side where they never are."""
-    tolerance = float(tolerance)
-    if not tolerance >= 0:
+    near = tolerance if type(tolerance) is float else _number("tolerance", tolerance)
+    if not near >= 0:
         raise ValueError(f"activation_stats: tolerance must be at least 0, got {tolerance!r}")
     if activation is not None:
         if low is not None or high is not None:
             raise TypeError("activation_stats: give either activation or low and high")
+        if not isinstance(activation, str):
+            raise TypeError(f"activation_stats: activation must be a name, got {activation!r}")
         ends = saturated_ends(activation)
         if ends is None:
             raise ValueError(
                 f"activation_stats: the outputs of {activation} do not tell where it is saturated; leave activation "
                 "out, or give low or high"
             )
-        low, high = ends
-    for name, end in (("low", low), ("high", high)):
-        if end is not None and math.isnan(end):
-            raise ValueError(f"activation_stats: {name} must be a number, not NaN")
-    return math.nan if low is None else float(low) + tolerance, math.nan if high is None else float(high) - tolerance
+        first, last = ends
+    else:
+        first = None if low is None else _number("low", low)
+        last = None if high is None else _number("high", high)
+        if first is not None and last is not None and first > last:
+            raise ValueError(f"activation_stats: expected low <= high, got {low!r} and {high!r}")
+    return math.nan if first is None else first + near, math.nan if last is None else last - near
+
+
+def _number(name: str, value: Real) -> float:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if not isinstance(value, (float, numbers.Real)):
+        raise TypeError(f"activation_stats: {name} must be a real number, got {value!r}")
+    if math.isnan(value):
+        raise ValueError(f"activation_stats: {name} must be a number, not NaN")
+    return float(value)
 
 
 @functools.cache

@@ -37,6 +37,7 @@ from numact import nn
 from numact._types import Real
 from numact.nn._checks import flag, outside, positive_int, real
 from numact.nn._samples import Objective
+from numact.nn._schedules import schedule_of
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -293,6 +294,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             positive_int("n_iter_no_change", self.n_iter_no_change)
         for width in self._hidden():
             positive_int("hidden_layer_sizes", width)
+        schedule_of(self.learning_rate)
         for name, end in _ENDS.items():
             if not 0 <= real(name, value := getattr(self, name)) < end:
                 domain = "at least 0 and finite" if end == math.inf else f"at least 0 and below {end}"
@@ -360,6 +362,8 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         """
         self._check_parameters()
         again = self.warm_start and hasattr(self, "model_")
+        if again:  # as for a new network
+            self._network([1] * (len(self._hidden()) + 2), np.float64 if self.dtype is None else self.dtype)
         x, y = self._checked(X, y, not again)
         self._note(y, again)
         y, loss, outputs = self._encoded(y)
@@ -442,20 +446,23 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
         self._train(self._optimizer, x, y, sample_weight, loss, epochs=1)
         return self
 
-    def _start(self, x: Array, outputs: int, loss: str | Objective) -> None:
-        """A new network."""
-        widths = [x.shape[1], *self._hidden(), outputs]
-        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        self.model_ = nn.mlp(
+    def _network(self, widths: list[int], dtype: Any, rng: np.random.Generator | None = None) -> nn.Sequential:
+        return nn.mlp(
             widths,
             "sigmoid" if self.activation == "logistic" else self.activation,
             self.activation_parameters,
             batch_norm=self.batch_norm,
             dropout=self.dropout,
             initial_weight=self.initial_weight,
-            dtype=x.dtype,
-            rng=self._rng,
+            dtype=dtype,
+            rng=rng,
         )
+
+    def _start(self, x: Array, outputs: int, loss: str | Objective) -> None:
+        """A new network."""
+        widths = [x.shape[1], *self._hidden(), outputs]
+        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self.model_ = self._network(widths, x.dtype, self._rng)
         self.n_layers_, self.n_outputs_ = len(widths), outputs
         self.out_activation_ = _OUT[loss]
         self._optimizer = None

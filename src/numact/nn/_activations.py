@@ -31,7 +31,8 @@ def check_parameters(activation: str, expected: list[str], given: Iterable[str])
     for name in given:
         if name not in expected:
             takes = f"takes {', '.join(expected)}" if expected else "takes no parameters"
-            raise TypeError(f"{activation} {takes}, got {name}")
+            works = "; a layer works along the last axis" if name == "axis" else ""
+            raise TypeError(f"{activation} {takes}, got {name}{works}")
 
 
 @cache

@@ -180,8 +180,17 @@ class Run:
         Parameters
         ----------
         reason : str, optional
-            What becomes ``history.stopped``.
+            What becomes ``history.stopped``; not empty.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no string, or an empty one.
         """
+        if not isinstance(reason, str):
+            raise TypeError(f"reason must be a string, got {reason!r}")
+        if not reason:
+            raise ValueError("reason must not be empty")
         self.stopping = reason
 
 

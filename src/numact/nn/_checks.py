@@ -20,6 +20,8 @@ def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
     if type(values) is np.ndarray:
         return values
     refuse_mask(name, values)
+    if hasattr(values, "toarray"):
+        raise TypeError(f"{name} is sparse ({type(values).__name__}): pass its .toarray()")
     return np.asarray(values)
 
 

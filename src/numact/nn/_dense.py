@@ -133,7 +133,7 @@ class Dense(OwnMemoryLayer):
         """The input in the layer's dtype, refused unless it has its columns."""
         inputs = self._shape[0]
         if not np.can_cast(x.dtype, self._dtype, "same_kind"):
-            raise TypeError(f"{self!r} takes real numbers, got an input of dtype {x.dtype}")
+            raise TypeError(f"{self!r} takes NumPy's real numbers, got an input of dtype {x.dtype}")
         if x.shape[-1:] != (inputs,):
             raise ValueError(f"{self!r} takes an input of shape (..., {inputs}), got {x.shape}")
         return x if x.dtype == self._dtype else converted(self._x, x, self._dtype, training)

@@ -252,7 +252,7 @@ def load(
     except (KeyError, TypeError, RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError(f"{path} is no file that nn.save wrote") from None
     if different := tensors ^ arrays.keys():
-        raise ValueError(f"{path} is damaged: tensors {sorted(different)} are missing or should not be there")
+        raise ValueError(f"{path} is damaged: tensors {sorted(different, key=str)} are missing or should not be there")
 
     values = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
     present = model.state

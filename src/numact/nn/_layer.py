@@ -301,7 +301,7 @@ class OwnMemoryLayer(Layer):
         if x.dtype.kind == "f":
             return x if x.dtype.isnative else converted(self._x, x, x.dtype.newbyteorder("="), training)
         if x.dtype.kind not in "biu":
-            raise TypeError(f"{self!r} takes real numbers, got an input of dtype {x.dtype}")
+            raise TypeError(f"{self!r} takes NumPy's real numbers, got an input of dtype {x.dtype}")
         return converted(self._x, x, np.dtype(np.float64), training)
 
     def _saved(self) -> tuple[Array, ...]:

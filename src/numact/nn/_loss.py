@@ -279,7 +279,7 @@ def _scale(gradient: Array, share: Array | None, columns: float) -> None:
 def _predictions(name: str, values: ArrayLike, shape: str, dimensions: int | None = None) -> Array:
     values = as_array(name, values)
     if values.dtype.kind != "f":
-        raise TypeError(f"{name} must be floating-point numbers, got dtype {values.dtype}")
+        raise TypeError(f"{name} must be float16, float32 or float64, got dtype {values.dtype}")
     if values.ndim == 0 or values.size == 0 or dimensions not in (None, values.ndim):
         raise ValueError(f"{name} must have shape {shape} with at least one of each, got {values.shape}")
     return values
