@@ -186,14 +186,22 @@ def special_values() -> str:
         "with\nthe kernels, for every dtype, ISA level and tier and at every position of an array.\n\n"
         "`max` is the largest number of the dtype, `tiny` its smallest normal and `sub` its smallest subnormal "
         "number;\n`below` and `above` a kink mean the numbers next to it. Figures are those of float32 to six digits, "
-        "at default parameters\n(weight 0.25 for `prelu`), and gradients are for dy = 1: `dy` multiplies them as IEEE "
-        "numbers do, but that an infinite one may stay\ninfinite at an infinite x where the derivative is 0. A result "
+        "at default parameters\n(weight 0.25 for `prelu`), and gradients are for dy = 1, those from the output for the "
+        "exact output, rounded: `dy` multiplies\nthem as IEEE numbers do, but that an infinite one may stay infinite "
+        "at an infinite x where the derivative is 0. A result "
         "between two\nnumbers is rounded, within the error bound: 0.5 sub to 0 or to sub, above "
         "max to inf. NaN in a data array gives NaN in every result that depends on it.\n"
         "No call raises a floating-point warning.\n\n"
         + "\n\n".join(map(special_values_of, na.activations.values()))
         + "\n"
     )
+
+
+# Of the parameters, in formulas.
+SYMBOLS = {
+    "negative_slope": "s", "weight": "w", "lower": "l", "upper": "u", "threshold": "t", "value": "v", "b": "b",
+    "min_val": "a", "max_val": "b", "lambd": r"\lambda", "alpha": r"\alpha", "beta": r"\beta",
+}  # fmt: skip
 
 
 def described(record: na.Activation) -> str:
@@ -210,7 +218,10 @@ def described(record: na.Activation) -> str:
     lines = [f"- {', '.join(facts)}"]
     for parameter in record.parameters:
         default = "no default" if parameter.default is None else f"default {parameter.default:g}"
-        lines.append(f"- `{parameter.name}` ({default}): {description.parameters[parameter.name]}")
+        symbol = SYMBOLS[parameter.name]
+        if symbol not in record.formula:
+            raise ValueError(f"{record.name}: {parameter.name} is not {symbol} in {record.formula}")
+        lines.append(f"- $`{symbol}`$ is `{parameter.name}` ({default}): {description.parameters[parameter.name]}")
     lines.append(
         f"- returns {', '.join(record.returns[0])}; backward {', '.join(record.returns[1])}"
         + ("; there is a backward from the output" if record.backward_from_output else "")
@@ -229,7 +240,9 @@ def activations() -> str:
     return (
         "# Activations\n\n"
         "Written by `tools/make_docs.py` from the catalogue `numact.activations`. `[condition]` is 1 where the "
-        "condition holds, else 0.\n`numact plot all` draws them, `numact list` prints them as a table, "
+        "condition holds, else 0;\n$`\\sigma`$ is `sigmoid`, $`\\Phi`$ and $`\\varphi`$ are the normal distribution "
+        "and its density, $`g`$ and $`v`$ gate and value.\n"
+        "`numact plot all` draws them, `numact list` prints them as a table, "
         "[special_values.md](special_values.md) has their limits.\n\n"
         + "\n\n".join(map(described, na.activations.values()))
         + "\n"

@@ -289,7 +289,8 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             plain="selu(x) = scale * (x for x > 0, alpha * (exp(x) - 1) elsewhere),\n"
             "    scale = 1.0507009873554805, alpha = 1.6732632423543772",
             plain_derivative="selu'(x) = scale * (1 for x > 0, alpha * exp(x) elsewhere)",
-            formula=r"\lambda\,\bigl(x\,[x > 0] + \alpha (e^x - 1)\,[x \le 0]\bigr)",
+            formula=r"\lambda\,\bigl(x\,[x > 0] + \alpha (e^x - 1)\,[x \le 0]\bigr), \quad "
+            r"\lambda = 1.0507009873554805, \quad \alpha = 1.6732632423543772",
             derivative=r"\lambda\,\bigl([x > 0] + \alpha e^x\,[x \le 0]\bigr)",
             output_range=(_SELU_MINIMUM, inf),
             zero_centered=False,

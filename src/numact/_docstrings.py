@@ -263,6 +263,9 @@ def docstring(
         rule = "A scalar, or an array that broadcasts; it never changes the dtype of the result."
         if operands:
             rule += " Outside of its domain the formula counts, or the result is NaN."
+        else:
+            wrong = ", and the gradient is wrong where one hides the input" if from_output else ""
+            rule += f" Elements of an array are not checked: outside of its domain the formula counts{wrong}."
         parameters.append((head, f"{description.parameters[parameter]} {rule}"))
     two = suffix == "_backward" and (learned or gated)
     parameters += ([_TWO_OUT] if two else [_OUT]) + ([] if learned else [_KEYWORDS])

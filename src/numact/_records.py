@@ -23,8 +23,8 @@ class Parameter:
     default : float or None
         None where it must be given.
     domain : str
-        What a scalar may be: "any", "positive", "nonnegative", or "at least" another parameter, which it names; NaN
-        never.
+        What a scalar may be: "any" (of rrelu any finite number), "positive", "nonnegative", or "at least" another
+        parameter, which it names; NaN never.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Activation:
         The names of what `forward` returns, and of what `backward` returns.
     parameters : tuple of Parameter
     formula, derivative : str
-        LaTeX in x and the parameters.
+        LaTeX in x and symbols of the parameters.
     output_range : tuple of float
         Infimum and supremum of the outputs over all finite inputs, at the default parameters (prelu: any positive
         weight); a finite one is attained or approached.

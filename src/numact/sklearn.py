@@ -68,8 +68,8 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     dropout : float, default 0.0
         The part of the units of each hidden layer that each training step leaves out.
     initial_weight : str, optional
-        The distribution that the weights are drawn from, such as "xavier_uniform", which is scikit-learn's; by default
-        that which suits the activation.
+        The distribution that the weights are drawn from, such as "xavier_uniform", which is scikit-learn's but for
+        "logistic"; by default that which suits the activation.
     alpha : float, default 0.0001
         Strength of the L2 penalty on the weights of the layers, which is divided by the batch size.
     batch_size : int or "auto", default "auto"
@@ -136,7 +136,8 @@ _ATTRIBUTES = """loss_ : float
 
 _NOTES = """What differs from scikit-learn's class:
 
-    - SGD is the only solver. ``learning_rate_init`` is 0.01, and ``max_norm=1.0`` clips long gradients.
+    - SGD is the only solver: there are no ``solver`` and ``power_t``. ``learning_rate_init`` is 0.01, and
+      ``max_norm=1.0`` clips long gradients.
     - ``learning_rate`` is a schedule; "invscaling" and "adaptive" are not among them.
     - Weights start with the distribution that suits the activation, biases at 0.
     - Early stopping goes by the validation loss, not by the score. Losses are without the penalty.

@@ -88,7 +88,8 @@ def _train(args: argparse.Namespace) -> nn.History:
 def _benchmark(elements: int = 1 << 20) -> None:
     """Print a table of times per element, numact against NumPy."""
     threads = f"{na.get_num_threads()} threads" if na.get_num_threads() > 1 else "1 thread"
-    print(f"\nNanoseconds per element, {elements:,} elements of float32; numact on {threads}, NumPy on 1.\n")
+    print(f"\nNanoseconds per element, {elements:,} elements of float32; numact on {threads}, NumPy on 1.")
+    print("Backward is from the output where that tells the gradient.\n")
     print(f"{'':11} {'forward':^28}  {'backward':^28}".rstrip())
     print(
         f"{'activation':11} {'NumPy':>8}  {'numact':>8}  {'speed-up':>8}  {'NumPy':>8}  {'numact':>8}  {'speed-up':>8}"

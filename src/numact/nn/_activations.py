@@ -59,8 +59,8 @@ class Activate(OwnMemoryLayer):
     Raises
     ------
     TypeError, ValueError
-        If there is no such activation, it has a layer of its own, or a parameter is missing, unknown or outside its
-        domain.
+        If there is no such activation, it is no function of its input alone (prelu, rrelu, maxout, the gated ones), or
+        a parameter is missing, unknown or outside its domain.
 
     Examples
     --------

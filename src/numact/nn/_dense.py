@@ -25,8 +25,9 @@ class Dense(OwnMemoryLayer):
         Number of columns of the input and of the output.
     initial_weight : str or array_like, optional
         "he", "xavier" or "lecun" followed by "_normal" or "_uniform"; or the weights themselves, of shape
-        (inputs, units). By default the normal distribution that suits the activation that follows in the Sequential:
-        Xavier if there is none or it saturates on both sides, LeCun before selu, He before all others.
+        (inputs, units), or a number for all. By default the normal distribution that suits the activation that follows
+        in the Sequential, behind BatchNorm and Dropout too: Xavier if there is none or it saturates on both sides,
+        LeCun before selu, He before all others.
     initial_bias : array_like, optional
         A scalar or an array of shape (units,).
     bias : bool, optional

@@ -175,7 +175,10 @@ class Layer(ABC):
 
     @property
     def saved_bytes(self) -> int:
-        """Bytes that the latest ``forward(x, training=True)`` keeps for ``backward``, each array counted once."""
+        """Bytes that the latest ``forward(x, training=True)`` of layers of numact keeps for ``backward``.
+
+        Each array is counted once.
+        """
         return sum(self._saved_arrays().values())
 
     def _saved_arrays(self) -> dict[int, int]:
@@ -186,7 +189,7 @@ class Layer(ABC):
         self._kept = None
 
     def freeze(self) -> None:
-        """Keep the layer as it is: `parameters` is empty from now on, and ``backward`` sets no ``grad``."""
+        """Keep the layer as it is: `parameters` is empty from now on, and numact's layers set no ``grad``."""
         self.frozen = True
 
     def unfreeze(self) -> None:
