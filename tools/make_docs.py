@@ -241,7 +241,8 @@ def activations() -> str:
         "# Activations\n\n"
         "Written by `tools/make_docs.py` from the catalogue `numact.activations`. `[condition]` is 1 where the "
         "condition holds, else 0;\n$`\\sigma`$ is `sigmoid`, $`\\Phi`$ and $`\\varphi`$ are the normal distribution "
-        "and its density, $`g`$ and $`v`$ gate and value.\n"
+        "and its density, $`g`$ and $`v`$ gate and value;\n$`\\lambda`$ and $`\\alpha`$ of `selu` are "
+        f"{reference._SELU_SCALE} and {reference._SELU_ALPHA}.\n"
         "`numact plot all` draws them, `numact list` prints them as a table, "
         "[special_values.md](special_values.md) has their limits.\n\n"
         + "\n\n".join(map(described, na.activations.values()))

@@ -160,8 +160,8 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
         ),
         "rrelu": Description(
             summary="Randomised leaky rectified linear unit: in training, every element has a slope of its own",
-            plain="rrelu(x) = x for x > 0, slope * x elsewhere; training, slope is drawn from [lower, upper),\n"
-            "    else it is (lower + upper) / 2",
+            plain="rrelu(x) = x for x > 0, slope * x elsewhere,\n"
+            "    slope drawn from [lower, upper) in training, else (lower + upper) / 2",
             plain_derivative="rrelu'(x) = 1 for x > 0, slope elsewhere",
             formula=r"x\,[x > 0] + s\,x\,[x \le 0], \quad s \sim U[l, u)",
             derivative=r"[x > 0] + s\,[x \le 0]",
@@ -289,8 +289,7 @@ DESCRIPTIONS: Mapping[str, Description] = MappingProxyType(
             plain="selu(x) = scale * (x for x > 0, alpha * (exp(x) - 1) elsewhere),\n"
             "    scale = 1.0507009873554805, alpha = 1.6732632423543772",
             plain_derivative="selu'(x) = scale * (1 for x > 0, alpha * exp(x) elsewhere)",
-            formula=r"\lambda\,\bigl(x\,[x > 0] + \alpha (e^x - 1)\,[x \le 0]\bigr), \quad "
-            r"\lambda = 1.0507009873554805, \quad \alpha = 1.6732632423543772",
+            formula=r"\lambda\,\bigl(x\,[x > 0] + \alpha (e^x - 1)\,[x \le 0]\bigr)",
             derivative=r"\lambda\,\bigl([x > 0] + \alpha e^x\,[x \le 0]\bigr)",
             output_range=(_SELU_MINIMUM, inf),
             zero_centered=False,
