@@ -437,9 +437,11 @@ struct RowLoops {
           if (!F::from_output && rest > 0) maximum_loop<1>(rest_piece, most);
           const T maximum = folded_maximum(most);
           if constexpr (!F::from_output) row.maximum[0] = maximum;
-          for (T& each : least) each = -each;
-          const T depth = folded_maximum(least);
-          range[k] = !F::from_output ? maximum + depth : maximum > depth ? maximum : depth;
+          if constexpr (has_near) {
+            for (T& each : least) each = -each;
+            const T depth = folded_maximum(least);
+            range[k] = !F::from_output ? maximum + depth : maximum > depth ? maximum : depth;
+          }
         }
         do {
           RowLanes<1> lanes;
