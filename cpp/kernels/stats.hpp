@@ -320,8 +320,9 @@ struct StatsWalker {
     constexpr int strip_length = strip_lanes<ends, T>;
     constexpr ptrdiff_t bytes = strip_length * item;
     const bool in_order = stride == step_length * item;
-    // Nothing is fetched that the processor foresees, nor that may throw out of the second-level cache what is in it.
-    if (part.near || (groups == 1 && in_order)) next = reinterpret_cast<const char*>(x);
+    // Nothing is fetched that may throw out of the second-level cache what is in it, nor one stream where vectors have 64 bytes:
+    // such processors foresee it.
+    if (part.near || (groups == 1 && in_order && vector_bytes == 64)) next = reinterpret_cast<const char*>(x);
     const StatsSteps<T> steps{x, pitch, count, next, in_order ? count * bytes : bytes, in_order ? bytes : stride,
                               offsets, low, high, part.scale};
     for (int k = 0; k < groups && done % fold_length == 0; ++k) lanes[k].fold();
