@@ -160,10 +160,6 @@ struct SoftmaxBackward {
     const double sum = total(row, 0, r);
     return {0, T(2 / sum), 0, T(total(row, 1, r) / sum * (0.5 / row.scale[r])), 0};
   }
-  template <class A, class T>
-  NUMACT_LANE static T near_limit(const RowNumbers<T>&) {
-    return RowExp<A>::nearest;
-  }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {
     return product_with_exp<A>(e, row.reciprocal, multiply_add<A>(dy, T(0.5), -row.dot));
@@ -253,10 +249,6 @@ struct LogSoftmaxBackward {
     const double reciprocal = 1 / total(row, 0, r), sum = 0.5 * total(row, 1, r);
     const double root = sizeof(T) == sizeof(float) ? root_of_power(sum) : 1;
     return {0, T(reciprocal * root), 0, T(sum / root), T(1 / row.scale[r])};
-  }
-  template <class A, class T>
-  NUMACT_LANE static T near_limit(const RowNumbers<T>&) {
-    return RowExp<A>::nearest;
   }
   template <class A, class T = typename A::word>
   NUMACT_LANE static T finish(T e, T, T dy, const RowNumbers<T>& row) {

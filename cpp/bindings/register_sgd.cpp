@@ -588,7 +588,6 @@ struct SmallStep {
     double* const numbers[] = {&lr, &momentum, &dampening, &weight_decay};
     for (int i = 0; i < 4; ++i)
       if (!is_number(args[4 + i], *numbers[i]) || !(std::abs(*numbers[i]) <= double(std::numeric_limits<T>::max()))) return {};
-    if (!PyBool_Check(args[8]) || !PyBool_Check(args[9])) return {};
     const bool nesterov = args[8] == Py_True, maximize = args[9] == Py_True;
     if (lr < 0 || momentum < 0 || weight_decay < 0 || (nesterov && (momentum == 0 || dampening != 0)) || args[3] != Py_None ||
         !PyBool_Check(args[8]) || !PyBool_Check(args[9]))

@@ -469,7 +469,8 @@ struct RowLoops {
             {known.maximum[k]}, {known.reciprocal[k]}, {known.log[k]}, {known.dot[k]}, {known.scale[k]}};
         const Steps whole{dy, x, row_lanes, row_lanes, steps, dy_sign, x_sign};
         bool near = false;
-        if constexpr (has_near) near = range[k] <= F::template near_limit<A>(numbers_of(row, 0));
+        if constexpr (has_near && F::from_output) near = range[k] <= F::template near_limit<A>(numbers_of(row, 0));
+        if constexpr (has_near && !F::from_output) near = range[k] <= RowExp<A>::nearest;
         const ptrdiff_t dy_ahead = all.after_another * all.dy_stride, x_ahead = all.after_another * all.x_stride;
         if (fetch)
           finish_row<can_fetch>(near, whole, e, row, out, dy_ahead, x_ahead);

@@ -31,6 +31,13 @@ def refuse_mask(name: str, *arrays: ArrayLike) -> None:
         raise TypeError(f"{name}: the mask of a masked array would be lost; pass its .data or .filled()")
 
 
+def flag(name: str, value: object) -> bool:
+    """``value`` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def _is_ours(dtype: np.dtype[Any]) -> bool:
     return dtype.isnative and dtype.type.__name__ in _DTYPES  # dtype.name takes 3 us
 

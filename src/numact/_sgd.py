@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 import numpy as np
 
+from ._functions import flag
 from ._runtime import _native
 
 if TYPE_CHECKING:  # takes long to import
@@ -39,12 +40,6 @@ def _number(name: str, value: object, least: float = 0.0) -> float:
     if not number >= least:
         raise ValueError(f"{name} must be {'at least 0' if least == 0 else 'a number'}, not {number}")
     return number
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)
 
 
 def _finite(name: str, value: object, least: float = 0.0) -> float:
@@ -85,10 +80,10 @@ def _checked_options(
         "momentum": _finite("momentum", momentum),
         "dampening": _finite("dampening", dampening, least=-math.inf),
         "weight_decay": _scalar_or_each("weight_decay", weight_decay, count),
-        "nesterov": _flag("nesterov", nesterov),
-        "maximize": _flag("maximize", maximize),
+        "nesterov": flag("nesterov", nesterov),
+        "maximize": flag("maximize", maximize),
         "max_norm": None if max_norm is None else _number("max_norm", max_norm),
-        "skip_nonfinite": _flag("skip_nonfinite", skip_nonfinite),
+        "skip_nonfinite": flag("skip_nonfinite", skip_nonfinite),
     }
     _check_nesterov(options["nesterov"], options["momentum"], options["dampening"])
     return options
@@ -232,8 +227,8 @@ def sgd_step(
         raise ValueError(
             f"momentum={kept} needs a velocity: start with np.zeros_like(param), in float32 for half precision"
         )
-    upwards = _flag("maximize", maximize)
-    _native.sgd_step(param, grad, velocity, master, rate, kept, damping, decay, _flag("nesterov", nesterov), upwards)
+    upwards = flag("maximize", maximize)
+    _native.sgd_step(param, grad, velocity, master, rate, kept, damping, decay, flag("nesterov", nesterov), upwards)
 
 
 class SGD:

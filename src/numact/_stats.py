@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._functions import _as_data, _axis, _cast
 from ._records import activations
 from ._runtime import _native, isa
+from ._sgd import _number
 
 if TYPE_CHECKING:
     from ._types import Real
@@ -169,9 +169,7 @@ def _table(
 
 def _ends(activation: str | None, low: Real | None, high: Real | None, tolerance: Real) -> tuple[float, float]:
     """From where on elements are saturated; NaN for a side where they never are."""
-    near = tolerance if type(tolerance) is float else _number("tolerance", tolerance)
-    if not near >= 0:
-        raise ValueError(f"activation_stats: tolerance must be at least 0, got {tolerance!r}")
+    near = _number("activation_stats: tolerance", tolerance)
     if activation is not None:
         if low is not None or high is not None:
             raise TypeError("activation_stats: give either activation or low and high")
@@ -185,21 +183,17 @@ def _ends(activation: str | None, low: Real | None, high: Real | None, tolerance
             )
         first, last = ends
     else:
-        first = None if low is None else _number("low", low)
-        last = None if high is None else _number("high", high)
+        first = None if low is None else _end("low", low)
+        last = None if high is None else _end("high", high)
         if first is not None and last is not None and first > last:
             raise ValueError(f"activation_stats: expected low <= high, got {low!r} and {high!r}")
     return math.nan if first is None else first + near, math.nan if last is None else last - near
 
 
-def _number(name: str, value: Real) -> float:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    if not isinstance(value, (float, numbers.Real)):
-        raise TypeError(f"activation_stats: {name} must be a real number, got {value!r}")
-    if math.isnan(value):
+def _end(name: str, value: Real) -> float:
+    if value != value:
         raise ValueError(f"activation_stats: {name} must be a number, not NaN")
-    return float(value)
+    return _number(f"activation_stats: {name}", value, -math.inf)
 
 
 @functools.cache

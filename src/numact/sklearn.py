@@ -34,8 +34,9 @@ from numpy.typing import NDArray
 
 import numact as na
 from numact import nn
+from numact._functions import flag
 from numact._types import Real
-from numact.nn._checks import flag, outside, positive_int, real
+from numact.nn._checks import outside, positive_int, real
 from numact.nn._samples import Objective
 from numact.nn._schedules import schedule_of
 

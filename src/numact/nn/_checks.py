@@ -50,12 +50,6 @@ def real(name: str, value: Any) -> float:
     return float(value)
 
 
-def flag(name: str, value: Any) -> None:
-    """Refuse what is neither True nor False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-
-
 def float_dtype(dtype: Any) -> np.dtype[Any]:
     """``dtype`` as a real floating-point dtype."""
     result: np.dtype[Any] = np.dtype(dtype)

@@ -9,8 +9,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from numact._functions import flag
 from numact._types import Real
-from numact.nn._checks import as_array, flag, generator, positive_int, real
+from numact.nn._checks import as_array, generator, positive_int, real
 
 Array = NDArray[Any]
 

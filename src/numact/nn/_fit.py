@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import numact as na
+from numact._functions import flag
 from numact._types import Real
 from numact.nn._activations import Activate
 from numact.nn._callbacks import Callback, History, Run, overriding
-from numact.nn._checks import flag, generator, instance, outside, positive_int, real
+from numact.nn._checks import generator, instance, outside, positive_int, real
 from numact.nn._data import batches, split
 from numact.nn._layer import Layer, Parameter
 from numact.nn._regularisation import BatchNorm
